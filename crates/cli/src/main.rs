@@ -1,0 +1,2 @@
+//! The `crowsnest` command.
+fn main() {}

@@ -1,0 +1,248 @@
+//! What claims and events share: when something was said and known, for which period, and which number is written.
+
+use crowsnest_model::{
+    Bound, Grain, MetricRegistry, Period, PeriodContext, PeriodError, Quantity, QuantityError, Unit, parse_day,
+    parse_plain_number, parse_quantity, parse_said,
+};
+
+use super::row::Fault;
+
+pub(crate) const MICROS_PER_DAY: i64 = 86_400_000_000;
+
+/// What has to be known to read rows. No row changes it.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadingContext {
+    pub(crate) metrics: MetricRegistry,
+    pub(crate) fiscal_year_start_month: u8,
+    /// Days since 1970-01-01 on which relative periods rest where the row does not say when it was said.
+    pub(crate) today: i32,
+    /// The import's own time, microseconds since 1970-01-01 UTC.
+    pub(crate) now: i64,
+    /// Whether everything counts as known only from now on.
+    pub(crate) is_known_now: bool,
+    /// Whether a comma is the decimal sign.
+    pub(crate) has_decimal_comma: bool,
+    /// The source of rows that name none.
+    pub(crate) source: String,
+}
+
+/// When something was said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// The last day on which it can have been said, days since 1970-01-01.
+    pub(crate) day: Option<i32>,
+    /// The moment, microseconds since 1970-01-01 UTC; the start of that day where only a day is given.
+    pub(crate) at: Option<i64>,
+}
+
+/// Reads when something was said; see `model::parse_said` for days, months and years.
+pub(crate) fn read_said(column: &'static str, text: &str, context: &ReadingContext) -> Result<Said, Fault> {
+    let unreadable = |_| {
+        Fault::new(
+            column,
+            text,
+            "a day or moment such as 2024-12-05, 2024-12 or 2024-12-05T08:00:00Z",
+            "correct it, or leave it empty if the source does not say",
+        )
+    };
+    let moment = text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond);
+    let (first, last) = match moment {
+        Some(at) => {
+            let day = day_of(at);
+            (day, day)
+        }
+        None => {
+            let period = read_period_text(text, None, context).map_err(unreadable)?;
+            (period.start_day(), parse_said(text).unwrap_or(period.end_day() - 1))
+        }
+    };
+    // A day's grace: it may be tomorrow already where the source is.
+    if first > context.today + 1 {
+        let expected = "a day that is not in the future";
+        return Err(Fault::new(column, text, expected, "correct it, or set --today if the file is dated ahead"));
+    }
+    Ok(Said { day: Some(last), at: Some(moment.unwrap_or(i64::from(last) * MICROS_PER_DAY)) })
+}
+
+/// The day in which a moment lies.
+pub(crate) fn day_of(micros: i64) -> i32 {
+    i32::try_from(micros.div_euclid(MICROS_PER_DAY)).unwrap_or(i32::MAX)
+}
+
+/// When the lake could know it: when it was said, else the earliest it can have been said, else now.
+pub(crate) fn known_at(said: Said, said_not_before: Said, context: &ReadingContext) -> i64 {
+    if context.is_known_now {
+        return context.now;
+    }
+    said.at.or(said_not_before.at).unwrap_or(context.now)
+}
+
+/// Reads a period; relative ones (`last month`) by the day it was said, else by today.
+///
+/// With a grain, the text is a day (or a longer period that starts there) and the unit around its first day is meant.
+pub(crate) fn read_period(
+    column: &'static str,
+    text: &str,
+    grain: Option<Grain>,
+    said_day: Option<i32>,
+    context: &ReadingContext,
+) -> Result<Period, Fault> {
+    let period = read_period_text(text, said_day, context).map_err(|error| {
+        let remedy = match &error {
+            PeriodError::NeedsToday { .. } => "give said_on, or write the year",
+            PeriodError::NoSuchPeriod { .. } => "correct the date: the calendar has no such day",
+            _ => "write it as 2024-12-01, 2024-12, 2024-Q4, 2024-W50, 2025-H1, 2024 or 2024-01-01/2024-06-15",
+        };
+        Fault::new(column, text, error.to_string(), remedy)
+    })?;
+    Ok(match grain {
+        None | Some(Grain::Span) => period,
+        Some(grain) => Period::containing(period.start_day(), grain),
+    })
+}
+
+fn read_period_text(text: &str, said_day: Option<i32>, context: &ReadingContext) -> Result<Period, PeriodError> {
+    if let Some(day) = midnight_of(text) {
+        return Ok(Period::from_days(day, day + 1));
+    }
+    Period::parse(text).or_else(|_| {
+        let today = said_day.unwrap_or(context.today);
+        let written = PeriodContext { today: Some(today), fiscal_year_start_month: context.fiscal_year_start_month };
+        Period::parse_written(text, &written)
+    })
+}
+
+/// The day of a text such as `2024-12-01 00:00:00`: how spreadsheets and databases export days.
+fn midnight_of(text: &str) -> Option<i32> {
+    let (day, time) = text.split_at_checked(10)?;
+    let time = time.strip_prefix(['T', ' '])?;
+    let is_midnight = time.starts_with("00:00") && time.bytes().all(|byte| matches!(byte, b'0' | b':' | b'.' | b'Z'));
+    if is_midnight { parse_day(day) } else { None }
+}
+
+/// A number with what its writing implies.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Number {
+    pub(crate) value: f64,
+    pub(crate) low: Option<f64>,
+    pub(crate) high: Option<f64>,
+    pub(crate) bound: Bound,
+    pub(crate) unit: Option<Unit>,
+}
+
+impl From<Quantity> for Number {
+    fn from(found: Quantity) -> Self {
+        Self { value: found.value, low: found.low, high: found.high, bound: found.bound, unit: found.unit }
+    }
+}
+
+impl Number {
+    pub(crate) fn exact(value: f64) -> Self {
+        Self { value, low: None, high: None, bound: Bound::Exact, unit: None }
+    }
+
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        if factor == 1.0 {
+            return self;
+        }
+        // Rounded to what a decimal reading of the product gives: 1.87 × 1e8 is 187000000, not 187000000.00000003.
+        let times = |value: f64| {
+            let product = value * factor;
+            format!("{product:.12e}").parse().unwrap_or(product)
+        };
+        Self { value: times(self.value), low: self.low.map(times), high: self.high.map(times), ..self }
+    }
+}
+
+/// Reads a number: plain digits fast, else as people write it.
+pub(crate) fn read_number(text: &str, context: &ReadingContext) -> Result<Number, QuantityError> {
+    if context.has_decimal_comma {
+        return read_with_decimal_comma(text);
+    }
+    match parse_plain_number(text.as_bytes()) {
+        Some(value) => Ok(Number::exact(value)),
+        None => parse_quantity(text).map(Number::from),
+    }
+}
+
+fn read_with_decimal_comma(text: &str) -> Result<Number, QuantityError> {
+    let swapped: String = text
+        .chars()
+        .filter(|letter| !matches!(letter, '.' | '\u{a0}' | '\u{202f}' | '\''))
+        .map(|letter| if letter == ',' { '.' } else { letter })
+        .collect();
+    let compact = swapped.replace(' ', "");
+    match parse_plain_number(compact.as_bytes()) {
+        Some(value) => Ok(Number::exact(value)),
+        None => parse_quantity(&swapped).map(Number::from),
+    }
+}
+
+/// What is wrong with a number, for the rejects.
+pub(crate) fn number_fault(column: &'static str, text: &str, error: &QuantityError) -> Fault {
+    let remedy = match error {
+        QuantityError::NoValue { .. } => "leave the row out, or empty the cell",
+        QuantityError::Separators { .. } => "set decimal = \",\" in the mapping's [file], or write 1,234,567.89",
+        QuantityError::TrailingText { .. } => "keep only the number and its unit",
+        _ => "write a number such as 1520, 7116万 or 3.3bn",
+    };
+    Fault::new(column, text, error.to_string(), remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context() -> ReadingContext {
+        ReadingContext {
+            metrics: MetricRegistry::built_in(),
+            fiscal_year_start_month: 1,
+            today: parse_day("2025-06-15").unwrap(),
+            now: 0,
+            is_known_now: false,
+            has_decimal_comma: false,
+            source: "test".into(),
+        }
+    }
+
+    #[test]
+    fn what_was_said_in_a_month_was_known_at_its_end() {
+        let said = read_said("said_on", "2024-12", &context()).unwrap();
+        assert_eq!(said.day, parse_day("2024-12-31"));
+        assert_eq!(said.at, said.day.map(|day| i64::from(day) * MICROS_PER_DAY));
+        let moment = read_said("said_on", "2024-12-05T23:30:00-05:00", &context()).unwrap();
+        assert_eq!(moment.day, parse_day("2024-12-06"));
+        assert_eq!(moment.at.unwrap() % MICROS_PER_DAY, (4 * 3600 + 1800) * 1_000_000);
+    }
+
+    #[test]
+    fn the_future_says_nothing() {
+        assert!(read_said("said_on", "2025-06-16", &context()).is_ok());
+        assert!(read_said("said_on", "2025-06-17", &context()).is_err());
+        // The month has begun, so it may have been said in it.
+        assert!(read_said("said_on", "2025-06", &context()).is_ok());
+    }
+
+    #[test]
+    fn days_become_the_unit_around_them() {
+        let read = |text, grain| read_period("period", text, grain, None, &context()).map(|period| period.to_string());
+        assert_eq!(read("2024-12-15", Some(Grain::Month)).unwrap(), "2024-12");
+        assert_eq!(read("2024-12-01 00:00:00", None).unwrap(), "2024-12-01");
+        assert_eq!(read("2024-02-30", None).unwrap_err().remedy, "correct the date: the calendar has no such day");
+    }
+
+    #[test]
+    fn a_decimal_comma_has_to_be_said() {
+        let mut context = context();
+        context.has_decimal_comma = true;
+        for (text, value) in [("1.234.567,89", 1_234_567.89), ("1,5", 1.5), ("12", 12.0), ("1 234,5", 1234.5)] {
+            assert_eq!(read_number(text, &context).unwrap().value, value, "{text}");
+        }
+    }
+
+    #[test]
+    fn scaling_does_not_leave_crumbs() {
+        assert_eq!(Number::exact(1.87).scaled(1e8).value, 187_000_000.0);
+        assert_eq!(Number::exact(7116.0).scaled(1e4).value, 71_160_000.0);
+    }
+}

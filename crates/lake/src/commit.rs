@@ -1,0 +1,194 @@
+//! Writing a table's Parquet files and committing them to its log.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::interleave_record_batch;
+use crowsnest_model::tables::{ColumnType, Table};
+use deltalake::DeltaTableError;
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake::kernel::{Action, Add, Remove};
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnPath;
+
+use crate::sort::Place;
+use crate::statistics::Gathered;
+use crate::table::TableSnapshot;
+use crate::{LakeError, Result, schema};
+
+/// Rows of a file's row groups and pages: small enough that one product or month reads little, large enough to scan fast.
+const ROW_GROUP_ROWS_MAX: usize = 131_072;
+const PAGE_ROWS_MAX: usize = 8_192;
+const BATCH_ROWS: usize = 16_384;
+/// A file gets at least this many rows before another thread is worth its own file.
+const FILE_ROWS_MIN: usize = 200_000;
+
+/// A file that is written but not yet part of the table.
+#[derive(Debug, Clone)]
+pub(crate) struct NewFile {
+    path: String,
+    n_bytes: usize,
+    stats: String,
+}
+
+/// Writes the rows at `places`, in that order, cut into up to `n_writers` files that are written side by side.
+pub(crate) async fn write_files(
+    snapshot: &TableSnapshot,
+    batches: &[RecordBatch],
+    places: Arc<Vec<Place>>,
+    n_writers: usize,
+) -> Result<Vec<NewFile>> {
+    let n_files = (places.len() / FILE_ROWS_MIN).clamp(1, n_writers.max(1));
+    let rows_per_file = places.len().div_ceil(n_files);
+    let batches: Arc<Vec<RecordBatch>> = Arc::new(batches.to_vec());
+    let store = snapshot.delta.object_store();
+    let mut writing = Vec::new();
+    for index in 0..n_files {
+        let (table, batches, places) = (snapshot.table, Arc::clone(&batches), Arc::clone(&places));
+        let span = index * rows_per_file..((index + 1) * rows_per_file).min(places.len());
+        writing.push(tokio::task::spawn_blocking(move || encode(table, &batches, &places[span])));
+    }
+    let mut files = Vec::new();
+    for task in writing {
+        let (bytes, stats) = task.await.map_err(std::io::Error::other).map_err(writing_failed)??;
+        let path = format!("part-{}.parquet", uuid());
+        let n_bytes = bytes.len();
+        put(store.as_ref(), &path, bytes).await?;
+        files.push(NewFile { path, n_bytes, stats });
+    }
+    Ok(files)
+}
+
+async fn put(store: &dyn ObjectStore, path: &str, bytes: Vec<u8>) -> Result<()> {
+    store.put(&Path::from(path), PutPayload::from(bytes)).await?;
+    Ok(())
+}
+
+fn writing_failed(source: std::io::Error) -> LakeError {
+    LakeError::File { doing: "writing", path: "lake".into(), source }
+}
+
+fn encode(table: &Table, batches: &[RecordBatch], places: &[Place]) -> Result<(Vec<u8>, String)> {
+    let schema = schema::arrow_schema(table);
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(writer_properties(table)))?;
+    let mut gathered = Gathered::new(table);
+    let sources: Vec<&RecordBatch> = batches.iter().collect();
+    for chunk in places.chunks(BATCH_ROWS) {
+        let indices: Vec<(usize, usize)> =
+            chunk.iter().map(|(batch, row)| (*batch as usize, *row as usize)).collect();
+        let batch = interleave_record_batch(&sources, &indices)?;
+        gathered.add(&batch);
+        writer.write(&batch)?;
+    }
+    Ok((writer.into_inner()?, gathered.to_json(table)))
+}
+
+/// Ids that are hashes do not compress and are unique: they are stored plain. The rest is dictionary-encoded.
+pub(crate) fn writer_properties(table: &Table) -> WriterProperties {
+    let mut builder = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_compression(Compression::SNAPPY)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS_MAX))
+        .set_data_page_row_count_limit(PAGE_ROWS_MAX)
+        .set_created_by(concat!("crowsnest ", env!("CARGO_PKG_VERSION")).to_owned());
+    for column in table.columns {
+        let path = ColumnPath::from(column.name);
+        let is_hash = column.column_type == ColumnType::Int64 && column.name.ends_with("_id");
+        if is_hash {
+            builder = builder
+                .set_column_compression(path.clone(), Compression::UNCOMPRESSED)
+                .set_column_dictionary_enabled(path, false);
+        }
+    }
+    builder.build()
+}
+
+/// A name no other file has: time, process, counter and address-space noise hashed to 128 bits.
+fn uuid() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let mut bytes = jiff::Timestamp::now().as_nanosecond().to_le_bytes().to_vec();
+    bytes.extend_from_slice(&std::process::id().to_le_bytes());
+    bytes.extend_from_slice(&COUNTER.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
+    bytes.extend_from_slice(&random.to_le_bytes());
+    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes))
+}
+
+/// Commits files at exactly the version after the snapshot's; an error if somebody else took that version.
+pub(crate) async fn add_files(snapshot: &TableSnapshot, files: &[NewFile]) -> Result<u64, DeltaTableError> {
+    let actions = files.iter().map(|file| Action::Add(add_action(file, true))).collect();
+    let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
+    commit(snapshot, actions, operation).await
+}
+
+/// Commits the replacement of files by others that hold the same rows.
+pub(crate) async fn replace_files(
+    snapshot: &TableSnapshot,
+    removed: &[Add],
+    added: &[NewFile],
+) -> Result<u64, DeltaTableError> {
+    let mut actions: Vec<Action> = removed.iter().map(|add| Action::Remove(remove_action(add))).collect();
+    actions.extend(added.iter().map(|file| Action::Add(add_action(file, false))));
+    let operation = DeltaOperation::Optimize { predicate: None, target_size: 0 };
+    commit(snapshot, actions, operation).await
+}
+
+async fn commit(
+    snapshot: &TableSnapshot,
+    actions: Vec<Action>,
+    operation: DeltaOperation,
+) -> Result<u64, DeltaTableError> {
+    let state = snapshot.delta.snapshot()?;
+    let builder = CommitBuilder::from(CommitProperties::default().with_max_retries(0)).with_actions(actions);
+    let done = builder.build(Some(state), snapshot.delta.log_store(), operation).await?;
+    Ok(done.version())
+}
+
+fn add_action(file: &NewFile, data_change: bool) -> Add {
+    Add {
+        path: file.path.clone(),
+        partition_values: HashMap::new(),
+        size: i64::try_from(file.n_bytes).unwrap_or(i64::MAX),
+        modification_time: jiff::Timestamp::now().as_millisecond(),
+        data_change,
+        stats: Some(file.stats.clone()),
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+        clustering_provider: None,
+    }
+}
+
+fn remove_action(add: &Add) -> Remove {
+    Remove {
+        path: add.path.clone(),
+        data_change: false,
+        deletion_timestamp: Some(jiff::Timestamp::now().as_millisecond()),
+        extended_file_metadata: Some(true),
+        partition_values: Some(add.partition_values.clone()),
+        size: Some(add.size),
+        tags: None,
+        deletion_vector: add.deletion_vector.clone(),
+        base_row_id: None,
+        default_row_commit_version: None,
+    }
+}
+
+/// Removes files that will not become part of the table; what cannot be removed is left for `vacuum`.
+pub(crate) async fn discard(snapshot: &TableSnapshot, files: &[NewFile]) {
+    let store = snapshot.delta.object_store();
+    for file in files {
+        if let Err(error) = store.delete(&Path::from(file.path.as_str())).await {
+            tracing::debug!(%error, path = file.path, "unused file not removed");
+        }
+    }
+}

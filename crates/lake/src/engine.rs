@@ -1,0 +1,161 @@
+//! The engine: one DataFusion session over one moment of all tables, with bounded memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use crowsnest_model::tables::{Table, TABLES};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::prelude::{SessionConfig, SessionContext, col, lit};
+
+use crate::identity::Identity;
+use crate::provider::LakeTable;
+use crate::table::{DataFile, TableSnapshot};
+use crate::{Market, Result, functions, views};
+
+/// How much of the machine the lake may use.
+#[derive(Debug, Clone, Copy)]
+pub struct LakeOptions {
+    /// Bytes that queries may hold before they spill; the default is 1 GiB.
+    pub memory_bytes: usize,
+    /// Threads that queries and writers use; the default is the machine's.
+    pub n_threads: usize,
+}
+
+impl Default for LakeOptions {
+    fn default() -> Self {
+        let n_threads = std::thread::available_parallelism().map_or(2, usize::from);
+        Self { memory_bytes: 1 << 30, n_threads }
+    }
+}
+
+/// The parts that outlive a moment: memory pool, spill files, caches of Parquet footers.
+pub(crate) fn runtime(options: LakeOptions) -> Result<Arc<RuntimeEnv>> {
+    let builder = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)))
+        .with_metadata_cache_limit(256 << 20);
+    Ok(builder.build_arc()?)
+}
+
+pub(crate) fn session_config(n_threads: usize) -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(n_threads)
+        .with_information_schema(true)
+        .with_default_catalog_and_schema("crowsnest", "public")
+        .with_batch_size(8192);
+    let options = config.options_mut();
+    options.execution.parquet.pushdown_filters = true;
+    options.execution.parquet.reorder_filters = true;
+    options.sql_parser.enable_ident_normalization = true;
+    config
+}
+
+/// All tables at one moment, ready for questions.
+pub(crate) struct Engine {
+    pub(crate) snapshots: BTreeMap<&'static str, TableSnapshot>,
+    pub(crate) context: SessionContext,
+    pub(crate) identity: Arc<Identity>,
+}
+
+impl Engine {
+    /// Builds the session; the identity of the engine before is kept where its tables did not change.
+    pub(crate) async fn build(
+        market: &Market,
+        snapshots: BTreeMap<&'static str, TableSnapshot>,
+        runtime: &Arc<RuntimeEnv>,
+        n_threads: usize,
+        before: Option<&Engine>,
+    ) -> Result<Self> {
+        let context = SessionContext::new_with_config_rt(session_config(n_threads), Arc::clone(runtime));
+        for table in TABLES {
+            context.register_table(table.name, Arc::new(LakeTable::new(&snapshots[table.name])))?;
+        }
+        let is_same = |name: &str| before.is_some_and(|b| b.snapshots[name].version() == snapshots[name].version());
+        let identity = match before {
+            Some(before) if ["mentions", "aliases", "relations"].into_iter().all(is_same) => {
+                Arc::clone(&before.identity)
+            }
+            _ => Arc::new(Identity::read(&context, market).await?),
+        };
+        functions::register_scalars(&context);
+        identity.register(&context)?;
+        views::register(&context).await?;
+        functions::register(&context, market, &identity)?;
+        Ok(Self { snapshots, context, identity })
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let versions: Vec<_> = self.snapshots.values().map(|s| (s.table.name, s.version())).collect();
+        formatter.debug_struct("Engine").field("versions", &versions).finish_non_exhaustive()
+    }
+}
+
+/// Few enough keys are looked up one by one, which prunes to the pages that can hold them.
+const KEYS_LISTED_MAX: usize = 200;
+
+/// Streams the `unique_by` columns of the rows in `files` that could equal one of the given rows; `None` where no file
+/// can hold any.
+pub(crate) async fn scan_keys(
+    snapshot: &TableSnapshot,
+    files: Vec<DataFile>,
+    rows: &[RecordBatch],
+) -> Result<Option<SendableRecordBatchStream>> {
+    let table = snapshot.table;
+    let context = SessionContext::new_with_config(session_config(LakeOptions::default().n_threads));
+    let provider = Arc::new(LakeTable::with_files(snapshot, Arc::new(files)));
+    let mut frame = context.read_table(provider)?;
+    for name in bounding_columns(table).iter().copied() {
+        let Some((low, high)) = bounds(table, name, rows) else { continue };
+        frame = frame.filter(col(name).between(lit(low), lit(high)))?;
+    }
+    if let Some(listed) = listed_keys(table, rows) {
+        frame = frame.filter(col(table.unique_by[0]).in_list(listed, false))?;
+    }
+    let frame = frame.select_columns(table.unique_by)?;
+    Ok(Some(frame.execute_stream().await?))
+}
+
+/// Columns that equal rows have in common besides their key: those that the table is laid out by, as far as they are
+/// part of what the key is made of.
+fn bounding_columns(table: &Table) -> &'static [&'static str] {
+    if table.name == "claims" { &["metric", "period_start"] } else { &[] }
+}
+
+fn bounds(
+    table: &Table,
+    name: &str,
+    rows: &[RecordBatch],
+) -> Option<(datafusion::scalar::ScalarValue, datafusion::scalar::ScalarValue)> {
+    let index = table.columns.iter().position(|column| column.name == name)?;
+    let mut gathered: Option<(datafusion::scalar::ScalarValue, datafusion::scalar::ScalarValue)> = None;
+    for batch in rows.iter().filter(|batch| batch.num_rows() > 0) {
+        let (low, high) = crate::statistics::bounds_of(batch.column(index))?;
+        gathered = Some(match gathered {
+            None => (low, high),
+            Some((had_low, had_high)) => (
+                if low < had_low { low } else { had_low },
+                if high > had_high { high } else { had_high },
+            ),
+        });
+    }
+    gathered
+}
+
+fn listed_keys(table: &Table, rows: &[RecordBatch]) -> Option<Vec<datafusion::prelude::Expr>> {
+    use arrow::array::AsArray as _;
+    let n_rows: usize = rows.iter().map(RecordBatch::num_rows).sum();
+    if n_rows > KEYS_LISTED_MAX {
+        return None;
+    }
+    let mut listed = Vec::with_capacity(n_rows);
+    for batch in rows {
+        let values = batch.column_by_name(table.unique_by[0])?;
+        let numbers = values.as_primitive_opt::<arrow::datatypes::Int64Type>()?;
+        listed.extend(numbers.values().iter().map(|number| lit(*number)));
+    }
+    Some(listed)
+}

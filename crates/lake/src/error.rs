@@ -1,0 +1,158 @@
+//! What can go wrong in the lake, with what to do about it.
+
+use std::path::PathBuf;
+
+/// An error of the lake. Messages are one clause; [`LakeError::hint`] says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LakeError {
+    /// The folder has no `crowsnest.toml`.
+    #[error("{} is not a market: it has no crowsnest.toml", .0.display())]
+    NotAMarket(PathBuf),
+    /// The folder already holds a market.
+    #[error("{} already holds a market", .0.display())]
+    MarketExists(PathBuf),
+    /// A configuration file of the market is wrong.
+    #[error("{}: {message}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// All faults found in it.
+        message: String,
+    },
+    /// A file could not be read or written.
+    #[error("{doing} {}: {source}", path.display())]
+    File {
+        /// What was being done, for example "writing".
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A document is not in the archive.
+    #[error("no document {0} in the archive")]
+    NoDocument(String),
+    /// The archive's copy no longer matches its name.
+    #[error("document {0} is damaged: its bytes no longer have that SHA-256")]
+    DamagedDocument(String),
+    /// A name that nothing in the market has.
+    #[error("nothing here is called {name:?}")]
+    UnknownName {
+        /// The name as asked.
+        name: String,
+        /// Close names that exist.
+        close: Vec<String>,
+    },
+    /// A metric the registry does not have.
+    #[error("no metric is called {name:?}")]
+    UnknownMetric {
+        /// The name as asked.
+        name: String,
+        /// The closest that exists.
+        close: Option<String>,
+    },
+    /// A question that cannot be asked like this.
+    #[error("{message}")]
+    BadQuestion {
+        /// What is wrong with it.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Other writers kept committing first.
+    #[error("table {table}: gave up after {attempts} attempts, other writers kept committing first")]
+    TooBusy {
+        /// The table.
+        table: &'static str,
+        /// How often it was tried.
+        attempts: usize,
+    },
+    /// The engine refused or failed a query.
+    #[error(transparent)]
+    Engine(#[from] datafusion::error::DataFusionError),
+    /// The table's log could not be read or written.
+    #[error(transparent)]
+    Delta(#[from] deltalake::DeltaTableError),
+    /// Reading or writing columns failed.
+    #[error(transparent)]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// Reading or writing a Parquet file failed.
+    #[error(transparent)]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// The object store failed.
+    #[error(transparent)]
+    Store(#[from] object_store::Error),
+    /// The state database failed.
+    #[error("state.db: {0}")]
+    State(#[from] rusqlite::Error),
+    /// Making or reading JSON failed.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
+
+impl LakeError {
+    /// One imperative sentence on what to do, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotAMarket(path) => Some(format!(
+                "make one with `crowsnest new {}`, or name another with --market DIR",
+                path.display()
+            )),
+            Self::MarketExists(_) => Some("choose an empty folder".into()),
+            Self::UnknownName { close, .. } if !close.is_empty() => {
+                Some(format!("did you mean {}", close.join(", ")))
+            }
+            Self::UnknownName { .. } => {
+                Some("list what there is with `crowsnest products --search TEXT`".into())
+            }
+            Self::UnknownMetric { close: Some(close), .. } => Some(format!("did you mean {close}")),
+            Self::UnknownMetric { .. } => Some("list them with `crowsnest metrics`".into()),
+            Self::BadQuestion { hint, .. } => Some(hint.clone()),
+            Self::NoDocument(_) => Some("list them with `crowsnest sql \"SELECT * FROM documents\"`".into()),
+            Self::DamagedDocument(_) => {
+                Some("restore the file below raw/ from a backup; the claims themselves are not touched".into())
+            }
+            Self::TooBusy { .. } => Some("run the command again; what was added already stays".into()),
+            Self::File { source, .. } => file_hint(source),
+            Self::Engine(error) => engine_hint(&error.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Whether the user's input or set-up is at fault (exit code 1), not the program (exit code 3).
+    pub fn is_users(&self) -> bool {
+        match self {
+            Self::Arrow(_) | Self::Parquet(_) | Self::Json(_) | Self::State(_) | Self::DamagedDocument(_) => false,
+            Self::Engine(error) => !matches!(error, datafusion::error::DataFusionError::Internal(_)),
+            _ => true,
+        }
+    }
+
+    pub(crate) fn bad_question(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::BadQuestion { message: message.into(), hint: hint.into() }
+    }
+}
+
+fn file_hint(error: &std::io::Error) -> Option<String> {
+    use std::io::ErrorKind;
+    let hint = match error.kind() {
+        ErrorKind::StorageFull => "free some space and run it again; nothing half-written was kept",
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+            "make the folder writable, or use another with --market DIR"
+        }
+        ErrorKind::NotFound => "check the path",
+        _ => return None,
+    };
+    Some(hint.into())
+}
+
+fn engine_hint(message: &str) -> Option<String> {
+    if message.contains("Resources exhausted") || message.contains("Not enough memory") {
+        return Some("give it more with --memory, or ask for less".into());
+    }
+    if message.contains("No field named") || message.contains("not found") {
+        return Some("see the tables and columns with `crowsnest sql \"SHOW COLUMNS FROM claims\"`".into());
+    }
+    None
+}

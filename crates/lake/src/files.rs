@@ -1,0 +1,91 @@
+//! Files with their paths in the errors: the one place where `std::fs` is named.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::{LakeError, Result};
+
+fn named(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> LakeError {
+    let path = path.to_owned();
+    move |source| LakeError::File { doing, path, source }
+}
+
+/// Opens a file for reading.
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(named("opening", path))
+}
+
+/// Makes (or empties) a file for writing; its folder is made where missing.
+pub fn create(path: &Path) -> Result<File> {
+    if let Some(folder) = path.parent() {
+        create_folder(folder)?;
+    }
+    File::create(path).map_err(named("writing", path))
+}
+
+/// Makes a folder and those above it.
+pub fn create_folder(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(named("making folder", path))
+}
+
+/// The whole of a text file.
+pub fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(named("reading", path))
+}
+
+/// Writes a whole file by way of a temporary one beside it, so that readers see the old or the new, never a part.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
+    let mut file = create(&temporary)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if let Err(source) = written {
+        remove_quietly(&temporary);
+        return Err(named("writing", path)(source));
+    }
+    rename(&temporary, path)
+}
+
+/// Moves a file into place.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    std::fs::rename(from, to).map_err(named("moving into place", to))
+}
+
+/// Removes a file; that it is not there, or cannot be removed, is no error.
+pub fn remove_quietly(path: &Path) {
+    if let Err(error) = std::fs::remove_file(path) {
+        tracing::trace!(%error, path = %path.display(), "temporary file not removed");
+    }
+}
+
+/// The files of a folder with an ending, sorted; none where the folder is missing.
+pub fn list(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(named("reading folder", folder)(source)),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(named("reading folder", folder))?.path();
+        if path.extension().is_some_and(|found| found == ending) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// The bytes that a folder holds, all levels; 0 where it is missing or cannot be read.
+pub fn size_of(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let mut n_bytes = 0;
+    for entry in entries.flatten() {
+        n_bytes += match entry.file_type() {
+            Ok(kind) if kind.is_dir() => size_of(&entry.path()),
+            Ok(_) => entry.metadata().map_or(0, |metadata| metadata.len()),
+            Err(_) => 0,
+        };
+    }
+    n_bytes
+}

@@ -1,0 +1,51 @@
+//! The SQL functions that every session has, in one list; they travel to a cluster by name.
+//!
+//! To add one: a file here that makes it, and a line in [`FUNCTIONS`].
+
+mod arguments;
+mod claims_as_of;
+mod plan;
+mod refs;
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableFunctionImpl;
+use datafusion::execution::SessionState;
+use datafusion::prelude::SessionContext;
+
+use crate::identity::Identity;
+use crate::{Market, Result};
+
+/// What functions are made from: the session before any of them, and who is who.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) state: SessionState,
+    pub(crate) identity: Arc<Identity>,
+}
+
+/// A function of the lake.
+#[derive(Debug)]
+pub struct Function {
+    /// Its name in SQL.
+    pub name: &'static str,
+    /// How it is called, and what it gives.
+    pub doc: &'static str,
+    make: fn(Surroundings) -> Arc<dyn TableFunctionImpl>,
+}
+
+/// All of them.
+pub static FUNCTIONS: &[Function] = &[claims_as_of::FUNCTION];
+
+/// The scalar functions, which views use too.
+pub(crate) fn register_scalars(context: &SessionContext) {
+    context.register_udf(refs::claim_ref());
+    context.register_udf(refs::entity_hex_function());
+}
+
+pub(crate) fn register(context: &SessionContext, _market: &Market, identity: &Arc<Identity>) -> Result<()> {
+    let surroundings = Surroundings { state: context.state(), identity: Arc::clone(identity) };
+    for function in FUNCTIONS {
+        context.register_udtf(function.name, (function.make)(surroundings.clone()));
+    }
+    Ok(())
+}

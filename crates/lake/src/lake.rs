@@ -1,0 +1,175 @@
+//! The lake of one market: the handle that everything else holds.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arrow::array::RecordBatch;
+use crowsnest_model::tables::{TABLES, Table};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::prelude::DataFrame;
+use datafusion::scalar::ScalarValue;
+use url::Url;
+
+use crate::append::{self, Appended};
+use crate::documents::DocumentStore;
+use crate::engine::{self, Engine, LakeOptions};
+use crate::identity::Identity;
+use crate::state::State;
+use crate::table::TableSnapshot;
+use crate::{LakeError, Market, Result, files};
+
+/// The tables, documents and state of one market. Cloning is cheap; clones see the same moment.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    market: Market,
+    options: LakeOptions,
+    runtime: Arc<RuntimeEnv>,
+    engine: RwLock<Arc<Engine>>,
+    /// Appends of one process to one table follow each other, so that they do not race with themselves.
+    writing: BTreeMap<&'static str, tokio::sync::Mutex<()>>,
+    documents: DocumentStore,
+    state: State,
+}
+
+impl Lake {
+    /// Opens a market's lake; tables that are missing are made.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read or written, or a table's log is damaged.
+    pub async fn open(market: Market, options: LakeOptions) -> Result<Self> {
+        let folder = market.dir.join("lake");
+        files::create_folder(&folder)?;
+        let url = folder_url(&folder)?;
+        let runtime = engine::runtime(options)?;
+        let mut snapshots = BTreeMap::new();
+        for table in TABLES {
+            snapshots.insert(table.name, TableSnapshot::open(&url, table).await?);
+        }
+        let engine = Engine::build(&market, snapshots, &runtime, options.n_threads, None).await?;
+        let documents = DocumentStore::new(market.dir.join("raw"));
+        let state = State::open(&market.dir.join("state.db"))?;
+        let writing = TABLES.iter().map(|table| (table.name, tokio::sync::Mutex::new(()))).collect();
+        let inner =
+            Inner { market, options, runtime, engine: RwLock::new(Arc::new(engine)), writing, documents, state };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The market that this is the lake of.
+    pub fn market(&self) -> &Market {
+        &self.inner.market
+    }
+
+    /// The archive of document bodies.
+    pub fn documents(&self) -> &DocumentStore {
+        &self.inner.documents
+    }
+
+    /// The operational state.
+    pub fn state(&self) -> &State {
+        &self.inner.state
+    }
+
+    /// What the lake may use of the machine.
+    pub fn options(&self) -> LakeOptions {
+        self.inner.options
+    }
+
+    /// Who is who in the market, at the moment that questions see.
+    pub fn identity(&self) -> Arc<Identity> {
+        Arc::clone(&self.engine().identity)
+    }
+
+    pub(crate) fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.inner.engine.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Sees what was committed since, by whomever; cheap where nothing was.
+    pub async fn refresh(&self) -> Result<()> {
+        let before = self.engine();
+        let mut snapshots = BTreeMap::new();
+        let mut is_changed = false;
+        for (name, snapshot) in &before.snapshots {
+            let latest = snapshot.latest().await?;
+            is_changed |= latest.version() != snapshot.version();
+            snapshots.insert(*name, latest);
+        }
+        if is_changed {
+            self.replace_engine(&before, snapshots).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn replace_engine(
+        &self,
+        before: &Engine,
+        snapshots: BTreeMap<&'static str, TableSnapshot>,
+    ) -> Result<()> {
+        let inner = &self.inner;
+        let engine =
+            Engine::build(&inner.market, snapshots, &inner.runtime, inner.options.n_threads, Some(before)).await?;
+        *inner.engine.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(engine);
+        Ok(())
+    }
+
+    /// Adds rows to a table: those it does not have yet, all at once, safe against other writers. Questions see them
+    /// after [`Lake::refresh`].
+    ///
+    /// # Errors
+    /// A batch with other columns than the table's; a full or read-only disk; [`LakeError::TooBusy`].
+    pub async fn append(&self, table: &'static Table, batches: Vec<RecordBatch>) -> Result<Appended> {
+        let _turn = self.inner.writing[table.name].lock().await;
+        let snapshot = self.engine().snapshots[table.name].clone();
+        let (appended, _) = Box::pin(append::append(snapshot, batches, self.inner.options.n_threads)).await?;
+        Ok(appended)
+    }
+
+    /// Rows of one table, from its log alone.
+    pub fn n_rows(&self, table: &Table) -> usize {
+        self.engine().snapshots[table.name].n_rows()
+    }
+
+    /// Plans a read-only query.
+    pub(crate) async fn frame(&self, sql: &str, params: &[(&str, ScalarValue)]) -> Result<DataFrame> {
+        let options =
+            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let frame = self.engine().context.sql_with_options(sql, options).await?;
+        if params.is_empty() {
+            return Ok(frame);
+        }
+        let values: Vec<(String, ScalarValue)> =
+            params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        Ok(frame.with_param_values(values)?)
+    }
+
+    /// The rows of a read-only query over tables, views and functions.
+    ///
+    /// # Errors
+    /// [`LakeError::Engine`] for what the engine refuses: writing, unknown names, more memory than allowed.
+    pub async fn query(&self, sql: &str) -> Result<Vec<RecordBatch>> {
+        Ok(Box::pin(self.frame(sql, &[])).await?.collect().await?)
+    }
+
+    /// The same with values for `$name` placeholders.
+    pub async fn query_with(&self, sql: &str, params: &[(&str, ScalarValue)]) -> Result<Vec<RecordBatch>> {
+        Ok(Box::pin(self.frame(sql, params)).await?.collect().await?)
+    }
+
+    /// The same as a stream, for answers larger than memory.
+    pub async fn stream(&self, sql: &str) -> Result<SendableRecordBatchStream> {
+        Ok(Box::pin(self.frame(sql, &[])).await?.execute_stream().await?)
+    }
+}
+
+fn folder_url(folder: &std::path::Path) -> Result<Url> {
+    let named = |source| LakeError::File { doing: "opening", path: folder.to_owned(), source };
+    let absolute = folder.canonicalize().map_err(named)?;
+    Url::from_directory_path(&absolute)
+        .map_err(|()| named(std::io::Error::other("the path cannot be written as an address")))
+}

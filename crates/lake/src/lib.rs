@@ -1,0 +1,48 @@
+//! The lake: the market's tables, the engine over them, and the questions people ask of them.
+//!
+//! In: batches of claims, events, mentions … from the steps ([`Lake::append`]); document bodies ([`DocumentStore`]).
+//! Out: Arrow batches for any SQL ([`Lake::query`]) and the shaped answers of [`questions`].
+//!
+//! Invariants:
+//! - Tables are Delta tables and only grow; a row is never changed. Rewriting files ([`maintain`]) keeps every row.
+//! - [`Lake::append`] is atomic, adds each row once by the table's `unique_by` columns, and holds against other writers.
+//! - This is the only crate that writes to disk, names deltalake, object_store or rusqlite, or builds sessions.
+//! - It reads no network and prints nothing.
+//!
+//! To add a table or column: describe it in `model::tables` (and write the ADR); lakes made before get it on opening.
+//! To add a SQL function: one file in `functions/` and one line in [`functions::FUNCTIONS`].
+//! To add a question: one file in `questions/` and one line in `questions/mod.rs`.
+
+pub mod answer;
+mod append;
+mod commit;
+pub mod documents;
+pub mod encode;
+mod engine;
+mod error;
+pub mod files;
+pub mod functions;
+mod identity;
+mod lake;
+pub mod maintain;
+mod market;
+mod provider;
+pub mod questions;
+pub mod schema;
+mod sort;
+pub mod state;
+mod statistics;
+mod table;
+mod views;
+
+pub use answer::Answer;
+pub use append::Appended;
+pub use documents::DocumentStore;
+pub use engine::LakeOptions;
+pub use error::LakeError;
+pub use identity::{Entity, Language};
+pub use lake::Lake;
+pub use market::{Market, MarketConfig, SourceCard};
+
+/// The result of everything in this crate.
+pub type Result<T, E = LakeError> = std::result::Result<T, E>;

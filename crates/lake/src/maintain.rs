@@ -1,0 +1,162 @@
+//! Upkeep: many small files into few sorted ones, and files that no version needs any more removed.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use crowsnest_model::tables::Table;
+use datafusion::prelude::SessionContext;
+use serde::Serialize;
+
+use crate::commit;
+use crate::engine;
+use crate::provider::LakeTable;
+use crate::table::{DataFile, TableSnapshot};
+use crate::{Lake, LakeError, Result, schema, sort};
+
+/// Files are brought together up to about this many rows.
+const FILE_ROWS_TARGET: usize = 4_000_000;
+/// A file of fewer rows is worth bringing together with others.
+const FILE_ROWS_SMALL: usize = 1_000_000;
+
+/// What `optimize` did to one table.
+#[derive(Debug, Clone, Serialize)]
+pub struct Optimized {
+    /// The table.
+    pub table: &'static str,
+    /// Files taken away.
+    pub n_files_before: usize,
+    /// Files put in their place.
+    pub n_files_after: usize,
+    /// Rows in them.
+    pub n_rows: usize,
+}
+
+/// What `vacuum` removed from one table.
+#[derive(Debug, Clone, Serialize)]
+pub struct Vacuumed {
+    /// The table.
+    pub table: &'static str,
+    /// Files that no kept version needs.
+    pub n_files: usize,
+}
+
+/// Brings a table's small files together, sorted; rows stay exactly as they are.
+///
+/// # Errors
+/// [`LakeError::TooBusy`] where others keep replacing the same files.
+pub async fn optimize(lake: &Lake, table: &'static Table) -> Result<Optimized> {
+    lake.refresh().await?;
+    let snapshot = lake.engine().snapshots[table.name].clone();
+    let small: Vec<DataFile> =
+        snapshot.files.iter().filter(|file| n_rows(file) < FILE_ROWS_SMALL).cloned().collect();
+    let mut done = Optimized { table: table.name, n_files_before: 0, n_files_after: 0, n_rows: 0 };
+    if small.len() < 2 {
+        return Ok(done);
+    }
+    let mut current = snapshot;
+    for group in groups(small) {
+        let (after, n_files, n_rows) = rewrite(&current, &group, lake.options().n_threads).await?;
+        done.n_files_before += group.len();
+        done.n_files_after += n_files;
+        done.n_rows += n_rows;
+        current = after;
+    }
+    lake.refresh().await?;
+    Ok(done)
+}
+
+fn n_rows(file: &DataFile) -> usize {
+    file.statistics.num_rows.get_value().copied().unwrap_or_default()
+}
+
+fn groups(files: Vec<DataFile>) -> Vec<Vec<DataFile>> {
+    let mut groups: Vec<Vec<DataFile>> = Vec::new();
+    let mut rows_in_last = usize::MAX;
+    for file in files {
+        let n = n_rows(&file);
+        match groups.last_mut() {
+            Some(last) if rows_in_last + n <= FILE_ROWS_TARGET => {
+                last.push(file);
+                rows_in_last += n;
+            }
+            _ => {
+                groups.push(vec![file]);
+                rows_in_last = n;
+            }
+        }
+    }
+    groups.retain(|group| group.len() > 1);
+    groups
+}
+
+async fn rewrite(
+    snapshot: &TableSnapshot,
+    group: &[DataFile],
+    n_threads: usize,
+) -> Result<(TableSnapshot, usize, usize)> {
+    let batches = read(snapshot, group, n_threads).await?;
+    let places = batches
+        .iter()
+        .enumerate()
+        .flat_map(|(batch, rows)| (0..rows.num_rows()).map(move |row| (batch as u32, row as u32)))
+        .collect();
+    let ordered = sort::in_order(snapshot.table, &batches, places);
+    let n_rows = ordered.len();
+    let files = commit::write_files(snapshot, &batches, Arc::new(ordered), 1).await?;
+    let removed: Vec<_> = group.iter().map(|file| file.add.clone()).collect();
+    let mut current = snapshot.clone();
+    for _ in 0..10 {
+        current = current.latest().await?;
+        let is_there = |add: &deltalake::kernel::Add| current.files.iter().any(|file| file.add.path == add.path);
+        if !removed.iter().all(is_there) {
+            commit::discard(&current, &files).await;
+            return Ok((current, 0, 0));
+        }
+        if commit::replace_files(&current, &removed, &files).await.is_ok() {
+            return Ok((current.latest().await?, files.len(), n_rows));
+        }
+    }
+    commit::discard(&current, &files).await;
+    Err(LakeError::TooBusy { table: snapshot.table.name, attempts: 10 })
+}
+
+async fn read(snapshot: &TableSnapshot, group: &[DataFile], n_threads: usize) -> Result<Vec<RecordBatch>> {
+    let context = SessionContext::new_with_config(engine::session_config(n_threads));
+    let provider = LakeTable::with_files(snapshot, Arc::new(group.to_vec()));
+    let read = context.read_table(Arc::new(provider))?.collect().await?;
+    let schema = schema::arrow_schema(snapshot.table);
+    let mut batches = Vec::with_capacity(read.len());
+    for batch in read {
+        let columns = batch
+            .columns()
+            .iter()
+            .zip(schema.fields())
+            .map(|(column, field)| arrow::compute::cast(column, field.data_type()))
+            .collect::<Result<Vec<_>, _>>()?;
+        batches.push(RecordBatch::try_new(Arc::clone(&schema), columns)?);
+    }
+    Ok(batches)
+}
+
+/// Removes files that no version of the last `hours` needs. The documents' archive is never touched.
+///
+/// # Errors
+/// Where the folder cannot be listed or written.
+pub async fn vacuum(lake: &Lake, table: &'static Table, hours: u32, is_dry_run: bool) -> Result<Vacuumed> {
+    lake.refresh().await?;
+    let snapshot = lake.engine().snapshots[table.name].clone();
+    let (_, metrics) = snapshot
+        .delta
+        .clone()
+        .vacuum()
+        .with_retention_period(deltalake_duration(hours))
+        .with_enforce_retention_duration(false)
+        .with_dry_run(is_dry_run)
+        .await?;
+    lake.refresh().await?;
+    Ok(Vacuumed { table: table.name, n_files: metrics.files_deleted.len() })
+}
+
+fn deltalake_duration(hours: u32) -> chrono::Duration {
+    chrono::Duration::hours(i64::from(hours))
+}

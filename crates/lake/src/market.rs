@@ -1,0 +1,180 @@
+//! A market's folder: its configuration, metrics and source cards, read from files.
+
+use std::path::{Path, PathBuf};
+
+use crowsnest_model::{Currency, MetricRegistry};
+use serde::{Deserialize, Serialize};
+
+use crate::identity::Language;
+use crate::{LakeError, Result, files};
+
+const CONFIG_FILE: &str = "crowsnest.toml";
+
+/// `crowsnest.toml`: what a market is called and which conventions hold in it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarketConfig {
+    /// Short name, for example `ai`.
+    pub name: String,
+    /// What people read at the top of the pages.
+    #[serde(default)]
+    pub title: String,
+    /// The language in which names are shown when nobody says otherwise.
+    #[serde(default)]
+    pub language: Language,
+    /// ISO 4217 code that amounts are converted to where they must be compared.
+    #[serde(default = "default_currency")]
+    pub currency: String,
+    /// 1 (January) to 12: the month in which fiscal years begin.
+    #[serde(default = "default_fiscal_start")]
+    pub fiscal_year_start_month: u8,
+    /// Metric → name of the segment whose claims are the total of the whole market.
+    #[serde(default)]
+    pub totals: std::collections::BTreeMap<String, String>,
+    /// Data files that `crowsnest demo` imports, in order.
+    #[serde(default)]
+    pub imports: Vec<ImportFile>,
+}
+
+/// One file that belongs to the market and is imported by `crowsnest demo`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportFile {
+    /// Path from the market's folder.
+    pub file: String,
+    /// Source for rows that name none.
+    #[serde(default)]
+    pub source: Option<String>,
+    /// Mapping file from the market's folder.
+    #[serde(default)]
+    pub map: Option<String>,
+}
+
+fn default_currency() -> String {
+    "USD".into()
+}
+
+fn default_fiscal_start() -> u8 {
+    1
+}
+
+/// `sources/NAME.toml`: what a source costs and permits.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceCard {
+    /// The source as claims name it.
+    pub name: String,
+    /// Names of the source in other scripts or languages.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Licence or terms, in a few words.
+    #[serde(default)]
+    pub licence: String,
+    /// Whether its rows may leave the market in exports and shared pages.
+    #[serde(default = "yes")]
+    pub redistribute: bool,
+    /// Price in words, for example `free` or `12,000 USD a year`.
+    #[serde(default)]
+    pub price: String,
+    /// Where it is published.
+    #[serde(default)]
+    pub homepage: String,
+    /// What a reader should know of its method.
+    #[serde(default)]
+    pub note: String,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A market: one folder with its configuration as code.
+#[derive(Debug, Clone)]
+pub struct Market {
+    /// The folder.
+    pub dir: PathBuf,
+    /// `crowsnest.toml`.
+    pub config: MarketConfig,
+    /// The built-in metrics and those of `metrics.toml`.
+    pub metrics: MetricRegistry,
+    /// The files of `sources/`, by name.
+    pub sources: Vec<SourceCard>,
+}
+
+impl Market {
+    /// Reads the market in a folder.
+    ///
+    /// # Errors
+    /// [`LakeError::NotAMarket`] without a `crowsnest.toml`; [`LakeError::Config`] where a file is wrong.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let config_path = dir.join(CONFIG_FILE);
+        if !config_path.is_file() {
+            return Err(LakeError::NotAMarket(dir.to_owned()));
+        }
+        let config: MarketConfig = read_toml(&config_path)?;
+        check(&config, &config_path)?;
+        let mut sources = Vec::new();
+        for path in files::list(&dir.join("sources"), "toml")? {
+            sources.push(read_toml::<SourceCard>(&path)?);
+        }
+        Ok(Self { dir: dir.to_owned(), config, metrics: read_metrics(dir)?, sources })
+    }
+
+    /// Makes an empty market in a folder that has none.
+    ///
+    /// # Errors
+    /// [`LakeError::MarketExists`] where there is one already; [`LakeError::File`] where the folder cannot be written.
+    pub fn create(dir: &Path, name: &str) -> Result<Self> {
+        let config_path = dir.join(CONFIG_FILE);
+        if config_path.exists() {
+            return Err(LakeError::MarketExists(dir.to_owned()));
+        }
+        let text = include_str!("market_template.toml").replace("{name}", &name.replace(['"', '\\', '\n'], ""));
+        for folder in ["catalogue", "sources", "maps"] {
+            files::create_folder(&dir.join(folder))?;
+        }
+        files::write_whole(&dir.join(".gitignore"), b"/lake\n/raw\n/reports\n/state.db*\n")?;
+        files::write_whole(&dir.join("catalogue/aliases.csv"), b"entity,kind,alias,language\n")?;
+        files::write_whole(&dir.join("catalogue/owners.csv"), b"product,company\n")?;
+        files::write_whole(&config_path, text.as_bytes())?;
+        Self::open(dir)
+    }
+
+    /// The card of a source, by its name or one of its aliases.
+    pub fn source(&self, name: &str) -> Option<&SourceCard> {
+        self.sources.iter().find(|card| card.name == name || card.aliases.iter().any(|alias| alias == name))
+    }
+}
+
+fn check(config: &MarketConfig, path: &Path) -> Result<()> {
+    let mut faults = Vec::new();
+    if Currency::parse(&config.currency).is_none() {
+        faults.push(format!("currency {:?} is not an ISO 4217 code such as \"USD\"", config.currency));
+    }
+    if !(1..=12).contains(&config.fiscal_year_start_month) {
+        faults.push(format!("fiscal_year_start_month {} is not 1 to 12", config.fiscal_year_start_month));
+    }
+    if config.name.trim().is_empty() {
+        faults.push("name is empty".into());
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(LakeError::Config { path: path.to_owned(), message: faults.join("; ") })
+}
+
+fn read_metrics(dir: &Path) -> Result<MetricRegistry> {
+    let path = dir.join("metrics.toml");
+    if !path.is_file() {
+        return Ok(MetricRegistry::built_in());
+    }
+    let text = files::read_text(&path)?;
+    MetricRegistry::built_in()
+        .extended_with_toml(&text, "metrics.toml")
+        .map_err(|error| LakeError::Config { path, message: error.to_string() })
+}
+
+fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = files::read_text(path)?;
+    toml::from_str(&text).map_err(|error| LakeError::Config { path: path.to_owned(), message: error.to_string() })
+}

@@ -1,0 +1,147 @@
+//! A table at one version as DataFusion sees it: a Parquet scan over the files of the log, with their statistics.
+//!
+//! Files whose bounds cannot hold a match are left out while planning. Nothing here is a plan node of our own: the scan
+//! is DataFusion's `DataSourceExec`, so that it can travel to a cluster as it is.
+
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::pruning::PrunableStatistics;
+use datafusion::common::{DFSchema, Statistics, ToDFSchema as _};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::Result;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_optimizer::pruning::PruningPredicate;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use url::Url;
+
+use crate::schema;
+use crate::table::{DataFile, TableSnapshot};
+
+/// The provider of one snapshot.
+#[derive(Debug)]
+pub(crate) struct LakeTable {
+    schema: SchemaRef,
+    root: Url,
+    files: Arc<Vec<DataFile>>,
+}
+
+impl LakeTable {
+    pub(crate) fn new(snapshot: &TableSnapshot) -> Self {
+        Self::with_files(snapshot, Arc::clone(&snapshot.files))
+    }
+
+    /// Only some of the snapshot's files.
+    pub(crate) fn with_files(snapshot: &TableSnapshot, files: Arc<Vec<DataFile>>) -> Self {
+        Self { schema: schema::scan_schema(snapshot.table), root: snapshot.delta.table_url().clone(), files }
+    }
+
+    fn predicate(&self, state: &dyn Session, filters: &[Expr]) -> Result<Option<Arc<dyn PhysicalExpr>>> {
+        let Some(filter) = conjunction(filters.to_vec()) else { return Ok(None) };
+        let df_schema: DFSchema = Arc::clone(&self.schema).to_dfschema()?;
+        Ok(Some(state.create_physical_expr(filter, &df_schema)?))
+    }
+
+    fn kept_files(&self, predicate: Option<&Arc<dyn PhysicalExpr>>) -> Vec<&DataFile> {
+        let all: Vec<&DataFile> = self.files.iter().collect();
+        let Some(predicate) = predicate else { return all };
+        let Ok(pruning) = PruningPredicate::try_new(Arc::clone(predicate), Arc::clone(&self.schema)) else {
+            return all;
+        };
+        let statistics: Vec<Arc<Statistics>> = all.iter().map(|file| Arc::clone(&file.statistics)).collect();
+        let prunable = PrunableStatistics::new(statistics, Arc::clone(&self.schema));
+        match pruning.prune(&prunable) {
+            Ok(kept) => all.into_iter().zip(kept).filter_map(|(file, keep)| keep.then_some(file)).collect(),
+            Err(_) => all,
+        }
+    }
+
+    fn store_url(&self) -> Result<ObjectStoreUrl> {
+        if self.root.scheme() == "file" {
+            return Ok(ObjectStoreUrl::local_filesystem());
+        }
+        ObjectStoreUrl::parse(&self.root[..url::Position::BeforePath])
+    }
+
+    fn partitioned(&self, file: &DataFile) -> PartitionedFile {
+        let prefix = percent_decoded(self.root.path());
+        let path = format!("{}/{}", prefix.trim_matches('/'), file.add.path);
+        PartitionedFile::new(path, u64::try_from(file.add.size).unwrap_or_default())
+            .with_statistics(Arc::clone(&file.statistics))
+    }
+}
+
+fn percent_decoded(path: &str) -> String {
+    match Url::parse(&format!("file://{path}")).ok().and_then(|url| url.to_file_path().ok()) {
+        Some(decoded) => decoded.to_string_lossy().into_owned(),
+        None => path.to_owned(),
+    }
+}
+
+#[async_trait]
+impl TableProvider for LakeTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let predicate = self.predicate(state, filters)?;
+        let kept = self.kept_files(predicate.as_ref());
+        if kept.is_empty() {
+            let projected = datafusion::physical_plan::project_schema(&self.schema, projection)?;
+            return Ok(Arc::new(EmptyExec::new(projected)));
+        }
+        let mut source = ParquetSource::new(Arc::clone(&self.schema))
+            .with_table_parquet_options(state.config_options().execution.parquet.clone().into_table_options());
+        if let Some(predicate) = predicate {
+            source = source.with_predicate(predicate);
+        }
+        let n_groups = state.config_options().execution.target_partitions.max(1);
+        let mut groups: Vec<Vec<PartitionedFile>> = vec![Vec::new(); n_groups.min(kept.len())];
+        let n = groups.len();
+        for (index, file) in kept.iter().enumerate() {
+            groups[index % n].push(self.partitioned(file));
+        }
+        let statistics: Vec<&Statistics> = kept.iter().map(|file| file.statistics.as_ref()).collect();
+        let merged = Statistics::try_merge_iter(statistics, &self.schema)?.to_inexact();
+        let config = FileScanConfigBuilder::new(self.store_url()?, Arc::new(source))
+            .with_file_groups(groups.into_iter().map(FileGroup::new).collect())
+            .with_statistics(merged)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit.filter(|_| filters.is_empty()))
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+trait IntoTableOptions {
+    fn into_table_options(self) -> datafusion::common::config::TableParquetOptions;
+}
+
+impl IntoTableOptions for datafusion::common::config::ParquetOptions {
+    fn into_table_options(self) -> datafusion::common::config::TableParquetOptions {
+        datafusion::common::config::TableParquetOptions { global: self, ..Default::default() }
+    }
+}

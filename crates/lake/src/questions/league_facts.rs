@@ -1,0 +1,241 @@
+//! What stands below a league table: which slices there are, totals as claimed and as summed, concentration, entries
+//! and exits.
+
+use std::collections::HashSet;
+
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
+use arrow::datatypes::{Float64Type, Int64Type};
+use crowsnest_model::{MetricKind, Period};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::league::{Dimensions, LeagueQuestion, Table};
+use super::{in_force, quoted, rows};
+use crate::{Lake, Result};
+
+/// A region, platform and segment that has claims, and of how many entities.
+#[derive(Debug, Clone)]
+pub(super) struct Available {
+    pub(super) dimensions: Dimensions,
+    n: i64,
+}
+
+impl Available {
+    pub(super) fn to_json(&self) -> Value {
+        let Dimensions { region, platform, segment } = &self.dimensions;
+        json!({"region": region, "platform": platform, "segment": segment, "n": self.n})
+    }
+
+    pub(super) fn in_words(&self) -> String {
+        let Dimensions { region, platform, segment } = &self.dimensions;
+        format!("region {region}, platform {platform}, segment {segment} ({} names)", self.n)
+    }
+}
+
+pub(super) async fn available(lake: &Lake, question: &LeagueQuestion, period: &Period) -> Result<Vec<Available>> {
+    let sql = format!(
+        "SELECT region, platform, segment, count(DISTINCT mention_id) AS n FROM claims \
+         WHERE metric = {} AND {} AND kind <> 'segment' AND {} \
+         GROUP BY region, platform, segment ORDER BY n DESC, region, platform, segment LIMIT 50",
+        quoted(&question.metric),
+        rows::is_period(period),
+        rows::known_by(question.as_of),
+    );
+    let found = super::run(lake, &sql).await?.rows;
+    let text = |index: usize, row: usize| found.column(index).as_string_view().value(row).to_owned();
+    let counts = found.column(3).as_primitive::<Int64Type>();
+    Ok((0..found.num_rows())
+        .map(|row| Available {
+            dimensions: Dimensions { region: text(0, row), platform: text(1, row), segment: text(2, row) },
+            n: counts.value(row),
+        })
+        .collect())
+}
+
+/// The most covered slice that fits what was asked.
+pub(super) fn choose(question: &LeagueQuestion, available: &[Available]) -> Option<Dimensions> {
+    let fits = |asked: &Option<String>, found: &str| asked.as_deref().is_none_or(|asked| asked == found);
+    available
+        .iter()
+        .map(|found| &found.dimensions)
+        .find(|d| {
+            fits(&question.region, &d.region)
+                && fits(&question.platform, &d.platform)
+                && fits(&question.segment, &d.segment)
+        })
+        .cloned()
+}
+
+#[derive(Debug, Deserialize)]
+struct Claimed {
+    entity: String,
+    name: String,
+    value: f64,
+    unit: String,
+    source: String,
+    status: String,
+    as_written: Option<String>,
+    claim: String,
+}
+
+pub(super) async fn add_totals(table: &Table<'_>, all: &RecordBatch, facts: &mut Map<String, Value>) -> Result<()> {
+    let values = one_per_entity(all);
+    let summed: f64 = values.iter().map(|(_, value)| value).sum();
+    let is_summable = matches!(table.metric.kind, MetricKind::Flow | MetricKind::Stock);
+    let claims = claimed_totals(table).await?;
+    let whole = whole_market(table, &claims);
+    let gap = whole.filter(|_| is_summable).map(|claimed| claimed.value - summed);
+    let claims_json: Vec<Value> = claims
+        .iter()
+        .map(|c| {
+            json!({"entity": c.entity, "name": c.name, "value": c.value, "unit": c.unit, "source": c.source,
+                   "status": c.status, "as_written": c.as_written, "claim": c.claim})
+        })
+        .collect();
+    facts.insert(
+        "totals".into(),
+        json!({
+            "claimed": whole.map(|claimed| claimed.value),
+            "claimed_name": whole.map(|claimed| &claimed.name),
+            "claimed_by": whole.map(|claimed| &claimed.source),
+            "claim": whole.map(|claimed| &claimed.claim),
+            "summed": is_summable.then_some(summed),
+            "gap": gap,
+            "claims": claims_json,
+        }),
+    );
+    facts.insert("concentration".into(), if is_summable { concentration(&values) } else { Value::Null });
+    let (entries, exits) = movements(table, all).await?;
+    facts.insert("entries".into(), entries);
+    facts.insert("exits".into(), exits);
+    Ok(())
+}
+
+/// Values by entity: with a row per source the first of an entity stands for it.
+fn one_per_entity(all: &RecordBatch) -> Vec<(i64, f64)> {
+    let (Some(ids), Some(values)) = (all.column_by_name("entity_id"), all.column_by_name("value")) else {
+        return Vec::new();
+    };
+    let (ids, values) = (ids.as_primitive::<Int64Type>(), values.as_primitive::<Float64Type>());
+    let mut seen = HashSet::new();
+    (0..all.num_rows())
+        .map(|row| (ids.value(row), values.value(row)))
+        .filter(|(id, _)| seen.insert(*id))
+        .collect()
+}
+
+async fn claimed_totals(table: &Table<'_>) -> Result<Vec<Claimed>> {
+    let filter = format!(
+        "metric = {} AND {} AND kind = 'segment' AND {}{}",
+        quoted(&table.question.metric),
+        rows::is_period(&table.period),
+        table.dimensions.filter(),
+        table.source_filter(),
+    );
+    let name = rows::name_column(rows::language(table.lake, table.question.language));
+    let sql = format!(
+        "SELECT e.entity, {name} AS name, c.value, c.unit, c.source, c.status, c.as_written, \
+                claim_ref(c.mention_id, c.claim_id) AS claim \
+         FROM ({}) c JOIN identities i ON c.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id \
+         ORDER BY {} DESC, c.known_at DESC, c.value DESC",
+        in_force::sql(&filter, table.question.as_of),
+        super::league::STATUS_RANK,
+    );
+    super::run(table.lake, &sql).await?.rows_as()
+}
+
+/// The segment that the market's file names as the whole, else the largest.
+fn whole_market<'a>(table: &Table<'_>, claims: &'a [Claimed]) -> Option<&'a Claimed> {
+    let market = table.lake.market();
+    if let Some(name) = market.config.totals.get(&table.question.metric)
+        && let Ok(entity) = table.lake.identity().find(name, Some(crowsnest_model::Kind::Segment))
+    {
+        let hex = entity.hex();
+        return claims.iter().find(|claimed| claimed.entity == hex);
+    }
+    claims.iter().max_by(|left, right| left.value.total_cmp(&right.value))
+}
+
+/// Herfindahl–Hirschman index (sum of squared shares, 1/n to 1; Hirschman 1964) and the share of the four largest.
+fn concentration(values: &[(i64, f64)]) -> Value {
+    let total: f64 = values.iter().map(|(_, value)| value.max(0.0)).sum();
+    if values.len() < 2 || total <= 0.0 {
+        return json!({"hhi": null, "top4": null, "n": values.len()});
+    }
+    let mut shares: Vec<f64> = values.iter().map(|(_, value)| value.max(0.0) / total).collect();
+    shares.sort_by(|left, right| right.total_cmp(left));
+    let hhi: f64 = shares.iter().map(|share| share * share).sum();
+    let top4: f64 = shares.iter().take(4).sum();
+    json!({"hhi": hhi, "top4": top4, "n": values.len()})
+}
+
+/// Who is there now and was not before, and the other way round; both null where nothing is known of the time before.
+async fn movements(table: &Table<'_>, all: &RecordBatch) -> Result<(Value, Value)> {
+    let Some(previous) = table.period.previous() else { return Ok((Value::Null, Value::Null)) };
+    let filter = format!(
+        "metric = {} AND {} AND kind <> 'segment' AND {}{}",
+        quoted(&table.question.metric),
+        rows::is_period(&previous),
+        table.dimensions.filter(),
+        table.source_filter(),
+    );
+    let name = rows::name_column(rows::language(table.lake, table.question.language));
+    let sql = format!(
+        "SELECT e.entity_id, {name} AS name, max(c.value) AS value FROM ({}) c \
+         JOIN identities i ON c.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id \
+         GROUP BY e.entity_id, {name} ORDER BY value DESC",
+        in_force::sql(&filter, table.question.as_of),
+    );
+    let before = super::run(table.lake, &sql).await?.rows;
+    if before.num_rows() == 0 {
+        return Ok((Value::Null, Value::Null));
+    }
+    const NAMED_MAX: usize = 20;
+    let ids = before.column(0).as_primitive::<Int64Type>();
+    let names = before.column(1);
+    let now: HashSet<i64> = one_per_entity(all).into_iter().map(|(id, _)| id).collect();
+    let then: HashSet<i64> = ids.values().iter().copied().collect();
+    let exits: Vec<String> = (0..before.num_rows())
+        .filter(|row| !now.contains(&ids.value(*row)))
+        .map(|row| text_at(names.as_ref(), row))
+        .take(NAMED_MAX)
+        .collect();
+    Ok((json!(entered(all, &then, NAMED_MAX)), json!(exits)))
+}
+
+fn entered(all: &RecordBatch, then: &HashSet<i64>, limit: usize) -> Vec<String> {
+    let (Some(ids), Some(names)) = (all.column_by_name("entity_id"), all.column_by_name("name")) else {
+        return Vec::new();
+    };
+    let ids = ids.as_primitive::<Int64Type>();
+    (0..all.num_rows())
+        .filter(|row| !then.contains(&ids.value(*row)))
+        .map(|row| text_at(names.as_ref(), row))
+        .take(limit)
+        .collect()
+}
+
+fn text_at(column: &dyn arrow::array::Array, row: usize) -> String {
+    if column.is_null(row) {
+        return String::new();
+    }
+    match column.as_string_view_opt() {
+        Some(values) => values.value(row).to_owned(),
+        None => column.as_string::<i32>().value(row).to_owned(),
+    }
+}
+
+/// What the totals say in words.
+pub(super) fn total_notes(facts: &Map<String, Value>) -> Vec<String> {
+    let totals = &facts["totals"];
+    let mut notes = Vec::new();
+    if let (Some(claimed), Some(summed)) = (totals["claimed"].as_f64(), totals["summed"].as_f64())
+        && summed > claimed * 1.000_001
+    {
+        notes.push("the rows sum to more than the total that is claimed: sources count differently".to_owned());
+    }
+    if facts["entries"].is_null() {
+        notes.push("nothing is known of the period before, so there are no changes, entries or exits".to_owned());
+    }
+    notes
+}

@@ -1,0 +1,70 @@
+//! The questions people ask of a market, each one file: what is asked, its SQL, and how the answer is shaped.
+//!
+//! Every question can be asked as of a moment: only claims known by then count. Answers are [`crate::Answer`]s, so that
+//! the command line, the pages and the API say the same.
+
+mod claims;
+mod document;
+mod events;
+pub(crate) mod in_force;
+mod inventory;
+mod league;
+mod league_facts;
+mod overview;
+mod products;
+mod rows;
+mod series;
+mod share;
+mod show;
+mod sources;
+
+pub use claims::{ClaimsQuestion, claims};
+pub use document::{DocumentQuestion, document};
+pub use events::{EventsQuestion, events};
+pub use inventory::{MetricsQuestion, PeriodsQuestion, metrics, periods};
+pub use league::{LeagueQuestion, league};
+pub use overview::{OverviewQuestion, overview};
+pub use products::{ProductsQuestion, RelationsQuestion, products, relations};
+pub use series::{SeriesQuestion, series};
+pub use share::{ShareQuestion, share};
+pub use show::{ShowQuestion, WhyQuestion, show, why};
+pub use sources::{SourcesQuestion, sources};
+
+use crate::{Answer, Lake, LakeError, Result};
+
+/// A day as the instant of its end, or an RFC 3339 instant, in microseconds since 1970-01-01 UTC.
+///
+/// # Errors
+/// [`LakeError::BadQuestion`] for anything else.
+pub fn parse_as_of(text: &str) -> Result<i64> {
+    const DAY_US: i64 = 86_400_000_000;
+    if let Some(day) = crowsnest_model::parse_day(text.trim()) {
+        return Ok((i64::from(day) + 1) * DAY_US - 1);
+    }
+    let instant: Result<jiff::Timestamp, _> = text.trim().parse();
+    instant.map(jiff::Timestamp::as_microsecond).map_err(|_| {
+        LakeError::bad_question(
+            format!("{text:?} is not a moment"),
+            "write a day such as 2025-02-01, or an instant such as 2025-02-01T12:00:00Z",
+        )
+    })
+}
+
+/// Text as an SQL literal.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// An instant in RFC 3339.
+pub(crate) fn instant_text(micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(micros).map(|instant| instant.to_string()).unwrap_or_default()
+}
+
+/// Runs a query and makes its rows an answer.
+pub(crate) async fn run(lake: &Lake, sql: &str) -> Result<Answer> {
+    let frame = Box::pin(lake.frame(sql, &[])).await?;
+    let schema = std::sync::Arc::clone(frame.schema().inner());
+    let batches = frame.collect().await?;
+    let schema = batches.first().map_or(schema, |batch| batch.schema());
+    Answer::of_batches(&schema, &batches)
+}

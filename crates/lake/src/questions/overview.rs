@@ -1,0 +1,68 @@
+//! `overview`: what is in the market, and what changed last.
+
+use serde_json::json;
+
+use super::claims::ClaimsQuestion;
+use super::events::EventsQuestion;
+use super::rows;
+use crate::{Answer, Lake, Language, Result};
+
+/// The state of the market.
+#[derive(Debug, Clone, Default)]
+pub struct OverviewQuestion {
+    /// Microseconds; only what was known by then.
+    pub as_of: Option<i64>,
+    /// Language of names.
+    pub language: Option<Language>,
+}
+
+/// Facts: counts, the latest claims and events; rows: the biggest movers from each metric's last month but one.
+pub async fn overview(lake: &Lake, question: &OverviewQuestion) -> Result<Answer> {
+    let known = rows::known_by(question.as_of);
+    let counts_sql = format!(
+        "SELECT (SELECT count(*) FROM claims WHERE {known}) AS n_claims, \
+                (SELECT count(*) FROM events WHERE {known}) AS n_events, \
+                (SELECT count(DISTINCT source) FROM claims WHERE {known}) AS n_sources, \
+                (SELECT count(DISTINCT metric) FROM claims WHERE {known}) AS n_metrics, \
+                (SELECT count(*) FROM entities WHERE kind = 'product') AS n_products, \
+                (SELECT count(*) FROM entities WHERE kind = 'company') AS n_companies, \
+                (SELECT count(DISTINCT document) FROM documents WHERE {known}) AS n_documents, \
+                (SELECT max(known_at) FROM claims WHERE {known}) AS latest_known_at"
+    );
+    let language = question.language;
+    let claims_asked = ClaimsQuestion { limit: Some(12), as_of: question.as_of, language, ..Default::default() };
+    let events_asked = EventsQuestion { limit: Some(12), as_of: question.as_of, language, ..Default::default() };
+    let (counts, movers, claims, events) = futures::try_join!(
+        super::run(lake, &counts_sql),
+        movers(lake, question),
+        super::claims::claims(lake, &claims_asked),
+        super::events::events(lake, &events_asked),
+    )?;
+    let counts: Vec<serde_json::Value> = counts.rows_as()?;
+    let claims: Vec<serde_json::Value> = claims.rows_as()?;
+    let events: Vec<serde_json::Value> = events.rows_as()?;
+    Ok(movers
+        .with_fact("market", json!({"name": lake.market().config.name, "title": lake.market().config.title}))
+        .with_fact("counts", counts.into_iter().next().unwrap_or_default())
+        .with_fact("claims", claims)
+        .with_fact("events", events))
+}
+
+/// The largest relative changes from one month to the next, told by the same source, among metrics that several
+/// sources tell; the latest month first.
+async fn movers(lake: &Lake, question: &OverviewQuestion) -> Result<Answer> {
+    let filter = "grain = 'month' AND kind = 'product' AND unit IN ('users', 'visits', 'downloads')";
+    let name = rows::name_column(rows::language(lake, question.language));
+    let sql = format!(
+        "WITH said AS ({}), \
+         steps AS (SELECT *, lag(value) OVER w AS previous_value, lag(period_end) OVER w AS previous_end FROM said \
+                   WINDOW w AS (PARTITION BY mention_id, metric, region, platform, segment ORDER BY period_start)) \
+         SELECT e.entity, {name} AS name, s.metric, s.period, s.value, s.previous_value, s.unit, s.source, \
+                s.value / s.previous_value - 1 AS change, claim_ref(s.mention_id, s.claim_id) AS claim \
+         FROM steps s JOIN identities i ON s.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id \
+         WHERE s.previous_end = s.period_start AND s.previous_value > 0 \
+         ORDER BY s.period_start DESC, abs(ln(s.value / s.previous_value)) DESC NULLS LAST LIMIT 12",
+        crate::questions::in_force::sql(filter, question.as_of)
+    );
+    super::run(lake, &sql).await
+}

@@ -1,0 +1,92 @@
+//! Columns and conditions that several questions share.
+
+use crowsnest_model::{Kind, Period};
+
+use super::{in_force, quoted};
+use crate::identity::Entity;
+use crate::{Lake, LakeError, Language, Result};
+
+/// The columns of a claim as questions give them, from `c` (claims), with `n_vintages`.
+pub(super) const CLAIM_COLUMNS: &str = "c.kind, c.metric, c.period, c.period_start, c.period_end, c.grain, c.region, \
+     c.platform, c.segment, c.value, c.low, c.high, c.bound, c.unit, c.status, c.source, c.subject, c.as_written, \
+     c.said_at, c.known_at, claim_ref(c.mention_id, c.claim_id) AS claim, c.document, c.record, c.url";
+
+/// The language asked for, or the market's.
+pub(super) fn language(lake: &Lake, asked: Option<Language>) -> Language {
+    asked.unwrap_or(lake.market().config.language)
+}
+
+/// The expression of an entity's name in a language, from `e` (entities).
+pub(super) fn name_column(language: Language) -> &'static str {
+    match language {
+        Language::En => "e.name_en",
+        Language::ZhHans => "e.name_hans",
+        Language::ZhHant => "e.name_hant",
+    }
+}
+
+/// The condition that a claim's mention is one entity.
+pub(super) fn is_entity(entity: &Entity) -> String {
+    format!("mention_id IN (SELECT mention_id FROM identities WHERE entity_id = {})", entity.id)
+}
+
+/// A metric that the registry has.
+pub(super) fn known_metric<'a>(lake: &'a Lake, id: &str) -> Result<&'a crowsnest_model::Metric> {
+    let metrics = &lake.market().metrics;
+    metrics.get(id).ok_or_else(|| LakeError::UnknownMetric {
+        name: id.to_owned(),
+        close: metrics.closest(id).map(str::to_owned),
+    })
+}
+
+/// A period in ISO text.
+pub(super) fn known_period(text: &str) -> Result<Period> {
+    Period::parse(text).map_err(|error| {
+        LakeError::bad_question(
+            format!("period {text:?}: {error}"),
+            "write a period such as 2024-12, 2024-Q4, 2024-W50, 2025-H1, 2024 or 2024-01-01/2024-06-15",
+        )
+    })
+}
+
+/// The condition that a claim is for a period; the first day is said too, because files are sorted by it.
+pub(super) fn is_period(period: &Period) -> String {
+    format!(
+        "period_start = DATE '{}' AND period = {}",
+        crowsnest_model::day_to_string(period.start_day()),
+        quoted(&period.to_string())
+    )
+}
+
+/// `column = value` for each dimension that is asked for, joined by AND; `TRUE` where none is.
+pub(super) fn equals(pairs: &[(&str, Option<&str>)]) -> String {
+    let parts: Vec<String> = pairs
+        .iter()
+        .filter_map(|(column, value)| value.map(|value| format!("{column} = {}", quoted(value))))
+        .collect();
+    if parts.is_empty() { "TRUE".to_owned() } else { parts.join(" AND ") }
+}
+
+/// Condition on when a row was known.
+pub(super) fn known_by(as_of: Option<i64>) -> String {
+    in_force::known_by(as_of)
+}
+
+/// The metric's label in a language.
+pub(super) fn metric_label(lake: &Lake, metric: &str, language: Language) -> String {
+    lake.market().metrics.get(metric).map_or_else(|| metric.to_owned(), |known| label(known, language).to_owned())
+}
+
+pub(super) fn label(metric: &crowsnest_model::Metric, language: Language) -> &str {
+    match language {
+        Language::En => &metric.label_en,
+        Language::ZhHans => &metric.label_zh_hans,
+        Language::ZhHant => &metric.label_zh_hant,
+    }
+}
+
+/// `product`, `company` or `segment`.
+pub(super) fn parse_kind(text: &str) -> Result<Kind> {
+    text.parse::<Kind>()
+        .map_err(|error| LakeError::bad_question(error.to_string(), "write product, company or segment"))
+}

@@ -1,0 +1,126 @@
+//! The order of rows in a table's files: by the table's `partition_by` and `sort_by` columns, packed into one number.
+//!
+//! Sorting one 128-bit number per row is several times faster than comparing columns, and an order that is only nearly
+//! complete loses nothing: it serves pruning, never correctness.
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
+use crowsnest_model::tables::{ColumnType, Table};
+use std::collections::BTreeMap;
+
+/// A row's place: batch, then row within it.
+pub(crate) type Place = (u32, u32);
+
+/// The given places in the table's order.
+pub(crate) fn in_order(table: &Table, batches: &[RecordBatch], places: Vec<Place>) -> Vec<Place> {
+    let packers = packers(table, batches);
+    if packers.is_empty() {
+        return places;
+    }
+    let mut keyed: Vec<(u128, Place)> = Vec::with_capacity(places.len());
+    let mut keys: Vec<Vec<u128>> = Vec::with_capacity(batches.len());
+    for batch in batches {
+        keys.push(keys_of(batch, &packers));
+    }
+    for place in places {
+        keyed.push((keys[place.0 as usize][place.1 as usize], place));
+    }
+    drop(keys);
+    keyed.sort_unstable();
+    keyed.into_iter().map(|(_, place)| place).collect()
+}
+
+/// How one column takes part in the packed number.
+struct Packer {
+    index: usize,
+    bits: u32,
+    ranks: Option<BTreeMap<String, u128>>,
+}
+
+fn packers(table: &Table, batches: &[RecordBatch]) -> Vec<Packer> {
+    let mut found = Vec::new();
+    let mut bits_left = 128;
+    for name in table.partition_by.iter().chain(table.sort_by) {
+        let Some(index) = table.columns.iter().position(|column| column.name == *name) else { continue };
+        let bits = match table.columns[index].column_type {
+            ColumnType::Int64 | ColumnType::Instant => 64,
+            ColumnType::Day => 32,
+            ColumnType::Text => 16,
+            ColumnType::Float64 | ColumnType::Boolean => continue,
+        };
+        if bits > bits_left {
+            break;
+        }
+        bits_left -= bits;
+        let is_text = table.columns[index].column_type == ColumnType::Text;
+        found.push(Packer { index, bits, ranks: is_text.then(|| ranks(index, batches)) });
+    }
+    found
+}
+
+fn ranks(index: usize, batches: &[RecordBatch]) -> BTreeMap<String, u128> {
+    let mut ranks = BTreeMap::new();
+    for batch in batches {
+        let values = batch.column(index).as_string::<i32>();
+        let mut last = None;
+        for value in values.iter().flatten() {
+            if last != Some(value) && !ranks.contains_key(value) {
+                ranks.insert(value.to_owned(), 0);
+            }
+            last = Some(value);
+        }
+    }
+    for (rank, slot) in ranks.values_mut().enumerate() {
+        *slot = (rank as u128).min(u128::from(u16::MAX));
+    }
+    ranks
+}
+
+fn keys_of(batch: &RecordBatch, packers: &[Packer]) -> Vec<u128> {
+    let mut keys = vec![0u128; batch.num_rows()];
+    for packer in packers {
+        let column = batch.column(packer.index);
+        let values = packed_values(column.as_ref(), packer);
+        for (key, value) in keys.iter_mut().zip(values) {
+            *key = (*key << packer.bits) | value;
+        }
+    }
+    keys
+}
+
+/// Signed numbers are shifted so that their unsigned order is their order; nulls come first.
+fn packed_values(column: &dyn Array, packer: &Packer) -> Vec<u128> {
+    use arrow_schema::DataType;
+    let flip = |value: i64| u128::from((value as u64) ^ (1 << 63));
+    match column.data_type() {
+        DataType::Int64 => column.as_primitive::<Int64Type>().iter().map(|v| v.map_or(0, flip)).collect(),
+        DataType::Timestamp(_, _) => {
+            column.as_primitive::<TimestampMicrosecondType>().iter().map(|v| v.map_or(0, flip)).collect()
+        }
+        DataType::Date32 => column
+            .as_primitive::<Date32Type>()
+            .iter()
+            .map(|value| value.map_or(0, |day| u128::from((day as u32) ^ (1 << 31))))
+            .collect(),
+        _ => text_ranks(column, packer),
+    }
+}
+
+fn text_ranks(column: &dyn Array, packer: &Packer) -> Vec<u128> {
+    let Some(ranks) = &packer.ranks else { return vec![0; column.len()] };
+    let mut last: Option<(&str, u128)> = None;
+    let mut packed = Vec::with_capacity(column.len());
+    for value in column.as_string::<i32>() {
+        let rank = match (value, last) {
+            (None, _) => 0,
+            (Some(text), Some((had, rank))) if had == text => rank,
+            (Some(text), _) => {
+                let rank = ranks.get(text).copied().unwrap_or(0);
+                last = Some((text, rank));
+                rank
+            }
+        };
+        packed.push(rank);
+    }
+    packed
+}

@@ -1,0 +1,125 @@
+//! One Delta table of the lake: opening or making it, and what a moment of it looks like.
+
+use std::sync::Arc;
+
+use crowsnest_model::tables::Table;
+use datafusion::common::Statistics;
+use deltalake::kernel::Add;
+use deltalake::protocol::SaveMode;
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use url::Url;
+
+use crate::{Result, schema, statistics};
+
+/// A file of a table with what its log says of it.
+#[derive(Debug, Clone)]
+pub(crate) struct DataFile {
+    /// The log's own record of the file.
+    pub(crate) add: Add,
+    /// Row count and the bounds of its columns, in the table's column order.
+    pub(crate) statistics: Arc<Statistics>,
+}
+
+/// A table at one version: what a query reads from start to end, whatever others commit meanwhile.
+#[derive(Debug, Clone)]
+pub(crate) struct TableSnapshot {
+    pub(crate) table: &'static Table,
+    pub(crate) delta: DeltaTable,
+    pub(crate) files: Arc<Vec<DataFile>>,
+}
+
+impl TableSnapshot {
+    /// Opens a table below the lake's address at its latest version; makes it where it is missing, and adds the columns
+    /// that a lake made by an older version lacks.
+    pub(crate) async fn open(lake_url: &Url, table: &'static Table) -> Result<Self> {
+        let url = table_url(lake_url, table.name)?;
+        let delta = match DeltaTableBuilder::from_url(url.clone())?.load().await {
+            Ok(delta) => delta,
+            Err(error) if is_missing(&error) => create(&url, table).await?,
+            Err(error) => return Err(error.into()),
+        };
+        Self::of(table, add_missing_columns(delta, table).await?)
+    }
+
+    fn of(table: &'static Table, delta: DeltaTable) -> Result<Self> {
+        let state = delta.snapshot()?;
+        let mut files = Vec::new();
+        for view in state.log_data().iter() {
+            let mut add = view.add_action();
+            let stats = view.stats();
+            let file_statistics = statistics::parse(table, stats.as_deref(), view.size());
+            add.stats = stats;
+            files.push(DataFile { add, statistics: Arc::new(file_statistics) });
+        }
+        files.sort_by(|left, right| left.add.path.cmp(&right.add.path));
+        Ok(Self { table, delta, files: Arc::new(files) })
+    }
+
+    /// The version that this is.
+    pub(crate) fn version(&self) -> u64 {
+        self.delta.version().unwrap_or_default()
+    }
+
+    /// The same table as it is now; cheap where nothing was committed since.
+    pub(crate) async fn latest(&self) -> Result<Self> {
+        let latest = self.delta.log_store().get_latest_version(self.version()).await?;
+        if latest == self.version() {
+            return Ok(self.clone());
+        }
+        let mut delta = self.delta.clone();
+        delta.update_state().await?;
+        Self::of(self.table, delta)
+    }
+
+    /// The number of rows, from the log alone.
+    pub(crate) fn n_rows(&self) -> usize {
+        self.files.iter().filter_map(|file| file.statistics.num_rows.get_value().copied()).sum()
+    }
+}
+
+fn table_url(lake_url: &Url, name: &str) -> Result<Url> {
+    let mut url = lake_url.clone();
+    let path = format!("{}/{name}/", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    if url.scheme() == "file"
+        && let Ok(folder) = url.to_file_path()
+    {
+        crate::files::create_folder(&folder)?;
+    }
+    Ok(url)
+}
+
+fn is_missing(error: &DeltaTableError) -> bool {
+    matches!(error, DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_))
+        || error.to_string().contains("No files in log segment")
+}
+
+async fn create(url: &Url, table: &'static Table) -> Result<DeltaTable> {
+    let blank = DeltaTableBuilder::from_url(url.clone())?.build()?;
+    let made = blank
+        .create()
+        .with_table_name(table.name)
+        .with_comment(table.doc)
+        .with_columns(schema::delta_fields(table.columns))
+        .with_save_mode(SaveMode::Ignore)
+        .await;
+    match made {
+        Ok(delta) => Ok(delta),
+        // Another process made it in the same moment: theirs is as good.
+        Err(error) => match DeltaTableBuilder::from_url(url.clone())?.load().await {
+            Ok(delta) => Ok(delta),
+            Err(_) => Err(error.into()),
+        },
+    }
+}
+
+async fn add_missing_columns(delta: DeltaTable, table: &'static Table) -> Result<DeltaTable> {
+    let present = delta.snapshot()?.schema();
+    let missing: Vec<_> =
+        table.columns.iter().filter(|column| present.field(column.name).is_none()).cloned().collect();
+    if missing.is_empty() {
+        return Ok(delta);
+    }
+    tracing::info!(table = table.name, n_columns = missing.len(), "adding columns that this lake does not have yet");
+    Ok(delta.add_columns().with_fields(schema::delta_fields(&missing)).await?)
+}

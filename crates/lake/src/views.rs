@@ -1,0 +1,43 @@
+//! The views that every session has besides the tables, in SQL.
+
+use std::sync::Arc;
+
+use datafusion::datasource::ViewTable;
+use datafusion::prelude::SessionContext;
+
+use crate::Result;
+
+/// Name, what it is, and its SQL; a later view may use an earlier one.
+pub const VIEWS: &[(&str, &str, &str)] = &[
+    (
+        "claims_named",
+        "claims with the entity that their mention is, by id and by name",
+        "SELECT c.*, i.entity_id, e.entity, e.name \
+         FROM claims c JOIN identities i ON c.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id",
+    ),
+    (
+        "claims_in_force",
+        "per source, subject, metric, period and dimensions the claim known last, unless it denies or withdraws",
+        // Filters are pushed below the aggregate by the engine where they are on its keys.
+        "SELECT c.* FROM claims c JOIN ( \
+             SELECT mention_id AS last_mention_id, \
+                    max(struct(known_at, recorded_at, claim_id))['c2'] AS last_claim_id \
+             FROM claims GROUP BY mention_id, metric, period, region, platform, segment) \
+         ON c.mention_id = last_mention_id AND c.claim_id = last_claim_id \
+         WHERE c.status NOT IN ('denied', 'withdrawn')",
+    ),
+    (
+        "events_named",
+        "events with the entity that they happened to, by id and by name",
+        "SELECT v.*, i.entity_id, e.entity, e.name \
+         FROM events v JOIN identities i ON v.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id",
+    ),
+];
+
+pub(crate) async fn register(context: &SessionContext) -> Result<()> {
+    for (name, _, sql) in VIEWS {
+        let plan = context.sql(sql).await?.into_unoptimized_plan();
+        context.register_table(*name, Arc::new(ViewTable::new(plan, Some((*sql).to_owned()))))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! Names: one key for all the ways to write the same one, with legal forms kept apart, and pinyin to search by.
+//!
+//! [`normalise`] makes the key that names are compared by; it's idempotent and the same on every machine.
+//! [`split_legal_form`] takes `有限公司` and `Inc.` off a company's name. [`pinyin_key`] and [`search_key`] are for
+//! looking up while typing. Whether two keys are the same product is for `identify` to say.
+
+mod key;
+mod legal;
+mod pinyin;
+mod script;
+
+pub use key::{normalise, normalise_into, search_key};
+pub use legal::{Name, split_legal_form};
+pub use pinyin::{initials_key, pinyin_key};
+pub use script::{Script, script_of, to_simplified, to_traditional};

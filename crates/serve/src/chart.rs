@@ -1,0 +1,377 @@
+//! Charts as SVG, drawn on the server: they work without JavaScript, and carry the same points as JSON for the script
+//! that takes over.
+//!
+//! In: lines of claims. Out: a [`LineChart`] with every coordinate worked out, which `line_chart.svg` places and
+//! escapes. Each source is a line of its own, told apart by colour (Okabe & Ito 2008, safe for colour-blind eyes),
+//! dash and symbol alike. Restated values stay visible as hollow points; ranges stand as bars.
+
+use crowsnest_lake::Language;
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::numbers;
+
+const WIDTH: f64 = 760.0;
+const HEIGHT: f64 = 260.0;
+const LEFT: f64 = 64.0;
+const RIGHT: f64 = 744.0;
+const TOP: f64 = 12.0;
+const BOTTOM: f64 = 230.0;
+
+/// Lines beyond this share a style with an earlier one.
+pub(crate) const N_STYLES: usize = 8;
+
+/// One claim in a chart; also what the script gets.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChartPoint {
+    /// Days since 1970-01-01: the middle of the period.
+    pub(crate) day: f64,
+    pub(crate) value: f64,
+    pub(crate) low: Option<f64>,
+    pub(crate) high: Option<f64>,
+    /// The figure in words of the language.
+    pub(crate) figure: String,
+    pub(crate) period: String,
+    pub(crate) status: String,
+    pub(crate) known: String,
+    pub(crate) written: String,
+    pub(crate) claim: String,
+    pub(crate) link: String,
+    pub(crate) in_force: bool,
+}
+
+/// The claims of one source in one scope and grain.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ChartLine {
+    pub(crate) label: String,
+    pub(crate) points: Vec<ChartPoint>,
+}
+
+/// What a chart is drawn from; also what the script gets.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChartData {
+    pub(crate) metric: String,
+    pub(crate) title: String,
+    pub(crate) unit: String,
+    pub(crate) language: &'static str,
+    pub(crate) lower_is_better: bool,
+    pub(crate) lines: Vec<ChartLine>,
+    /// Words of the tooltip.
+    pub(crate) words: ChartWords,
+}
+
+/// What the script says in tooltips.
+#[derive(Debug, Serialize)]
+pub(crate) struct ChartWords {
+    pub(crate) known: String,
+    pub(crate) restated: String,
+    pub(crate) written: String,
+    pub(crate) open: String,
+}
+
+/// A mark on an axis.
+pub(crate) struct Tick {
+    pub(crate) at: f64,
+    pub(crate) label: String,
+}
+
+pub(crate) struct PlottedPoint {
+    pub(crate) symbol: String,
+    pub(crate) is_hollow: bool,
+    pub(crate) title: String,
+    pub(crate) link: String,
+    /// `M x,y1 V y2` of the range given, or empty.
+    pub(crate) range: String,
+}
+
+pub(crate) struct PlottedLine {
+    pub(crate) style: usize,
+    pub(crate) label: String,
+    pub(crate) legend_symbol: String,
+    pub(crate) path: String,
+    pub(crate) points: Vec<PlottedPoint>,
+}
+
+/// A chart ready to be placed.
+pub(crate) struct LineChart {
+    pub(crate) metric: String,
+    pub(crate) title: String,
+    pub(crate) x_ticks: Vec<Tick>,
+    pub(crate) y_ticks: Vec<Tick>,
+    pub(crate) lines: Vec<PlottedLine>,
+    pub(crate) json: String,
+}
+
+impl LineChart {
+    /// Draws the data.
+    ///
+    /// # Errors
+    /// If the data cannot be written as JSON.
+    pub(crate) fn new(data: &ChartData, language: Language) -> Result<Self, serde_json::Error> {
+        let points = || data.lines.iter().flat_map(|line| &line.points);
+        let x_axis = Span::of(points().map(|point| point.day)).padded(0.02);
+        let values = points().flat_map(|point| [Some(point.value), point.low, point.high]).flatten();
+        let y_axis = ValueAxis::new(Span::of(values), data.lower_is_better);
+        let place = |point: &ChartPoint| {
+            let x = LEFT + x_axis.fraction(point.day) * (RIGHT - LEFT);
+            (x, y_axis.place(point.value))
+        };
+        let lines = data.lines.iter().enumerate().map(|(index, line)| plot(line, index % N_STYLES, &place, &y_axis));
+        let y_ticks = y_axis.ticks.iter().map(|value| Tick {
+            at: y_axis.place(*value),
+            label: numbers::with_unit(*value, &data.unit, language),
+        });
+        Ok(Self {
+            metric: data.metric.clone(),
+            title: data.title.clone(),
+            x_ticks: time_ticks(&x_axis, language),
+            y_ticks: y_ticks.collect(),
+            lines: lines.collect(),
+            json: for_script(&serde_json::to_string(data)?),
+        })
+    }
+}
+
+/// JSON that may stand inside a `script` element: no `<`, so that no text in it can end the element.
+pub(crate) fn for_script(json: &str) -> String {
+    json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}
+
+fn plot(
+    line: &ChartLine,
+    style: usize,
+    place: &dyn Fn(&ChartPoint) -> (f64, f64),
+    y_axis: &ValueAxis,
+) -> PlottedLine {
+    let mut path = String::new();
+    let mut points = Vec::with_capacity(line.points.len());
+    for point in &line.points {
+        let (x, y) = place(point);
+        if point.in_force {
+            path.push_str(&format!("{}{x:.1},{y:.1}", if path.is_empty() { "M" } else { "L" }));
+        }
+        let range = match (point.low, point.high) {
+            (Some(low), Some(high)) if low < high => {
+                format!("M{x:.1},{:.1}V{:.1}", y_axis.place(low), y_axis.place(high))
+            }
+            _ => String::new(),
+        };
+        points.push(PlottedPoint {
+            symbol: symbol(style, x, y),
+            is_hollow: !point.in_force,
+            title: format!("{}: {} · {} · {}", point.period, point.figure, line.label, point.known),
+            link: point.link.clone(),
+            range,
+        });
+    }
+    PlottedLine { style, label: line.label.clone(), legend_symbol: symbol(style, 14.0, 6.0), path, points }
+}
+
+/// The outline of a symbol around a point: circle, square, triangle, diamond …
+fn symbol(style: usize, x: f64, y: f64) -> String {
+    let at = |dx: f64, dy: f64| format!("M{:.1},{:.1}", x + dx, y + dy);
+    match style {
+        0 => format!("{}a3.4,3.4 0 1,0 6.8,0a3.4,3.4 0 1,0 -6.8,0z", at(-3.4, 0.0)),
+        1 => format!("{}h6v6h-6z", at(-3.0, -3.0)),
+        2 => format!("{}l4,7h-8z", at(0.0, -4.2)),
+        3 => format!("{}l4.2,4.2l-4.2,4.2l-4.2,-4.2z", at(0.0, -4.2)),
+        4 => format!("{}l4,-7h-8z", at(0.0, 4.2)),
+        5 => format!("{}h2.6v2.6h2.6v2.6h-2.6v2.6h-2.6v-2.6h-2.6v-2.6h2.6z", at(-1.3, -3.9)),
+        6 => format!("{}h8v4h-8z", at(-4.0, -2.0)),
+        _ => format!("{}h4v8h-4z", at(-2.0, -4.0)),
+    }
+}
+
+/// From the least to the greatest of some numbers.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    from: f64,
+    to: f64,
+}
+
+impl Span {
+    fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut span = Self { from: f64::INFINITY, to: f64::NEG_INFINITY };
+        for value in values.filter(|value| value.is_finite()) {
+            span.from = span.from.min(value);
+            span.to = span.to.max(value);
+        }
+        if span.from > span.to { Self { from: 0.0, to: 1.0 } } else { span }
+    }
+
+    fn padded(self, fraction: f64) -> Self {
+        let margin = ((self.to - self.from) * fraction).max(16.0);
+        Self { from: self.from - margin, to: self.to + margin }
+    }
+
+    fn fraction(&self, value: f64) -> f64 {
+        (value - self.from) / (self.to - self.from).max(f64::MIN_POSITIVE)
+    }
+}
+
+/// The vertical axis: from zero where the values allow it, ranks upside down.
+struct ValueAxis {
+    span: Span,
+    is_inverted: bool,
+    ticks: Vec<f64>,
+}
+
+impl ValueAxis {
+    fn new(values: Span, is_inverted: bool) -> Self {
+        // Values that vary little far from zero (ratings) would be a flat line on an axis from zero.
+        let is_far_from_zero = values.from > 0.0 && (values.to - values.from) < values.from * 0.5;
+        let from = if is_far_from_zero && values.to > values.from { values.from } else { values.from.min(0.0) };
+        let to = if values.to > from { values.to } else { from + 1.0 };
+        let step = nice_step((to - from) / 4.0);
+        let first = (from / step).floor();
+        let last = (to / step).ceil();
+        let ticks: Vec<f64> = (0..=(last - first) as usize).map(|index| (first + index as f64) * step).collect();
+        Self { span: Span { from: first * step, to: last * step }, is_inverted, ticks }
+    }
+
+    fn place(&self, value: f64) -> f64 {
+        let fraction = self.span.fraction(value).clamp(0.0, 1.0);
+        let from_top = if self.is_inverted { fraction } else { 1.0 - fraction };
+        TOP + from_top * (BOTTOM - TOP)
+    }
+}
+
+/// The next of 1, 2, 5, 10 … above a number.
+fn nice_step(rough: f64) -> f64 {
+    let power = 10f64.powf(rough.max(1e-12).log10().floor());
+    let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= rough * 0.999_999).unwrap_or(10.0);
+    factor * power
+}
+
+/// Month starts (or year starts, for long spans), at most nine of them.
+fn time_ticks(axis: &Span, language: Language) -> Vec<Tick> {
+    let (Some(from), Some(to)) = (date_of(axis.from), date_of(axis.to)) else { return Vec::new() };
+    let months = |date: Date| i32::from(date.year()) * 12 + i32::from(date.month()) - 1;
+    let n_months = months(to) - months(from);
+    let step = [1, 2, 3, 6, 12, 24, 60, 120].into_iter().find(|step| n_months / step <= 8).unwrap_or(240);
+    let mut ticks = Vec::new();
+    let first = (months(from) + step).div_euclid(step) * step;
+    for month in (first..=months(to)).step_by(step as usize) {
+        let text = format!("{:04}-{:02}", month.div_euclid(12), month.rem_euclid(12) + 1);
+        let Some(day) = day_number(&format!("{text}-01")) else { continue };
+        let label = if step >= 12 { &text[..4] } else { text.as_str() };
+        ticks.push(Tick {
+            at: LEFT + axis.fraction(f64::from(day)) * (RIGHT - LEFT),
+            label: numbers::period(label, language),
+        });
+    }
+    ticks
+}
+
+fn date_of(day: f64) -> Option<Date> {
+    Date::constant(1970, 1, 1).checked_add(jiff::Span::new().try_days(day as i64).ok()?).ok()
+}
+
+/// Days from 1970-01-01 to a day in ISO text.
+pub(crate) fn day_number(text: &str) -> Option<i32> {
+    crowsnest_model::parse_day(text.get(..10)?)
+}
+
+/// A line without axes, for a table's row: 96 by 24, newest at the right; empty for fewer than two values.
+pub(crate) fn sparkline(values: &[f64], lower_is_better: bool) -> String {
+    if values.len() < 2 {
+        return String::new();
+    }
+    let span = Span::of(values.iter().copied());
+    let height = if span.to > span.from { span.to - span.from } else { 1.0 };
+    let mut path = String::new();
+    for (index, value) in values.iter().enumerate() {
+        let x = 2.0 + 92.0 * index as f64 / (values.len() - 1) as f64;
+        let fraction = (value - span.from) / height;
+        let y = 3.0 + 18.0 * if lower_is_better { fraction } else { 1.0 - fraction };
+        path.push_str(&format!("{}{x:.1},{y:.1}", if index == 0 { "M" } else { "L" }));
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(day: f64, value: f64) -> ChartPoint {
+        ChartPoint {
+            day,
+            value,
+            low: None,
+            high: None,
+            figure: String::new(),
+            period: "<script>".into(),
+            status: String::new(),
+            known: String::new(),
+            written: "</script>".into(),
+            claim: String::new(),
+            link: String::new(),
+            in_force: true,
+        }
+    }
+
+    fn chart(values: &[f64], lower_is_better: bool) -> LineChart {
+        let points = values.iter().enumerate().map(|(index, value)| point(index as f64 * 30.0, *value)).collect();
+        let words = ChartWords {
+            known: String::new(),
+            restated: String::new(),
+            written: String::new(),
+            open: String::new(),
+        };
+        let data = ChartData {
+            metric: "mau".into(),
+            title: "MAU".into(),
+            unit: "users".into(),
+            language: "en",
+            lower_is_better,
+            lines: vec![ChartLine { label: "a".into(), points }],
+            words,
+        };
+        LineChart::new(&data, Language::En).unwrap()
+    }
+
+    #[test]
+    fn axes_begin_at_zero_and_end_above_the_values() {
+        let drawn = chart(&[10.0, 35.0, 71.0], false);
+        let labels: Vec<&str> = drawn.y_ticks.iter().map(|tick| tick.label.as_str()).collect();
+        assert_eq!(labels, ["0", "20", "40", "60", "80"]);
+        assert!(drawn.y_ticks[0].at > drawn.y_ticks[4].at);
+    }
+
+    #[test]
+    fn ratings_far_from_zero_keep_their_shape_and_ranks_stand_upside_down() {
+        let ratings = chart(&[1240.0, 1260.0, 1287.0], false);
+        assert_eq!(ratings.y_ticks[0].label, "1,240");
+        let ranks = chart(&[1.0, 5.0, 9.0], true);
+        assert!(ranks.y_ticks[0].at < ranks.y_ticks[1].at);
+    }
+
+    #[test]
+    fn nothing_and_one_point_can_be_drawn() {
+        assert!(chart(&[], false).lines[0].path.is_empty());
+        let one = chart(&[5.0], false);
+        assert!(one.lines[0].path.starts_with('M') && !one.lines[0].path.contains("NaN"));
+        assert!(chart(&[0.0, 0.0], false).y_ticks.len() < 10);
+    }
+
+    #[test]
+    fn text_cannot_end_the_script_element() {
+        assert!(!chart(&[1.0], false).json.contains("</script"));
+    }
+
+    #[test]
+    fn steps_are_round() {
+        for (rough, step) in [(0.9, 1.0), (1.1, 2.0), (2.4, 5.0), (7.0, 10.0), (25.0, 50.0), (100.0, 100.0)] {
+            assert!((nice_step(rough) - step).abs() < 1e-9, "{rough}");
+        }
+    }
+
+    #[test]
+    fn sparklines_rise_with_what_is_better() {
+        assert_eq!(sparkline(&[1.0, 2.0], false), "M2.0,21.0L94.0,3.0");
+        assert_eq!(sparkline(&[1.0, 2.0], true), "M2.0,3.0L94.0,21.0");
+        assert_eq!(sparkline(&[1.0], false), "");
+    }
+}

@@ -1,0 +1,88 @@
+//! What can go wrong in serving, and which HTTP status it is.
+
+use axum::http::StatusCode;
+use crowsnest_lake::LakeError;
+
+/// An error of serving. Messages are one clause; [`ServeError::hint`] says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// There is nothing at that address.
+    #[error("nothing is at {0}")]
+    NotFound(String),
+    /// The address or its query makes no sense.
+    #[error("{message}")]
+    BadRequest {
+        /// What is wrong with it.
+        message: String,
+        /// What to write instead.
+        hint: String,
+    },
+    /// The question took longer than it may.
+    #[error("the question took longer than {seconds} seconds and was stopped")]
+    TimedOut {
+        /// The limit.
+        seconds: u64,
+    },
+    /// The address to listen on is taken or not ours.
+    #[error("listening on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The lake could not answer.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// A page could not be written.
+    #[error("writing the page: {0}")]
+    Template(#[from] askama::Error),
+    /// A part of an answer could not be written as JSON.
+    #[error("writing JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Rows could not be left out of an answer.
+    #[error(transparent)]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// A document's bytes could not be read.
+    #[error("reading document {document}: {source}")]
+    Document {
+        /// SHA-256 of the document.
+        document: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A page panicked; the log has more.
+    #[error("the page stopped half-way")]
+    Panicked,
+}
+
+impl ServeError {
+    pub(crate) fn bad_request(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::BadRequest { message: message.into(), hint: hint.into() }
+    }
+
+    /// The HTTP status that fits.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound(_) | Self::Lake(LakeError::UnknownName { .. } | LakeError::NoDocument(_)) => {
+                StatusCode::NOT_FOUND
+            }
+            Self::BadRequest { .. } | Self::Lake(LakeError::UnknownMetric { .. } | LakeError::BadQuestion { .. }) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::TimedOut { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What to do, where it is the visitor who can do something.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::BadRequest { hint, .. } => Some(hint.clone()),
+            Self::Listen { .. } => Some("choose another address with --listen, for example 127.0.0.1:7272".into()),
+            Self::Lake(error) if self.status().is_client_error() => error.hint(),
+            _ => None,
+        }
+    }
+}

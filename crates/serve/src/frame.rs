@@ -1,0 +1,185 @@
+//! What stands around every page: title, navigation, as-of date, language, colours, and the page's own data formats.
+//!
+//! In: a [`PageRequest`] and a title. Out: a [`Frame`], which templates know as `page`, with the phrases, number
+//! formats and links that all of them use.
+
+use crowsnest_lake::Language;
+
+use crate::assets;
+use crate::numbers;
+use crate::request::PageRequest;
+use crate::words;
+
+/// One choice in a row of choices.
+pub(crate) struct Choice {
+    pub(crate) label: String,
+    pub(crate) value: String,
+    pub(crate) address: String,
+    pub(crate) is_current: bool,
+}
+
+/// The frame of a page.
+pub(crate) struct Frame {
+    request: PageRequest,
+    pub(crate) title: String,
+    pub(crate) notes: Vec<String>,
+    /// Whether the page has a chart that the script can take over.
+    pub(crate) has_chart: bool,
+}
+
+const SECTIONS: [(&str, &str); 6] = [
+    ("/products", "nav.products"),
+    ("/league", "nav.league"),
+    ("/tenders", "nav.tenders"),
+    ("/events", "nav.events"),
+    ("/sources", "nav.sources"),
+    ("/", "nav.overview"),
+];
+
+impl Frame {
+    pub(crate) fn new(request: &PageRequest, title: impl Into<String>) -> Self {
+        Self { request: request.clone(), title: title.into(), notes: Vec::new(), has_chart: false }
+    }
+
+    pub(crate) fn with_notes(mut self, notes: &[String]) -> Self {
+        self.notes.extend(notes.iter().cloned());
+        self
+    }
+
+    pub(crate) fn with_chart(mut self) -> Self {
+        self.has_chart = true;
+        self
+    }
+
+    pub(crate) fn language(&self) -> Language {
+        self.request.language
+    }
+
+    pub(crate) fn tag(&self) -> &'static str {
+        self.request.language.tag()
+    }
+
+    pub(crate) fn theme(&self) -> &'static str {
+        self.request.theme
+    }
+
+    pub(crate) fn market(&self) -> &str {
+        let config = &self.request.lake.market().config;
+        if config.title.is_empty() { &config.name } else { &config.title }
+    }
+
+    pub(crate) fn say<'a>(&self, key: &'a str) -> &'a str {
+        words::say(self.request.language, key)
+    }
+
+    pub(crate) fn say_with(&self, key: &str, filling: impl std::fmt::Display) -> String {
+        words::say_with(self.request.language, key, &filling.to_string())
+    }
+
+    pub(crate) fn link(&self, path: &str) -> String {
+        self.request.link(path)
+    }
+
+    pub(crate) fn count(&self, n: &i64) -> String {
+        numbers::count(*n)
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.request.path
+    }
+
+    pub(crate) fn as_of(&self) -> &str {
+        self.request.as_of_day.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn without_as_of(&self) -> String {
+        self.request.same_page_with(&[("as_of", "")])
+    }
+
+    /// The rest of the query, which the as-of form must send along.
+    pub(crate) fn kept_query(&self) -> Vec<(&str, &str)> {
+        let is_kept = |name: &str| !matches!(name, "as_of" | "theme");
+        self.request
+            .query
+            .iter()
+            .filter(|(name, value)| is_kept(name) && !value.is_empty())
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect()
+    }
+
+    /// What forms that lead elsewhere must send along: the as-of day and an explicit language.
+    pub(crate) fn carried_query(&self) -> Vec<(&str, &str)> {
+        let is_carried = |name: &str| matches!(name, "as_of" | "lang");
+        let query = self.request.query.iter();
+        query
+            .filter(|(name, value)| is_carried(name) && !value.is_empty())
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect()
+    }
+
+    pub(crate) fn sections(&self) -> Vec<Choice> {
+        let here = self.request.path.as_str();
+        let mut choices: Vec<Choice> = SECTIONS
+            .iter()
+            .map(|(path, key)| Choice {
+                label: self.say(key).to_owned(),
+                value: (*path).to_owned(),
+                address: self.link(path),
+                is_current: here == *path
+                    || (*path == "/products" && (here.starts_with("/product/") || here.starts_with("/company/"))),
+            })
+            .collect();
+        choices.rotate_right(1);
+        choices
+    }
+
+    pub(crate) fn languages(&self) -> Vec<Choice> {
+        [(Language::En, "EN"), (Language::ZhHans, "简"), (Language::ZhHant, "繁")]
+            .into_iter()
+            .map(|(language, label)| Choice {
+                label: label.to_owned(),
+                value: language.tag().to_owned(),
+                address: self.request.same_page_with(&[("lang", language.tag())]),
+                is_current: language == self.request.language,
+            })
+            .collect()
+    }
+
+    /// Where the link for other colours leads without JavaScript.
+    pub(crate) fn theme_switch(&self) -> Choice {
+        let other = if self.request.theme == "dark" { "light" } else { "dark" };
+        let key = if other == "dark" { "theme.dark" } else { "theme.light" };
+        Choice {
+            label: self.say(key).to_owned(),
+            value: other.to_owned(),
+            address: self.request.same_page_with(&[("theme", other)]),
+            is_current: false,
+        }
+    }
+
+    pub(crate) fn formats(&self) -> Vec<Choice> {
+        let formats = [("JSON", ".json"), ("CSV", ".csv"), ("Parquet", ".parquet")];
+        formats
+            .into_iter()
+            .map(|(label, ending)| Choice {
+                label: label.to_owned(),
+                value: ending.to_owned(),
+                address: self.request.data_address(ending),
+                is_current: false,
+            })
+            .collect()
+    }
+
+    /// Sources left out of this page because others may look, as one line; empty where none are.
+    pub(crate) fn left_out(&self) -> String {
+        let shared = &self.request.shared;
+        if !shared.is_shared || shared.kept_back.is_empty() {
+            return String::new();
+        }
+        self.say_with("data.left_out", shared.kept_back.join(", "))
+    }
+
+    pub(crate) fn asset(&self, name: &str) -> String {
+        assets::address(name)
+    }
+}

@@ -1,0 +1,42 @@
+//! Pages, their data, and the HTTP server.
+//!
+//! In: a [`Lake`](crowsnest_lake::Lake), asked through its questions. Out: HTML pages that work without JavaScript,
+//! and the same addresses as `.json`, `.csv` and `.parquet`.
+//!
+//! Invariants:
+//! - Reads only: no request changes anything; nothing is fetched from elsewhere, by the server or by its pages.
+//! - Every number on a page links to its claim, a claim to its document, a document to its bytes.
+//! - Names and texts come from strangers: templates escape them, chart data is escaped for scripts, CSV guards
+//!   formulas, and raw documents are never served as HTML.
+//! - Few questions a page, asked at once; nothing is computed per request that the lake could have answered.
+//! - Prints nothing.
+//!
+//! A request goes [`router`] → `request` (parts, language, as-of) → `page` (time limit, format) → `pages/NAME.rs`
+//! (question, view) → `templates/NAME.html`, with `numbers`, `words` and `chart` for what people read.
+//!
+//! To add a page: one file in `pages/`, one template, one line in `routes.rs`. To add a phrase: one line in
+//! `words.tsv`.
+
+mod assets;
+mod chart;
+mod error;
+mod frame;
+mod numbers;
+mod page;
+mod pages;
+mod raw;
+mod redistribution;
+mod request;
+mod router;
+mod routes;
+mod rows;
+mod security;
+mod server;
+mod words;
+
+pub use error::ServeError;
+pub use router::router;
+pub use server::{ServeOptions, serve};
+
+/// The result of everything in this crate.
+pub type Result<T, E = ServeError> = std::result::Result<T, E>;

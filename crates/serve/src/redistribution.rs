@@ -1,0 +1,46 @@
+//! Licences: rows of sources that may not be passed on are left out wherever others than the owner's machine can look.
+//!
+//! In: an [`Answer`] and the sources' names. Out: the answer without their rows, with a note that says so. Applies to
+//! every page and format alike, because every question is asked through `PageRequest::ask`.
+
+use arrow::array::{Array, AsArray, BooleanArray};
+use arrow::compute::{cast, filter_record_batch};
+use arrow::datatypes::DataType;
+use crowsnest_lake::Answer;
+use crowsnest_lake::questions::{self, DocumentQuestion};
+
+use crate::ServeError;
+use crate::router::Site;
+
+/// Leaves out the rows whose `source` is among `kept_back`; answers without that column stay as they are.
+pub(crate) fn leave_out(mut answer: Answer, kept_back: &[String]) -> Result<Answer, ServeError> {
+    let Some(column) = answer.rows.column_by_name("source") else { return Ok(answer) };
+    let names = cast(column, &DataType::Utf8)?;
+    let names = names.as_string::<i32>();
+    let may_leave: BooleanArray = (0..names.len())
+        .map(|row| Some(names.is_null(row) || !kept_back.iter().any(|kept| kept == names.value(row))))
+        .collect();
+    if may_leave.true_count() == may_leave.len() {
+        return Ok(answer);
+    }
+    let n_left_out = may_leave.len() - may_leave.true_count();
+    answer.rows = filter_record_batch(&answer.rows, &may_leave)?;
+    answer.notes.push(format!("{n_left_out} rows of sources that may not be passed on are left out"));
+    Ok(answer)
+}
+
+/// Refuses the bytes of a document whose source may not be passed on, where others may look.
+pub(crate) async fn check_document(site: &Site, document: &str) -> Result<(), ServeError> {
+    if !site.shared.is_shared || site.shared.kept_back.is_empty() {
+        return Ok(());
+    }
+    let question = DocumentQuestion { document: document.to_owned(), ..DocumentQuestion::default() };
+    let rows: Vec<SourceOnly> = questions::document(&site.lake, &question).await?.rows_as()?;
+    let is_kept_back = rows.iter().any(|row| site.shared.kept_back.contains(&row.source));
+    if is_kept_back { Err(ServeError::NotFound(format!("/document/{document}/raw"))) } else { Ok(()) }
+}
+
+#[derive(serde::Deserialize)]
+struct SourceOnly {
+    source: String,
+}

@@ -1,0 +1,267 @@
+//! What a page is asked: the address in parts, and everything around it that changes the answer (as-of date, language,
+//! colours, where the server listens).
+//!
+//! In: an HTTP request. Out: a [`PageRequest`], from which pages build questions and links. Links made by
+//! [`PageRequest::link`] carry the as-of date and an explicit language on, so that a visitor never loses either.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, Uri, header};
+use crowsnest_lake::{Answer, Lake, Language};
+
+use crate::ServeError;
+use crate::redistribution;
+use crate::words::accepted;
+
+/// Things that hold for all requests.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Whether others than this machine can reach the server: then licences limit what is shown.
+    pub(crate) is_shared: bool,
+    /// Sources whose rows may not be passed on.
+    pub(crate) kept_back: Vec<String>,
+}
+
+/// The forms in which a page can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Html,
+    Json,
+    Csv,
+    Parquet,
+}
+
+impl Format {
+    /// The data formats, with the endings of their addresses.
+    pub(crate) const DATA: [(&'static str, Format); 3] =
+        [(".json", Format::Json), (".csv", Format::Csv), (".parquet", Format::Parquet)];
+
+    /// Splits a known ending off a path.
+    pub(crate) fn split(path: &str) -> (&str, Format) {
+        for (ending, format) in Self::DATA {
+            if let Some(rest) = path.strip_suffix(ending) {
+                return (rest, format);
+            }
+        }
+        (path, Format::Html)
+    }
+}
+
+/// One request for a page, in any of its formats.
+#[derive(Clone)]
+pub(crate) struct PageRequest {
+    pub(crate) lake: Lake,
+    pub(crate) shared: Arc<Shared>,
+    /// The path without the ending of a data format.
+    pub(crate) path: String,
+    pub(crate) format: Format,
+    /// The last part of the path, where the page has a parameter.
+    pub(crate) parameter: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) language: Language,
+    /// Whether the address itself names the language.
+    pub(crate) is_language_explicit: bool,
+    /// `light`, `dark`, or empty to follow the system.
+    pub(crate) theme: &'static str,
+    /// The as-of day as given, `2025-02-01`.
+    pub(crate) as_of_day: Option<String>,
+    /// The last microsecond of that day in UTC, since the epoch.
+    pub(crate) as_of: Option<i64>,
+}
+
+impl PageRequest {
+    /// Reads a request. `parameter` is the last part of the path for pages with one, without the format's ending.
+    pub(crate) fn read(
+        lake: &Lake,
+        shared: &Arc<Shared>,
+        uri: &Uri,
+        headers: &HeaderMap,
+        parameter: Option<&str>,
+    ) -> Result<Self, ServeError> {
+        let query = read_query(uri.query().unwrap_or_default());
+        let value = |name: &str| find(&query, name).map(str::to_owned);
+        let (path, format) = Format::split(uri.path());
+        let explicit = value("lang").and_then(|text| Language::parse(&text));
+        let language = explicit
+            .or_else(|| cookie(headers, "lang").and_then(Language::parse))
+            .or_else(|| headers.get(header::ACCEPT_LANGUAGE).and_then(|value| accepted(value.to_str().ok()?)))
+            .unwrap_or(lake.market().config.language);
+        let theme = match value("theme").as_deref().or(cookie(headers, "theme")) {
+            Some("dark") => "dark",
+            Some("light") => "light",
+            _ => "",
+        };
+        let as_of_day = value("as_of");
+        let as_of = as_of_day.as_deref().map(end_of_day).transpose()?;
+        Ok(Self {
+            lake: lake.clone(),
+            shared: Arc::clone(shared),
+            path: if path.is_empty() { "/".into() } else { path.to_owned() },
+            format,
+            parameter: parameter.map_or_else(String::new, |text| Format::split(text).0.to_owned()),
+            query,
+            language,
+            is_language_explicit: explicit.is_some(),
+            theme,
+            as_of_day,
+            as_of,
+        })
+    }
+
+    /// A value of the query string; `None` where it is missing or blank.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        find(&self.query, name)
+    }
+
+    /// The same, owned.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.get(name).map(str::to_owned)
+    }
+
+    /// A whole number of the query string.
+    ///
+    /// # Errors
+    /// [`ServeError::BadRequest`] where it is not one, or above `most`.
+    pub(crate) fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, ServeError> {
+        let Some(text) = self.get(name) else { return Ok(default) };
+        match text.parse() {
+            Ok(number) if number <= most => Ok(number),
+            _ => Err(ServeError::bad_request(
+                format!("{name} {text:?} is not a whole number up to {most}"),
+                format!("leave {name} out or give a smaller number"),
+            )),
+        }
+    }
+
+    /// The questions' language: data formats keep the market's own unless the address names one, so that a file
+    /// does not change with the browser that fetches it.
+    pub(crate) fn question_language(&self) -> Option<Language> {
+        let is_personal = self.format == Format::Html || self.is_language_explicit;
+        is_personal.then_some(self.language)
+    }
+
+    /// An address within the site with the as-of date and explicit language carried on.
+    pub(crate) fn link(&self, path: &str) -> String {
+        let mut address = path.to_owned();
+        if let Some(day) = &self.as_of_day {
+            push_query(&mut address, "as_of", day);
+        }
+        if self.is_language_explicit {
+            push_query(&mut address, "lang", self.language.tag());
+        }
+        address
+    }
+
+    /// This page's address with some of its query changed; a blank value takes the name out.
+    pub(crate) fn same_page_with(&self, changes: &[(&str, &str)]) -> String {
+        let mut address = self.path.clone();
+        for (name, value) in &self.query {
+            if !changes.iter().any(|(changed, _)| changed == name) && !value.is_empty() {
+                push_query(&mut address, name, value);
+            }
+        }
+        for (name, value) in changes {
+            if !value.is_empty() {
+                push_query(&mut address, name, value);
+            }
+        }
+        address
+    }
+
+    /// This page in a data format, same query string.
+    pub(crate) fn data_address(&self, ending: &str) -> String {
+        let here = self.same_page_with(&[("theme", "")]);
+        match here.split_once('?') {
+            Some((path, query)) => format!("{path}{ending}?{query}"),
+            None => format!("{here}{ending}"),
+        }
+    }
+
+    /// Asks the lake, and leaves out what may not be passed on where the server is shared.
+    pub(crate) async fn ask(
+        &self,
+        question: impl Future<Output = Result<Answer, crowsnest_lake::LakeError>>,
+    ) -> Result<Answer, ServeError> {
+        let answer = question.await?;
+        if !self.shared.is_shared || self.shared.kept_back.is_empty() {
+            return Ok(answer);
+        }
+        redistribution::leave_out(answer, &self.shared.kept_back)
+    }
+}
+
+/// Appends `name=value`, percent-encoded, to an address.
+pub(crate) fn push_query(address: &mut String, name: &str, value: &str) {
+    address.push(if address.contains('?') { '&' } else { '?' });
+    address.push_str(name);
+    address.push('=');
+    address.extend(url::form_urlencoded::byte_serialize(value.as_bytes()));
+}
+
+fn read_query(query: &str) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(query.as_bytes())
+        .take(50)
+        .map(|(name, value)| (name.into_owned(), value.trim().to_owned()))
+        .collect()
+}
+
+fn find<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    query.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
+    cookies.split(';').find_map(|pair| {
+        let (known, value) = pair.trim().split_once('=')?;
+        (known == name).then_some(value)
+    })
+}
+
+fn end_of_day(text: &str) -> Result<i64, ServeError> {
+    let wrong = || {
+        ServeError::bad_request(format!("as_of {text:?} is not a day"), "write it like as_of=2025-02-01".to_owned())
+    };
+    let day: jiff::civil::Date = text.parse().map_err(|_| wrong())?;
+    let next = day.tomorrow().map_err(|_| wrong())?;
+    let midnight = next.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| wrong())?;
+    Ok(midnight.timestamp().as_microsecond() - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_decoded() {
+        let query = read_query("search=%E8%B1%86%E5%8C%85&name=a+b&empty=&odd=%zz&%");
+        assert_eq!(find(&query, "search"), Some("豆包"));
+        assert_eq!(find(&query, "name"), Some("a b"));
+        assert_eq!(find(&query, "empty"), None);
+        assert_eq!(find(&query, "odd"), Some("%zz"));
+    }
+
+    #[test]
+    fn what_is_pushed_reads_back() {
+        for text in ["豆包", "a b&c=d?e/f#g", "<script>", "100%"] {
+            let mut address = "/products?kind=product".to_owned();
+            push_query(&mut address, "search", text);
+            let query = read_query(address.split_once('?').unwrap().1);
+            assert_eq!(find(&query, "search"), Some(text));
+            assert!(address.is_ascii());
+        }
+    }
+
+    #[test]
+    fn as_of_means_the_whole_day() {
+        assert_eq!(end_of_day("1970-01-01").unwrap(), 86_400_000_000 - 1);
+        assert!(end_of_day("2025-02-30").is_err());
+        assert!(end_of_day("yesterday").is_err());
+    }
+
+    #[test]
+    fn endings_name_the_format() {
+        assert_eq!(Format::split("/league.json"), ("/league", Format::Json));
+        assert_eq!(Format::split("/.csv"), ("/", Format::Csv));
+        assert_eq!(Format::split("/league"), ("/league", Format::Html));
+    }
+}

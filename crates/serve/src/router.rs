@@ -1,0 +1,103 @@
+//! Wiring: the routes list, embedded files, raw documents, and the layers around them.
+//!
+//! Layers from the outside in: security headers, Host check, compression, only GET and HEAD, pages.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{RawPathParams, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use crowsnest_lake::Lake;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
+
+use crate::page::{Page, error_page, respond};
+use crate::request::{Format, PageRequest, Shared};
+use crate::routes::ROUTES;
+use crate::security::{self, AllowedHosts};
+use crate::server::ServeOptions;
+use crate::{ServeError, assets, raw};
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct Site {
+    pub(crate) lake: Lake,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// All pages over a lake, as options for serving say who may look.
+pub fn router(lake: Lake, options: &ServeOptions) -> Router {
+    let cards = &lake.market().sources;
+    let kept_back =
+        cards.iter().filter(|card| !card.redistribute).flat_map(|card| {
+            std::iter::once(card.name.clone()).chain(card.aliases.iter().cloned())
+        });
+    let shared = Arc::new(Shared { is_shared: !options.listen.ip().is_loopback(), kept_back: kept_back.collect() });
+    let site = Site { lake, shared };
+    let hosts = Arc::new(AllowedHosts::new(options));
+    let mut router = Router::new()
+        .route("/static/{*name}", get(assets::serve))
+        .route("/document/{document}/raw", get(raw::serve))
+        .route("/healthz", get(|| async { "ok\n" }));
+    for route in ROUTES {
+        router = add(router, route.path, route.page);
+    }
+    let is_compressible = DefaultPredicate::new().and(NotForContentType::const_new("application/vnd.apache.parquet"));
+    router
+        .fallback(nowhere)
+        .with_state(site)
+        .layer(CatchPanicLayer::new())
+        .layer(CompressionLayer::new().gzip(true).compress_when(is_compressible))
+        .layer(middleware::from_fn(security::only_reading))
+        .layer(middleware::from_fn_with_state(hosts, security::check_host))
+        .layer(middleware::from_fn(security::add_headers))
+}
+
+/// One route per page. Where the path ends in a parameter, the format's ending is part of what it matches; elsewhere
+/// the endings are routes of their own.
+fn add(mut router: Router<Site>, path: &'static str, page: &'static dyn Page) -> Router<Site> {
+    let handler = get(
+        move |State(site): State<Site>, parameters: RawPathParams, uri: Uri, headers: HeaderMap| async move {
+            let parameter = parameters.iter().next().map(|(_, value)| value.to_owned());
+            show(page, &site, &uri, &headers, parameter.as_deref()).await
+        },
+    );
+    router = router.route(path, handler.clone());
+    if path.ends_with('}') {
+        return router;
+    }
+    for (ending, _) in Format::DATA {
+        router = router.route(&format!("{path}{ending}"), handler.clone());
+    }
+    router
+}
+
+async fn show(
+    page: &'static dyn Page,
+    site: &Site,
+    uri: &Uri,
+    headers: &HeaderMap,
+    parameter: Option<&str>,
+) -> Response {
+    match PageRequest::read(&site.lake, &site.shared, uri, headers, parameter) {
+        Ok(request) => respond(page, request).await,
+        Err(error) => plain_error(site, uri, headers, &error),
+    }
+}
+
+async fn nowhere(State(site): State<Site>, uri: Uri, headers: HeaderMap) -> Response {
+    plain_error(&site, &uri, &headers, &ServeError::NotFound(uri.path().to_owned()))
+}
+
+/// An error page for a request whose query could not be read: the page is made without the query.
+pub(crate) fn plain_error(site: &Site, uri: &Uri, headers: &HeaderMap, error: &ServeError) -> Response {
+    let bare: Uri = uri.path().parse().unwrap_or_default();
+    match PageRequest::read(&site.lake, &site.shared, &bare, headers, None) {
+        Ok(request) => error_page(error, &request),
+        Err(_) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
+}

@@ -1,0 +1,24 @@
+//! Every page, with its address. To add one: a file in `pages/` and a line here; its `.json`, `.csv` and `.parquet`
+//! come with it. A page's parameter is always the last part of its path.
+
+use crate::page::Page;
+use crate::pages::{claim, company, document, events, league, overview, product, products, sources, tenders};
+
+/// A page and its address.
+pub(crate) struct Route {
+    pub(crate) path: &'static str,
+    pub(crate) page: &'static dyn Page,
+}
+
+pub(crate) const ROUTES: &[Route] = &[
+    Route { path: "/", page: &overview::Overview },
+    Route { path: "/products", page: &products::Products },
+    Route { path: "/product/{entity}", page: &product::Product },
+    Route { path: "/company/{entity}", page: &company::Company },
+    Route { path: "/league", page: &league::League },
+    Route { path: "/tenders", page: &tenders::Tenders },
+    Route { path: "/events", page: &events::Events },
+    Route { path: "/sources", page: &sources::Sources },
+    Route { path: "/claim/{claim}", page: &claim::Claim },
+    Route { path: "/document/{document}", page: &document::Document },
+];

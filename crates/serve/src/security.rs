@@ -1,0 +1,100 @@
+//! What protects the visitor and the owner: headers on every response, a check of the Host header, reading only.
+//!
+//! - A page may load scripts, styles, images and data from its own origin and nothing else, and nobody may frame it.
+//!   No inline script or style is needed anywhere, so none is allowed.
+//! - A request must name a host that is ours: otherwise a web page elsewhere could read the market through a name
+//!   that it points at 127.0.0.1 (DNS rebinding).
+//! - Only GET and HEAD: no request changes anything.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::server::ServeOptions;
+
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The policy for raw documents: whatever they hold, nothing in them runs or loads.
+pub(crate) const DOCUMENT_POLICY: &str = "default-src 'none'; sandbox; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Adds the headers that a response does not have already.
+pub(crate) async fn add_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Refuses everything but reading.
+pub(crate) async fn only_reading(request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
+    }
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "only GET and HEAD\n").into_response()
+}
+
+/// The hosts under which the server may be asked.
+#[derive(Debug)]
+pub(crate) struct AllowedHosts {
+    names: Vec<String>,
+}
+
+impl AllowedHosts {
+    pub(crate) fn new(options: &ServeOptions) -> Self {
+        let own = ["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned(), options.listen.ip().to_string()];
+        let named = options.hosts.iter().map(|host| host.to_ascii_lowercase());
+        Self { names: own.into_iter().chain(named).collect() }
+    }
+
+    /// Whether a Host header (`name`, `name:port`, `[v6]:port`) is one of ours.
+    fn allows(&self, host: &str) -> bool {
+        let host = host.trim().to_ascii_lowercase();
+        let name = match host.strip_prefix('[') {
+            Some(rest) => rest.split_once(']').map_or("", |(name, _)| name),
+            None => host.split_once(':').map_or(host.as_str(), |(name, _)| name),
+        };
+        !name.is_empty() && self.names.iter().any(|known| known == name)
+    }
+}
+
+/// Refuses requests whose Host header is not ours.
+pub(crate) async fn check_host(State(hosts): State<Arc<AllowedHosts>>, request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
+    let host = host.or(request.uri().authority().map(|authority| authority.as_str()));
+    if host.is_some_and(|host| hosts.allows(host)) {
+        return next.run(request).await;
+    }
+    let message = "this server is not known by that name; start it with --host NAME to allow it\n";
+    (StatusCode::MISDIRECTED_REQUEST, message).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_own_hosts_are_allowed() {
+        let options = ServeOptions { hosts: vec!["Radar.example".into()], ..ServeOptions::default() };
+        let hosts = AllowedHosts::new(&options);
+        for host in ["localhost", "localhost:7171", "127.0.0.1:80", "[::1]:7171", "radar.example", "RADAR.example:1"] {
+            assert!(hosts.allows(host), "{host}");
+        }
+        for host in ["evil.example", "127.0.0.1.evil.example", "", "[::1", "localhost.evil", "[]:80"] {
+            assert!(!hosts.allows(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Opening the port and serving until told to stop.
+
+use std::net::SocketAddr;
+
+use crowsnest_lake::Lake;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use crate::router::router;
+use crate::{Result, ServeError};
+
+/// Where and for whom to serve.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// Address and port; port 0 takes a free one. Beyond loopback, rows of sources that may not be passed on are
+    /// left out of every page.
+    pub listen: SocketAddr,
+    /// Further names under which visitors reach the server, without port.
+    pub hosts: Vec<String>,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7171)), hosts: Vec::new() }
+    }
+}
+
+/// Serves the pages until `shutdown` is done; requests under way are finished first.
+///
+/// `bound` is told the address once the port is open; a receiver that is gone is no error.
+///
+/// # Errors
+/// [`ServeError::Listen`] if the port cannot be opened or is lost.
+pub async fn serve(
+    lake: Lake,
+    options: ServeOptions,
+    bound: oneshot::Sender<SocketAddr>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let address = options.listen;
+    let failed = |source| ServeError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let local = listener.local_addr().map_err(failed)?;
+    if bound.send(local).is_err() {
+        tracing::debug!("nobody waits for the bound address");
+    }
+    axum::serve(listener, router(lake, &options)).with_graceful_shutdown(shutdown).await.map_err(failed)
+}
