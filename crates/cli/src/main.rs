@@ -1,2 +1,70 @@
-//! The `crowsnest` command.
-fn main() {}
+//! The `crowsnest` command: argument parsing and printing only.
+//!
+//! In: arguments, and what the other crates answer. Out: text on standard output, errors and progress on standard
+//! error, an exit code: 0 done, 1 nothing done (the input's or the user's to mend), 2 done with rejects, 3 ours.
+//!
+//! A command goes [`options`] → [`commands`] → a question of the lake or a step → [`output`] (format) → `print`.
+//!
+//! Deliberately absent: anything that could be asked of the lake by another program; that belongs to the lake.
+//! To add a command: one file in `commands/` and one line in `commands.rs`.
+
+mod commands;
+mod context;
+mod example;
+mod failure;
+mod number;
+mod options;
+mod output;
+mod own_rows;
+mod print;
+mod progress;
+mod query_rows;
+mod redistribution;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::context::Context;
+use crate::failure::{Done, Failure};
+use crate::options::Cli;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return failure::of_arguments(&error),
+    };
+    options::set_up_logging(&cli.global);
+    match run(cli) {
+        Ok(done) => done.exit_code(),
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(cli: Cli) -> Result<Done, Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().thread_stack_size(8 << 20);
+    if let Some(threads) = cli.global.threads {
+        builder.worker_threads(threads.max(1));
+    }
+    let runtime = builder.build().map_err(|source| Failure::Runtime { source })?;
+    let stops_itself = cli.command.stops_itself();
+    let context = Context::new(cli.global);
+    let result = runtime.block_on(async {
+        let command = Box::pin(cli.command.run(context));
+        if stops_itself {
+            return command.await;
+        }
+        tokio::select! {
+            result = command => result,
+            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+        }
+    });
+    // What a question that was stopped still computes must not keep the command from ending.
+    runtime.shutdown_background();
+    result
+}

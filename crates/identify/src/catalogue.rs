@@ -21,6 +21,8 @@ pub struct Alias {
     pub language: String,
     /// The file that says so.
     pub by: String,
+    /// The line in it, from 1; 0 where the lake remembers only the file.
+    pub line: usize,
 }
 
 impl Alias {
@@ -135,6 +137,7 @@ impl Catalogue {
                     alias: alias.clone(),
                     language: language.clone(),
                     by: file.to_owned(),
+                    line: *line,
                 }),
                 Err(error) => faults.push(fault(error.to_string())),
             }
@@ -149,7 +152,7 @@ impl Catalogue {
             if had.entity_id() != alias.entity_id() {
                 faults.push(Fault {
                     file: alias.by.clone(),
-                    line: 0,
+                    line: alias.line,
                     message: format!(
                         "{:?} is said to be {:?} and {:?}: remove one of the two",
                         alias.alias, had.entity, alias.entity
@@ -188,36 +191,16 @@ impl Catalogue {
     }
 }
 
-/// Records of a small CSV with their line numbers: quotes and doubled quotes, fields trimmed, blank lines left out.
+/// Records with their line numbers, the header among them; fields trimmed.
 fn split(text: &str) -> Vec<(usize, Vec<String>)> {
+    let text = text.trim_start_matches('\u{feff}');
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
     let mut records = Vec::new();
-    for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let mut cells = vec![String::new()];
-        let mut is_quoted = false;
-        let mut chars = line.chars().peekable();
-        while let Some(character) = chars.next() {
-            match character {
-                '"' if is_quoted && chars.peek() == Some(&'"') => {
-                    chars.next();
-                    push(&mut cells, '"');
-                }
-                '"' => is_quoted = !is_quoted,
-                ',' if !is_quoted => cells.push(String::new()),
-                other => push(&mut cells, other),
-            }
-        }
-        records.push((index + 1, cells.into_iter().map(|cell| cell.trim().to_owned()).collect()));
+    for record in reader.records().map_while(Result::ok) {
+        let line = record.position().map_or(0, |position| usize::try_from(position.line()).unwrap_or_default());
+        records.push((line, record.iter().map(str::to_owned).collect()));
     }
     records
-}
-
-fn push(cells: &mut [String], character: char) {
-    if let Some(last) = cells.last_mut() {
-        last.push(character);
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,10 @@ mod sync;
 pub use catalogue::{Catalogue, CatalogueError, Fault};
 pub use sync::{Synced, sync_catalogue};
 
-/// The tables that this step reads.
-pub const READS: &[&str] = &["aliases", "relations"];
-/// The tables that this step writes.
-pub const WRITES: &[&str] = &["aliases", "relations"];
+/// This step in the flow.
+pub static STEP: crowsnest_lake::Step = crowsnest_lake::Step {
+    name: "identify",
+    doc: "the catalogue's names and owners become aliases and relations; mentions become entities",
+    reads: &["mentions"],
+    writes: &["aliases", "relations"],
+};

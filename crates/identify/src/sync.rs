@@ -81,7 +81,7 @@ async fn held_aliases(lake: &Lake) -> Result<HashMap<i64, Alias>, CatalogueError
         for row in 0..batch.num_rows() {
             let text = |index: usize| batch.column(index).as_string_view().value(row).to_owned();
             let Ok(kind) = text(1).parse::<Kind>() else { continue };
-            let alias = Alias { entity: text(0), kind, alias: text(2), language: text(3), by: text(4) };
+            let alias = Alias { entity: text(0), kind, alias: text(2), language: text(3), by: text(4), line: 0 };
             if active.value(row) {
                 held.insert(alias_key(&alias), alias);
             } else {

@@ -61,6 +61,35 @@ pub fn to_parquet(rows: &RecordBatch) -> Result<Vec<u8>> {
     Ok(writer.into_inner()?)
 }
 
+/// A Parquet file written batch by batch.
+pub struct ParquetFile(ArrowWriter<std::fs::File>);
+
+impl std::fmt::Debug for ParquetFile {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("ParquetFile")
+    }
+}
+
+impl ParquetFile {
+    /// Begins a file (zstd) for rows of a schema.
+    pub fn new(file: std::fs::File, schema: &arrow_schema::SchemaRef) -> Result<Self> {
+        let properties =
+            WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+        Ok(Self(ArrowWriter::try_new(file, std::sync::Arc::clone(schema), Some(properties))?))
+    }
+
+    /// Adds rows.
+    pub fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        Ok(self.0.write(rows)?)
+    }
+
+    /// Writes the file's end; without it the file cannot be read.
+    pub fn finish(self) -> Result<()> {
+        self.0.close()?;
+        Ok(())
+    }
+}
+
 pub(crate) fn rows_as<T: DeserializeOwned>(rows: &RecordBatch) -> Result<Vec<T>> {
     Ok(serde_json::from_str(&rows_json(rows)?)?)
 }

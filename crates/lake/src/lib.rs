@@ -31,6 +31,7 @@ pub mod questions;
 pub mod schema;
 mod sort;
 pub mod state;
+mod step;
 mod statistics;
 mod table;
 mod views;
@@ -40,8 +41,10 @@ pub use append::Appended;
 pub use documents::DocumentStore;
 pub use engine::LakeOptions;
 pub use error::LakeError;
-pub use identity::{Entity, Language};
+pub use identity::{Entity, Identity, Language, entity_hex};
+pub use views::VIEWS;
 pub use lake::Lake;
+pub use step::Step;
 pub use market::{Market, MarketConfig, SourceCard};
 
 /// The result of everything in this crate.

@@ -18,7 +18,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_optimizer::pruning::PruningPredicate;
+use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use url::Url;
@@ -53,9 +53,8 @@ impl LakeTable {
     fn kept_files(&self, predicate: Option<&Arc<dyn PhysicalExpr>>) -> Vec<&DataFile> {
         let all: Vec<&DataFile> = self.files.iter().collect();
         let Some(predicate) = predicate else { return all };
-        let Ok(pruning) = PruningPredicate::try_new(Arc::clone(predicate), Arc::clone(&self.schema)) else {
-            return all;
-        };
+        let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.schema));
+        let Ok(pruning) = builder.try_build(Arc::clone(predicate)) else { return all };
         let statistics: Vec<Arc<Statistics>> = all.iter().map(|file| Arc::clone(&file.statistics)).collect();
         let prunable = PrunableStatistics::new(statistics, Arc::clone(&self.schema));
         match pruning.prune(&prunable) {

@@ -45,10 +45,21 @@ impl TableSnapshot {
         let state = delta.snapshot()?;
         let mut files = Vec::new();
         for view in state.log_data().iter() {
-            let mut add = view.add_action();
             let stats = view.stats();
             let file_statistics = statistics::parse(table, stats.as_deref(), view.size());
-            add.stats = stats;
+            let add = Add {
+                path: view.path().into_owned(),
+                partition_values: view.partition_values_map(),
+                size: view.size(),
+                modification_time: view.modification_time(),
+                data_change: true,
+                stats,
+                tags: None,
+                deletion_vector: None,
+                base_row_id: None,
+                default_row_commit_version: None,
+                clustering_provider: None,
+            };
             files.push(DataFile { add, statistics: Arc::new(file_statistics) });
         }
         files.sort_by(|left, right| left.add.path.cmp(&right.add.path));

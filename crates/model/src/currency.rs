@@ -2,7 +2,7 @@
 //!
 //! Ambiguous signs go to the currency that is meant in most market reports: `$` is the US dollar, `¥` and `元` the
 //! renminbi. `JP¥`, `円` and `日元` are the yen. A source that means another one says so in its mapping.
-//! To add a sign or a name: one row in [`WRITTEN`]; to add a code: one word in [`CODES`].
+//! To add a sign or a name: one row in `WRITTEN`; to add a code: one word in `CODES`.
 
 use std::borrow::Cow;
 
@@ -154,7 +154,9 @@ impl Currency {
 
     /// Every active currency, in the order of their codes.
     pub fn all() -> impl Iterator<Item = Currency> {
-        CODES.split_ascii_whitespace().filter_map(Currency::from_code)
+        CODES
+            .split_ascii_whitespace()
+            .filter_map(Currency::from_code)
     }
 }
 
@@ -179,8 +181,9 @@ impl serde::Serialize for Currency {
 impl<'de> serde::Deserialize<'de> for Currency {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = Cow::<'de, str>::deserialize(deserializer)?;
-        Currency::parse(&word)
-            .ok_or_else(|| serde::de::Error::custom(format!("{word:?} is not an ISO 4217 currency")))
+        Currency::parse(&word).ok_or_else(|| {
+            serde::de::Error::custom(format!("{word:?} is not an ISO 4217 currency"))
+        })
     }
 }
 
@@ -200,7 +203,10 @@ mod tests {
     fn a_longer_name_comes_before_the_one_it_starts_with() {
         for (index, (earlier, _)) in WRITTEN.iter().enumerate() {
             for (later, _) in &WRITTEN[index + 1..] {
-                assert!(!later.starts_with(earlier), "{later} is hidden by {earlier}");
+                assert!(
+                    !later.starts_with(earlier),
+                    "{later} is hidden by {earlier}"
+                );
             }
         }
     }

@@ -17,6 +17,18 @@
 //! `quantity/words.rs` and a case in `tests/cases/quantities.toml`. To add a way of writing a period: a pattern in
 //! `period/written.rs` and a case in `tests/cases/periods.toml`. To add a currency's sign or name: a row in
 //! `currency.rs`. To add a table or a column: `tables.rs`, with a migration in `lake` and an ADR.
+//!
+//! ```
+//! use crowsnest_model::{Bound, Period, PeriodContext, normalise, parse_quantity};
+//!
+//! let quantity = parse_quantity("超过7116萬").unwrap();
+//! assert_eq!((quantity.value, quantity.bound), (71_160_000.0, Bound::AtLeast));
+//!
+//! let period = Period::parse_written("2024年第四季度", &PeriodContext::default()).unwrap();
+//! assert_eq!(period.to_string(), "2024-Q4");
+//!
+//! assert_eq!(normalise("Kimi 智慧助手"), normalise("kimi智慧助手"));
+//! ```
 #![deny(missing_docs)]
 
 mod calendar;
@@ -42,9 +54,7 @@ pub use name::{
     Name, Script, initials_key, normalise, normalise_into, pinyin_key, script_of, search_key,
     split_legal_form, to_simplified, to_traditional,
 };
-pub use period::{
-    Grain, Period, PeriodContext, PeriodError, day_to_string, parse_day, parse_said,
-};
+pub use period::{Grain, Period, PeriodContext, PeriodError, day_to_string, parse_day, parse_said};
 pub use quantity::{
     Bound, Quantity, QuantityError, find_quantities, parse_plain_number, parse_quantity,
 };

@@ -67,7 +67,10 @@ pub struct PeriodContext {
 impl Default for PeriodContext {
     /// No known day; fiscal years are calendar years.
     fn default() -> Self {
-        PeriodContext { today: None, fiscal_year_start_month: 1 }
+        PeriodContext {
+            today: None,
+            fiscal_year_start_month: 1,
+        }
     }
 }
 
@@ -78,7 +81,9 @@ pub enum PeriodError {
     #[error("empty period: write one such as 2024-12, 2024-Q4 or 2024")]
     Empty,
     /// No form of period fits.
-    #[error("{text:?} is not a period: write one such as 2024-12-01, 2024-12, 2024-Q4, 2024-W50, 2025-H1, 2024 or 2024-01-01/2024-06-15")]
+    #[error(
+        "{text:?} is not a period: write one such as 2024-12-01, 2024-12, 2024-Q4, 2024-W50, 2025-H1, 2024 or 2024-01-01/2024-06-15"
+    )]
     NotAPeriod {
         /// The text as found.
         text: String,
@@ -92,7 +97,9 @@ pub enum PeriodError {
         reason: &'static str,
     },
     /// The end of a span isn't after its start.
-    #[error("period {text:?}: the end is not after the start; the end of a span of days is the first day outside it")]
+    #[error(
+        "period {text:?}: the end is not after the start; the end of a span of days is the first day outside it"
+    )]
     Reversed {
         /// The text as found.
         text: String,
@@ -156,14 +163,18 @@ impl Period {
     /// [`PeriodError::NotOfThatGrain`] if the days do not make up one unit of that grain, or lie outside the years
     /// 1–9999.
     pub fn new(start: i32, end: i32, grain: Grain) -> Result<Period, PeriodError> {
-        let is_in_calendar = start < end && start >= day_number(1, 1, 1) && end <= day_number(10_000, 1, 1);
-        let inferred = Period { start, end, grain: infer_grain(start, end) };
+        let is_in_calendar =
+            start < end && start >= day_number(1, 1, 1) && end <= day_number(10_000, 1, 1);
+        if !is_in_calendar {
+            return Err(PeriodError::NotOfThatGrain { start, end, grain });
+        }
+        let inferred = Period::from_days(start, end);
         let fits = match grain {
             Grain::Span => true,
             Grain::Instant => inferred.grain == Grain::Day,
             unit => inferred.grain == unit,
         };
-        if !is_in_calendar || !fits {
+        if !fits {
             return Err(PeriodError::NotOfThatGrain { start, end, grain });
         }
         if grain == Grain::Instant {
@@ -179,7 +190,11 @@ impl Period {
     pub fn from_days(start: i32, end: i32) -> Period {
         let start = start.clamp(day_number(1, 1, 1), day_number(9999, 12, 31));
         let end = end.clamp(start + 1, day_number(10_000, 1, 1));
-        Period { start, end, grain: infer_grain(start, end) }
+        Period {
+            start,
+            end,
+            grain: infer_grain(start, end),
+        }
     }
 
     /// The unit of a grain in which a day lies. [`Grain::Span`] has no units of its own and gives the day.
@@ -187,7 +202,11 @@ impl Period {
         let day = day.clamp(day_number(1, 1, 1), day_number(9999, 12, 31));
         let CivilDate { year, month, .. } = civil_date(day);
         match grain {
-            Grain::Instant => Period { start: day, end: day + 1, grain: Grain::Instant },
+            Grain::Instant => Period {
+                start: day,
+                end: day + 1,
+                grain: Grain::Instant,
+            },
             Grain::Day | Grain::Span => Period::from_days(day, day + 1),
             Grain::Week => {
                 let monday = day - weekday_from_monday(day);
@@ -296,7 +315,11 @@ impl Period {
 /// A run of whole months; the caller gives an existing year and month.
 fn months(year: i32, month: i32, n_months: i32) -> Period {
     let months_to_end = year * 12 + (month - 1) + n_months;
-    let end = day_number(months_to_end.div_euclid(12), months_to_end.rem_euclid(12) + 1, 1);
+    let end = day_number(
+        months_to_end.div_euclid(12),
+        months_to_end.rem_euclid(12) + 1,
+        1,
+    );
     Period::from_days(day_number(year, month, 1), end)
 }
 
@@ -308,7 +331,7 @@ fn infer_grain(start: i32, end: i32) -> Grain {
     if n_days == 7 && weekday_from_monday(start) == 0 {
         return Grain::Week;
     }
-    if n_days < 28 || n_days > 366 {
+    if !(28..=366).contains(&n_days) {
         return Grain::Span;
     }
     let first = civil_date(start);
@@ -419,7 +442,11 @@ mod tests {
             ("2020-W53", "2019-W52"),
             ("2024-01-01/2024-06-15", "2023-01-01/2023-06-15"),
         ] {
-            assert_eq!(period(text).same_period_last_year(), Some(period(earlier)), "{text}");
+            assert_eq!(
+                period(text).same_period_last_year(),
+                Some(period(earlier)),
+                "{text}"
+            );
         }
         assert_eq!(period("0001-02").same_period_last_year(), None);
     }
@@ -441,13 +468,31 @@ mod tests {
     #[test]
     fn the_days_decide_the_grain() {
         let december = period("2024-12");
-        assert_eq!(Period::new(december.start, december.end, Grain::Span), Ok(december));
-        assert_eq!(Period::new(december.start, december.end, Grain::Month), Ok(december));
+        assert_eq!(
+            Period::new(december.start, december.end, Grain::Span),
+            Ok(december)
+        );
+        assert_eq!(
+            Period::new(december.start, december.end, Grain::Month),
+            Ok(december)
+        );
         assert!(Period::new(december.start, december.end, Grain::Quarter).is_err());
         assert!(Period::new(5, 5, Grain::Day).is_err());
         assert_eq!(Period::from_days(5, 5), Period::from_days(5, 6));
         // A quarter that starts in February is no calendar quarter.
         assert_eq!(period("2024-02/2024-04").grain(), Grain::Span);
+    }
+
+    #[test]
+    fn the_ends_of_the_calendar_hold() {
+        assert!(Period::new(i32::MIN, i32::MAX, Grain::Span).is_err());
+        assert_eq!(Period::from_days(i32::MAX, i32::MIN), period("9999-12-31"));
+        assert_eq!(Period::containing(i32::MIN, Grain::Year), period("0001"));
+        assert_eq!(day_to_string(i32::MIN), "0001-01-01");
+        assert_eq!(day_to_string(i32::MAX), "10000-01-01");
+        let last = Period::from_days(period("9990-02-03").start, i32::MAX);
+        assert_eq!(last.to_string(), "9990-02-03/10000-01-01");
+        assert_eq!(period(&last.to_string()), last);
     }
 
     #[test]

@@ -11,9 +11,11 @@
 //!
 //! To add a word (a qualifier, a scale): a row in `quantity/words.rs` and a case in `tests/cases/quantities.toml`.
 
+mod affix;
 mod body;
 mod decimal;
 mod han;
+mod meaning;
 mod scan;
 mod text;
 mod words;
@@ -87,7 +89,9 @@ pub enum QuantityError {
         text: String,
     },
     /// It's a date, a time, a version or a fraction.
-    #[error("{text:?} looks like {what}, not a quantity: map the column to another field, or write a plain number")]
+    #[error(
+        "{text:?} looks like {what}, not a quantity: map the column to another field, or write a plain number"
+    )]
     LooksLike {
         /// The text as found.
         text: String,
@@ -95,7 +99,9 @@ pub enum QuantityError {
         what: &'static str,
     },
     /// The separators fit no locale.
-    #[error("{text:?}: the separators fit no way of writing numbers: write 1,234,567.89 or 1.234.567,89")]
+    #[error(
+        "{text:?}: the separators fit no way of writing numbers: write 1,234,567.89 or 1.234.567,89"
+    )]
     Separators {
         /// The text as found.
         text: String,
@@ -179,7 +185,10 @@ mod tests {
         assert_eq!(parse_plain_number(b"71160000"), Some(71_160_000.0));
         assert_eq!(parse_plain_number(b"-0.5"), Some(-0.5));
         assert_eq!(parse_plain_number(b"+1.5e3"), Some(1500.0));
-        for text in ["", "-", ".5", "5.", "1.e5", "1,000", " 1", "1 ", "inf", "nan", "0x10", "1e", "1e999", "--1", "+-1"] {
+        for text in [
+            "", "-", ".5", "5.", "1.e5", "1,000", " 1", "1 ", "inf", "nan", "0x10", "1e", "1e999",
+            "--1", "+-1",
+        ] {
             assert_eq!(parse_plain_number(text.as_bytes()), None, "{text:?}");
         }
     }
@@ -190,6 +199,21 @@ mod tests {
         let found = find_quantities(text);
         assert_eq!(&text[found[0].span.clone()], "超过7116萬");
         assert_eq!(found.len(), 1);
+    }
+
+    // A hundred thousand letters of anything that keeps a reader busy: quadratic time would not end here.
+    #[test]
+    fn long_prose_is_read_in_linear_time() {
+        for piece in [
+            " ", "1", "1,", "一", "零", "约", "近 ", "1-", "(", "$", "万",
+        ] {
+            let _ = find_quantities(&piece.repeat(100_000 / piece.len()));
+        }
+        let cell = "1 ".repeat(1_000_000);
+        assert!(matches!(
+            parse_quantity(&cell),
+            Err(QuantityError::OutOfRange { .. })
+        ));
     }
 
     #[test]

@@ -1,1 +1,83 @@
-//! Placeholder.
+//! Run: the flow as data, and the order in which its steps follow each other.
+//!
+//! In: requests to import or replay. Out: the steps' reports, and a note of each run in the lake's state.
+//! Invariants: steps know nothing of each other; only this crate puts them in order. A table is written by one step
+//! only, and read by later ones only.
+//!
+//! To add a step: its crate exports `STEP`; one line in [`FLOW`], and a call where it belongs below.
+
+use crowsnest_collect::{ImportError, ImportReport, ImportRequest, Progress};
+use crowsnest_identify::{CatalogueError, Synced, sync_catalogue};
+pub use crowsnest_lake::Step;
+use crowsnest_lake::{Lake, LakeError};
+
+/// The steps, in order.
+pub static FLOW: &[&Step] = &[&crowsnest_collect::STEP, &crowsnest_identify::STEP];
+
+/// What went wrong in a run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Importing failed.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// The catalogue could not be taken over.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// The lake failed.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+}
+
+/// What a run of the flow did.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct RunReport {
+    /// What came in.
+    pub import: ImportReport,
+    /// What changed in the catalogue.
+    pub catalogue: Synced,
+}
+
+/// Imports files and runs the steps after it.
+///
+/// # Errors
+/// Those of the steps. What one step committed before another failed stays, and the next run goes on from there.
+pub async fn import(lake: &Lake, request: ImportRequest, progress: &dyn Progress) -> Result<RunReport, RunError> {
+    let is_dry_run = request.is_dry_run;
+    let run = format!("import-{}", jiff::Timestamp::now().as_microsecond());
+    if !is_dry_run {
+        lake.state().begin_run(&run, "import")?;
+    }
+    let import = Box::pin(crowsnest_collect::import(lake, request, progress)).await?;
+    if is_dry_run {
+        return Ok(RunReport { import, catalogue: Synced::default() });
+    }
+    let catalogue = sync_catalogue(lake).await?;
+    let summary = format!(
+        "{} claims and {} events added, {} known already, {} rejects",
+        import.n_added, import.n_events_added, import.n_known, import.n_rejects
+    );
+    lake.state().end_run(&run, &summary)?;
+    Ok(RunReport { import, catalogue })
+}
+
+/// Imports the files that the market's own configuration names, in order.
+///
+/// # Errors
+/// Those of [`import`]; a mapping that cannot be read.
+pub async fn import_market(lake: &Lake, progress: &dyn Progress) -> Result<Vec<RunReport>, RunError> {
+    let market = lake.market().clone();
+    let mut reports = Vec::new();
+    for entry in &market.config.imports {
+        let input = market.dir.join(&entry.file).to_string_lossy().into_owned();
+        let request = ImportRequest {
+            source: entry.source.clone(),
+            mapping: entry.map.as_ref().map(|map| market.dir.join(map)),
+            ..ImportRequest::new([input], jiff::Timestamp::now().as_microsecond())
+        };
+        reports.push(Box::pin(import(lake, request, progress)).await?);
+    }
+    if reports.is_empty() {
+        sync_catalogue(lake).await?;
+    }
+    Ok(reports)
+}

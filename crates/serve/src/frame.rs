@@ -89,7 +89,7 @@ impl Frame {
     }
 
     pub(crate) fn as_of(&self) -> &str {
-        self.request.as_of_day.as_deref().unwrap_or_default()
+        self.request.as_of_day.as_deref().map(numbers::day).unwrap_or_default()
     }
 
     pub(crate) fn without_as_of(&self) -> String {

@@ -9,7 +9,6 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
-use crowsnest_lake::Lake;
 use futures::{StreamExt as _, stream};
 
 use crate::router::{Site, plain_error};
@@ -36,7 +35,7 @@ type Reader = Box<dyn Read + Send>;
 
 async fn open(site: &Site, document: &str) -> Result<(Vec<u8>, Reader), ServeError> {
     check_name(document)?;
-    redistribution::check_document(site, document).await?;
+    redistribution::check_document(&site.lake, &site.shared, document).await?;
     let reader = site.lake.documents().open(document)?;
     read_chunk(reader).await.map_err(|source| ServeError::Document { document: document.to_owned(), source })
 }
@@ -49,16 +48,6 @@ async fn read_chunk(mut reader: Reader) -> std::io::Result<(Vec<u8>, Reader)> {
         Ok((chunk, reader))
     });
     reading.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
-}
-
-/// The first bytes of a document, and whether that is all of it; read off the async threads.
-pub(crate) async fn read_up_to(lake: &Lake, document: &str, n_bytes: usize) -> Result<(Vec<u8>, bool), ServeError> {
-    let (lake, name) = (lake.clone(), document.to_owned());
-    let reading = tokio::task::spawn_blocking(move || lake.documents().read_up_to(&name, n_bytes));
-    match reading.await {
-        Ok(result) => Ok(result?),
-        Err(_) => Err(ServeError::Panicked),
-    }
 }
 
 /// Checks that a document's name is a SHA-256 in lower-case hexadecimal, before it becomes part of a path.

@@ -6,11 +6,11 @@
 use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;
-use crowsnest_lake::Answer;
+use crowsnest_lake::{Answer, Lake};
 use crowsnest_lake::questions::{self, DocumentQuestion};
 
 use crate::ServeError;
-use crate::router::Site;
+use crate::request::Shared;
 
 /// Leaves out the rows whose `source` is among `kept_back`; answers without that column stay as they are.
 pub(crate) fn leave_out(mut answer: Answer, kept_back: &[String]) -> Result<Answer, ServeError> {
@@ -30,13 +30,13 @@ pub(crate) fn leave_out(mut answer: Answer, kept_back: &[String]) -> Result<Answ
 }
 
 /// Refuses the bytes of a document whose source may not be passed on, where others may look.
-pub(crate) async fn check_document(site: &Site, document: &str) -> Result<(), ServeError> {
-    if !site.shared.is_shared || site.shared.kept_back.is_empty() {
+pub(crate) async fn check_document(lake: &Lake, shared: &Shared, document: &str) -> Result<(), ServeError> {
+    if !shared.is_shared || shared.kept_back.is_empty() {
         return Ok(());
     }
-    let question = DocumentQuestion { document: document.to_owned(), ..DocumentQuestion::default() };
-    let rows: Vec<SourceOnly> = questions::document(&site.lake, &question).await?.rows_as()?;
-    let is_kept_back = rows.iter().any(|row| site.shared.kept_back.contains(&row.source));
+    let question = DocumentQuestion { document: document.to_owned() };
+    let rows: Vec<SourceOnly> = questions::document(lake, &question).await?.rows_as()?;
+    let is_kept_back = rows.iter().any(|row| shared.kept_back.contains(&row.source));
     if is_kept_back { Err(ServeError::NotFound(format!("/document/{document}/raw"))) } else { Ok(()) }
 }
 

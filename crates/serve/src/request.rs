@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, Uri, header};
+use crowsnest_lake::questions::parse_as_of;
 use crowsnest_lake::{Answer, Lake, Language};
 
 use crate::ServeError;
@@ -92,7 +93,7 @@ impl PageRequest {
             _ => "",
         };
         let as_of_day = value("as_of");
-        let as_of = as_of_day.as_deref().map(end_of_day).transpose()?;
+        let as_of = as_of_day.as_deref().map(parse_as_of).transpose()?;
         Ok(Self {
             lake: lake.clone(),
             shared: Arc::clone(shared),
@@ -217,16 +218,6 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     })
 }
 
-fn end_of_day(text: &str) -> Result<i64, ServeError> {
-    let wrong = || {
-        ServeError::bad_request(format!("as_of {text:?} is not a day"), "write it like as_of=2025-02-01".to_owned())
-    };
-    let day: jiff::civil::Date = text.parse().map_err(|_| wrong())?;
-    let next = day.tomorrow().map_err(|_| wrong())?;
-    let midnight = next.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| wrong())?;
-    Ok(midnight.timestamp().as_microsecond() - 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,13 +240,6 @@ mod tests {
             assert_eq!(find(&query, "search"), Some(text));
             assert!(address.is_ascii());
         }
-    }
-
-    #[test]
-    fn as_of_means_the_whole_day() {
-        assert_eq!(end_of_day("1970-01-01").unwrap(), 86_400_000_000 - 1);
-        assert!(end_of_day("2025-02-30").is_err());
-        assert!(end_of_day("yesterday").is_err());
     }
 
     #[test]

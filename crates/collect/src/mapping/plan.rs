@@ -20,7 +20,7 @@ pub(crate) enum Slot {
 /// How a row becomes one claim or event. A row of a wide file becomes several.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Template {
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
     /// What the number in `value` is multiplied by.
     pub(crate) scale: f64,
     /// The unit around the day in `period` that is meant.

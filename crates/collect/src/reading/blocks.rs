@@ -123,6 +123,8 @@ impl<R: Read> Pieces<R> {
         let n_held = self.buffer.len();
         let block_bytes = self.sizes.block_bytes;
         let wanted = if n_held < block_bytes { block_bytes - n_held } else { block_bytes.max(n_held / 2) };
+        // Never more than shows that a record is too long.
+        let wanted = wanted.min((self.sizes.record_bytes_max + 1).saturating_sub(n_held)).max(1);
         self.buffer.reserve(wanted);
         let n_read = self.reader.by_ref().take(wanted as u64).read_to_end(&mut self.buffer)?;
         self.is_at_end = n_read < wanted;
@@ -307,7 +309,7 @@ mod tests {
 
     #[test]
     fn blocks_end_with_records_and_know_their_line() {
-        let text = b"a,b\n\"x\ny\",1\nc,d\n";
+        let text = b"a,b\n\"x\ny\",1\nc,d\ne,f\n";
         let found = pieces(text, CSV, sizes(6));
         let places: Vec<(u64, &[u8])> = found
             .iter()
@@ -316,7 +318,7 @@ mod tests {
                 Piece::Unreadable(_) => panic!("nothing is wrong here"),
             })
             .collect();
-        assert_eq!(places, [(1, &b"a,b\n"[..]), (2, b"\"x\ny\",1\n"), (4, b"c,d\n")]);
+        assert_eq!(places, [(1, &b"a,b\n"[..]), (2, b"\"x\ny\",1\nc,d\n"), (5, b"e,f\n")]);
     }
 
     #[test]

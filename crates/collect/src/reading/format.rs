@@ -74,11 +74,6 @@ impl Format {
         }
     }
 
-    /// Whether it has to be held as a whole.
-    pub(crate) fn is_binary(self) -> bool {
-        matches!(self, Self::Parquet | Self::Sheet)
-    }
-
     /// The name that reports show.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -1,6 +1,6 @@
 //! What the command names: paths, patterns, `file://` addresses, standard input, documents of the archive.
 
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +18,8 @@ pub(crate) enum Origin {
     Stdin,
     /// A document of the archive, by its SHA-256.
     Archived(String),
+    /// Bytes in memory.
+    Held(Arc<[u8]>),
 }
 
 /// One thing to import.
@@ -74,7 +76,7 @@ fn matching(pattern: &str) -> Result<Vec<Input>> {
     for path in paths {
         let path = path.map_err(|error| ImportError::Read {
             file: error.path().display().to_string(),
-            source: error.into_error(),
+            source: error.into(),
         })?;
         if path.is_file() {
             found.push(of_path(&path.display().to_string(), path)?);
@@ -113,7 +115,8 @@ impl Input {
         match &self.origin {
             Origin::File(path) => Ok(Box::new(files::open(path)?)),
             Origin::Stdin => Ok(Box::new(std::io::stdin())),
-            Origin::Archived(sha) => Ok(Box::new(lake.documents().open(sha)?)),
+            Origin::Archived(sha256) => Ok(lake.documents().open(sha256)?),
+            Origin::Held(bytes) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
         }
     }
 
@@ -121,6 +124,7 @@ impl Input {
     pub(crate) fn n_bytes(&self) -> Option<u64> {
         match &self.origin {
             Origin::File(path) => path.metadata().ok().filter(|found| found.is_file()).map(|found| found.len()),
+            Origin::Held(bytes) => Some(bytes.len() as u64),
             Origin::Stdin | Origin::Archived(_) => None,
         }
     }
@@ -130,7 +134,7 @@ impl Input {
         match &self.origin {
             Origin::File(path) => path.is_file(),
             Origin::Stdin => false,
-            Origin::Archived(_) => true,
+            Origin::Archived(_) | Origin::Held(_) => true,
         }
     }
 }

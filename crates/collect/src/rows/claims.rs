@@ -100,8 +100,7 @@ impl ClaimReader {
             Ok((period, period.to_string()))
         };
         let read_now;
-        // Only ISO texts, which begin with a digit, mean the same in every row.
-        let (period, period_name) = if template.grain.is_none() && period_text.starts_with(|c: char| c.is_ascii_digit()) {
+        let (period, period_name) = if template.grain.is_none() && means_the_same_everywhere(period_text) {
             self.periods.get(period_text, read_here)?
         } else {
             read_now = read_here(period_text)?;
@@ -166,6 +165,11 @@ impl ClaimReader {
         });
         Ok(Outcome::Added)
     }
+}
+
+/// Whether a period's text does not depend on when it was said: only ISO texts are made of these letters alone.
+fn means_the_same_everywhere(period: &str) -> bool {
+    period.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'/' | b'Q' | b'W' | b'H'))
 }
 
 fn or_default<'a>(text: &'a str, default: &'a str) -> &'a str {

@@ -138,7 +138,8 @@ fn read_money(
         }
     };
     money.low = read(low)?;
-    money.high = if low == high { money.low } else { read(high)?.or(money.low) };
+    // A single column is the valuation itself; of two, one may be left open.
+    money.high = if low == high || !template.has(high) { money.low } else { read(high)? };
     if let (Some(from), Some(to)) = (money.low, money.high)
         && from > to
     {

@@ -9,7 +9,7 @@ const ENTRIES_MAX: usize = 65_536;
 /// What texts were read as. Failures are not remembered: they are rare and carry their own text.
 #[derive(Debug)]
 pub(crate) struct Memo<T> {
-    known: HashMap<Box<str>, T>,
+    known: HashMap<String, T>,
 }
 
 impl<T> Default for Memo<T> {

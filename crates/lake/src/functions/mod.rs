@@ -4,11 +4,14 @@
 
 mod arguments;
 mod claims_as_of;
+mod league;
 mod plan;
 mod refs;
+mod series;
 
 use std::sync::Arc;
 
+use crowsnest_model::MetricRegistry;
 use datafusion::catalog::TableFunctionImpl;
 use datafusion::execution::SessionState;
 use datafusion::prelude::SessionContext;
@@ -21,6 +24,7 @@ use crate::{Market, Result};
 pub(crate) struct Surroundings {
     pub(crate) state: SessionState,
     pub(crate) identity: Arc<Identity>,
+    pub(crate) metrics: MetricRegistry,
 }
 
 /// A function of the lake.
@@ -34,7 +38,7 @@ pub struct Function {
 }
 
 /// All of them.
-pub static FUNCTIONS: &[Function] = &[claims_as_of::FUNCTION];
+pub static FUNCTIONS: &[Function] = &[claims_as_of::FUNCTION, league::FUNCTION, series::FUNCTION];
 
 /// The scalar functions, which views use too.
 pub(crate) fn register_scalars(context: &SessionContext) {
@@ -42,8 +46,8 @@ pub(crate) fn register_scalars(context: &SessionContext) {
     context.register_udf(refs::entity_hex_function());
 }
 
-pub(crate) fn register(context: &SessionContext, _market: &Market, identity: &Arc<Identity>) -> Result<()> {
-    let surroundings = Surroundings { state: context.state(), identity: Arc::clone(identity) };
+pub(crate) fn register(context: &SessionContext, market: &Market, identity: &Arc<Identity>) -> Result<()> {
+    let surroundings = Surroundings { state: context.state(), identity: Arc::clone(identity), metrics: market.metrics.clone() };
     for function in FUNCTIONS {
         context.register_udtf(function.name, (function.make)(surroundings.clone()));
     }

@@ -165,6 +165,12 @@ pub(crate) struct Shape<'a> {
 }
 
 impl Shape<'_> {
+    /// The filter of one region, platform and segment.
+    pub(crate) fn slice(region: &str, platform: &str, segment: &str) -> String {
+        let (region, platform, segment) = (region.to_owned(), platform.to_owned(), segment.to_owned());
+        Dimensions { region, platform, segment }.filter()
+    }
+
     /// One row per entity (or entity and source) for this period and the one before; the last column is the entity's id.
     pub(crate) fn sql(&self) -> String {
         let now = self.one_period(&self.period);

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use arrow::array::{Array as _, AsArray as _, RecordBatch};
+use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type};
 use crowsnest_model::{MetricKind, Period};
 use serde::Deserialize;

@@ -61,7 +61,8 @@ async fn movers(lake: &Lake, question: &OverviewQuestion) -> Result<Answer> {
                 s.value / s.previous_value - 1 AS change, claim_ref(s.mention_id, s.claim_id) AS claim \
          FROM steps s JOIN identities i ON s.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id \
          WHERE s.previous_end = s.period_start AND s.previous_value > 0 \
-         ORDER BY s.period_start DESC, abs(ln(s.value / s.previous_value)) DESC NULLS LAST LIMIT 12",
+         ORDER BY s.period_start DESC, greatest(s.value / s.previous_value, s.previous_value / nullif(s.value, 0)) DESC, \
+         name LIMIT 12",
         crate::questions::in_force::sql(filter, question.as_of)
     );
     super::run(lake, &sql).await

@@ -73,10 +73,6 @@ pub(super) fn known_by(as_of: Option<i64>) -> String {
 }
 
 /// The metric's label in a language.
-pub(super) fn metric_label(lake: &Lake, metric: &str, language: Language) -> String {
-    lake.market().metrics.get(metric).map_or_else(|| metric.to_owned(), |known| label(known, language).to_owned())
-}
-
 pub(super) fn label(metric: &crowsnest_model::Metric, language: Language) -> &str {
     match language {
         Language::En => &metric.label_en,

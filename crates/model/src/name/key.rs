@@ -22,6 +22,11 @@ pub fn normalise(text: &str) -> String {
 /// ASCII text is copied in one pass; other text passes through Unicode normalisation.
 pub fn normalise_into(text: &str, out: &mut String) {
     out.clear();
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        out.push_str(text);
+        out.make_ascii_lowercase();
+        return;
+    }
     if text.is_ascii() {
         push_ascii(text, out);
         return;

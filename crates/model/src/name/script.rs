@@ -103,9 +103,16 @@ static CHARACTERS: LazyLock<Vec<char>> = LazyLock::new(|| {
             }
         })
         .collect();
-    let step = |letter: char| table_index(letter).and_then(|index| single_step.get(index).copied()).unwrap_or(letter);
+    let step = |letter: char| {
+        table_index(letter)
+            .and_then(|index| single_step.get(index).copied())
+            .unwrap_or(letter)
+    };
     // Some forms are simplified twice (a variant, then its standard); four steps are more than any chain has.
-    single_step.iter().map(|once| step(step(step(*once)))).collect()
+    single_step
+        .iter()
+        .map(|once| step(step(step(*once))))
+        .collect()
 });
 
 fn table_index(letter: char) -> Option<usize> {

@@ -6,8 +6,11 @@
 
 use super::{Grain, Period, PeriodError, months};
 use crate::calendar::{
-    CivilDate, YEARS, civil_date, day_number_checked, first_iso_monday, iso_weeks_in_year,
+    self, CivilDate, YEARS, civil_date, day_number_checked, first_iso_monday, iso_weeks_in_year,
 };
+
+const FIRST_DAY: i32 = calendar::day_number(1, 1, 1);
+const END_DAY: i32 = calendar::day_number(10_000, 1, 1);
 
 /// Day number of a strict ISO date `YYYY-MM-DD`; `None` for any other text and for dates that do not exist.
 pub fn parse_day(text: &str) -> Option<i32> {
@@ -19,9 +22,13 @@ pub fn parse_day(text: &str) -> Option<i32> {
     day_number_checked(year, digits(&bytes[5..7])?, digits(&bytes[8..])?)
 }
 
-/// ISO date `YYYY-MM-DD` of a day number (days since 1970-01-01) in the years 1–9999.
+/// ISO date `YYYY-MM-DD` of a day number (days since 1970-01-01).
+///
+/// Days outside the years 1–9999 give the nearest day within; the day after the last, where a period may end, is
+/// written `10000-01-01`.
 pub fn day_to_string(day_number: i32) -> String {
-    let CivilDate { year, month, day } = civil_date(day_number);
+    let within = day_number.clamp(FIRST_DAY, END_DAY);
+    let CivilDate { year, month, day } = civil_date(within);
     format!("{year:04}-{month:02}-{day:02}")
 }
 
@@ -94,7 +101,14 @@ fn unit(text: &str) -> Result<Period, Problem> {
 pub(super) fn month_of(year: i32, month: i32) -> Result<Period, Problem> {
     in_range(month, 12, "months are 1–12")?;
     year_in_range(year)?;
-    Ok(months(year, month, 1))
+    // Millions of these are read: the grain is known, so it isn't worked out again.
+    let start = calendar::day_number(year, month, 1);
+    let end = start + calendar::days_in_month(year, month);
+    Ok(Period {
+        start,
+        end,
+        grain: Grain::Month,
+    })
 }
 
 pub(super) fn quarter_of(year: i32, quarter: i32) -> Result<Period, Problem> {
@@ -116,7 +130,11 @@ pub(super) fn year_of(year: i32) -> Result<Period, Problem> {
 
 pub(super) fn week_of(year: i32, week: i32) -> Result<Period, Problem> {
     year_in_range(year)?;
-    in_range(week, iso_weeks_in_year(year), "that year has no such ISO week")?;
+    in_range(
+        week,
+        iso_weeks_in_year(year),
+        "that year has no such ISO week",
+    )?;
     let monday = first_iso_monday(year) + 7 * (week - 1);
     // The first and last week of the calendar reach outside the years 1–9999.
     Period::new(monday, monday + 7, Grain::Week)
@@ -131,7 +149,11 @@ pub(super) fn day_of(year: i32, month: i32, day: i32) -> Result<Period, Problem>
 
 fn day(text: &str) -> Result<Period, Problem> {
     let bytes = text.as_bytes();
-    let parts = (digits(&bytes[..4]), digits(&bytes[5..7]), digits(&bytes[8..10]));
+    let parts = (
+        digits(&bytes[..4]),
+        digits(&bytes[5..7]),
+        digits(&bytes[8..10]),
+    );
     let (Some(year), Some(month), Some(day)) = parts else {
         return Err(Problem::NotAPeriod);
     };
@@ -141,9 +163,9 @@ fn day(text: &str) -> Result<Period, Problem> {
 fn moment(text: &str) -> Result<Period, Problem> {
     // Impossible dates get their own message; whatever else is wrong is wrong with the time.
     day(&text[..10])?;
-    let timestamp: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| Problem::NoSuch("a moment needs a time and an offset, as in 2024-12-01T08:00:00Z"))?;
+    let timestamp: jiff::Timestamp = text.parse().map_err(|_| {
+        Problem::NoSuch("a moment needs a time and an offset, as in 2024-12-01T08:00:00Z")
+    })?;
     let day_number = timestamp.as_second().div_euclid(86_400);
     let day_number = i32::try_from(day_number).map_err(|_| Problem::NotAPeriod)?;
     Period::new(day_number, day_number + 1, Grain::Instant)
@@ -153,6 +175,10 @@ fn moment(text: &str) -> Result<Period, Problem> {
 /// A span of two texts: the end is excluded if they are days, included if they are longer units.
 pub(super) fn span(start: &str, end: &str) -> Result<Period, Problem> {
     let first = unit(start)?;
+    // The day after the last: the one date with five digits, and only as an end.
+    if end == "10000-01-01" && first.grain() == Grain::Day {
+        return Ok(Period::from_days(first.start_day(), END_DAY));
+    }
     let last = unit(end)?;
     span_of(first, last)
 }
@@ -161,7 +187,11 @@ pub(super) fn span_of(first: Period, last: Period) -> Result<Period, Problem> {
     if first.grain() != last.grain() || first.grain() == Grain::Instant {
         return Err(Problem::NotAPeriod);
     }
-    let end = if first.grain() == Grain::Day { last.start_day() } else { last.end_day() };
+    let end = if first.grain() == Grain::Day {
+        last.start_day()
+    } else {
+        last.end_day()
+    };
     if end <= first.start_day() || last.start_day() < first.start_day() {
         return Err(Problem::Reversed);
     }
@@ -169,11 +199,19 @@ pub(super) fn span_of(first: Period, last: Period) -> Result<Period, Problem> {
 }
 
 fn year_in_range(year: i32) -> Result<(), Problem> {
-    if YEARS.contains(&year) { Ok(()) } else { Err(Problem::NoSuch("years are 0001–9999")) }
+    if YEARS.contains(&year) {
+        Ok(())
+    } else {
+        Err(Problem::NoSuch("years are 0001–9999"))
+    }
 }
 
 fn in_range(number: i32, max: i32, reason: &'static str) -> Result<(), Problem> {
-    if (1..=max).contains(&number) { Ok(()) } else { Err(Problem::NoSuch(reason)) }
+    if (1..=max).contains(&number) {
+        Ok(())
+    } else {
+        Err(Problem::NoSuch(reason))
+    }
 }
 
 /// Value of up to nine ASCII digits; `None` if there are none, more, or anything else.

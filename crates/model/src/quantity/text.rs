@@ -47,12 +47,16 @@ impl Letters {
 
     /// Folded character before, or NUL at the start.
     pub(super) fn before(&self, index: usize) -> char {
-        index.checked_sub(1).map_or('\0', |previous| self.at(previous))
+        index
+            .checked_sub(1)
+            .map_or('\0', |previous| self.at(previous))
     }
 
     /// Character as written, or NUL past the end.
     pub(super) fn written_at(&self, index: usize) -> char {
-        self.letters.get(index).map_or('\0', |letter| letter.written)
+        self.letters
+            .get(index)
+            .map_or('\0', |letter| letter.written)
     }
 
     /// Whether the folded text goes on with that word; for a word that ends in a letter, no letter follows it.
@@ -91,21 +95,32 @@ impl Letters {
 }
 
 fn fold(written: char) -> char {
+    if written.is_ascii() {
+        return written.to_ascii_lowercase();
+    }
     let narrow = match written {
-        '\u{ff01}'..='\u{ff5e}' => {
-            // The block of full-width forms has the order of ASCII.
-            char::from_u32(u32::from(written) - 0xfee0).unwrap_or(written)
-        }
-        '￥' | '¥' => '¥',
+        // The block of full-width forms has the order of ASCII.
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(written) - 0xfee0).unwrap_or(written),
+        '￥' => '¥',
         '￡' => '£',
         '￦' => '₩',
         '\u{3000}' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\u{2007}' => ' ',
         '−' | '﹣' => '-',
-        '–' | '—' | '‐' | '‑' | '‒' | '―' => '–',
+        '—' | '‐' | '‑' | '‒' | '―' => '–',
         '〜' | '∼' => '~',
         '﹐' => ',',
         '’' | '‘' | 'ʼ' => '\'',
         '﹪' => '%',
+        other => simplified(other),
+    };
+    narrow.to_lowercase().next().unwrap_or(narrow)
+}
+
+/// The simplified form of the traditional characters that occur in numbers and units.
+///
+/// A short list rather than the table of names, so that reading a number never loads that table.
+fn simplified(written: char) -> char {
+    match written {
         '億' => '亿',
         '萬' => '万',
         '個' => '个',
@@ -163,6 +178,5 @@ fn fold(written: char) -> char {
         '規' => '规',
         '額' => '额',
         other => other,
-    };
-    narrow.to_lowercase().next().unwrap_or(narrow)
+    }
 }

@@ -1,0 +1,86 @@
+"""Results as people read them: bars with their targets, and the Markdown page."""
+
+
+def seconds(value):
+    return f"{value:.2f} s"
+
+
+def milliseconds(value):
+    return f"{value:.1f} ms"
+
+
+def mebibytes(value):
+    return f"{value / (1 << 20):,.0f} MiB"
+
+
+def bar(name, ours, peer, unit, goal, limit, **more):
+    """One line: ours against the peer's, smaller is better; passes at most at `limit` times the peer."""
+    ratio = ours / peer if peer else float("inf")
+    return {
+        "name": name, "ours": ours, "peer": peer, "unit": unit, "ratio": ratio,
+        "goal": goal, "limit": limit, "meets_goal": ratio <= goal, "passes": ratio <= limit, **more,
+    }
+
+
+def check(name, ours, limit, unit, **more):
+    """One line without a peer: passes at most at `limit`."""
+    return {"name": name, "ours": ours, "unit": unit, "limit": limit, "passes": ours <= limit, **more}
+
+
+def shown(value, unit):
+    if value is None:
+        return ""
+    by_unit = {"s": seconds, "ms": milliseconds, "bytes": mebibytes}
+    return by_unit[unit](value) if unit in by_unit else f"{value:,}"
+
+
+def verdict(line):
+    if line.get("informative"):
+        return "(informative)"
+    if not line["passes"]:
+        return "**FAIL**"
+    return "pass, goal met" if line.get("meets_goal") else "pass"
+
+
+def target(line):
+    if line.get("informative"):
+        return ""
+    if "ratio" in line:
+        return f"≤ {line['limit']:.1f}× (goal {line['goal']:.1f}×)"
+    return f"≤ {shown(line['limit'], line['unit'])}"
+
+
+def table(lines):
+    rows = [("what", "ours", "peer", "ratio", "target", "result")]
+    for line in lines:
+        ratio = f"{line['ratio']:.2f}×" if "ratio" in line else ""
+        name = line["name"] + (f" — {line['note']}" if line.get("note") else "")
+        unit = line["unit"]
+        rows.append((name, shown(line["ours"], unit), shown(line.get("peer"), unit), ratio, target(line), verdict(line)))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    padded = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows]
+    padded.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(padded)
+
+
+def markdown(results):
+    machine, versions = results["machine"], results["versions"]
+    parts = [
+        "# Bench: latest run",
+        "",
+        f"{results['finished_at']}, {results['rows']:,} rows, seed {results['seed']}. "
+        f"{machine['processor']}, {machine['cores_used']} of {machine['cores_present']} cores used, "
+        f"{machine['memory_bytes'] / (1 << 30):.1f} GiB memory, {machine['system']}; "
+        f"load before the run {machine['load_before']:.2f}.",
+        "",
+        f"Versions: crowsnest {versions.get('crowsnest', '?')} (commit {versions.get('commit', '?')}, "
+        f"profile {versions.get('profile', '?')}), DuckDB {versions.get('duckdb', '?')}, "
+        f"pyarrow {versions.get('pyarrow', '?')}, Python {machine['python']}.",
+        "",
+        "What is measured and what is not equal between the two sides: [README.md](../README.md).",
+    ]
+    for section in results["sections"].values():
+        parts += ["", f"## {section['title']}", "", table(section["lines"])]
+        parts += ["", *(f"- {note}" for note in section.get("notes", []))]
+    parts += ["", f"**{results['verdict']}**", ""]
+    return "\n".join(parts)

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Crowsnest beside its peer, on this machine, in one run. See README.md.
+
+    bench/run.py                                  everything at 20 million rows
+    bench/run.py --rows 200000 --only questions   a small look at one part
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+import measure
+import report
+from bars import importing, page, questions
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+PARTS = {"import": importing.measure_import, "questions": questions.measure_questions, "page": page.measure_page}
+
+
+class Run:
+    """What the parts share."""
+
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.cores = measure.pin(arguments.cores)
+        self.data = HERE / "data"
+        self.data.mkdir(exist_ok=True)
+        self.python = HERE / ".venv/bin/python"
+        self.csv = self.data / f"claims-{arguments.rows}-{arguments.seed}.csv"
+        self.market = self.data / f"market-{arguments.rows}-{arguments.seed}"
+        target = arguments.target or ROOT / "target" / ("debug" if arguments.profile == "dev" else arguments.profile)
+        self.bin = Path(target)
+
+    def crowsnest(self, *parts):
+        return [self.bin / "crowsnest", *parts]
+
+    def peer(self, *parts):
+        return [self.python, HERE / "peer.py", *parts]
+
+    def say(self, words):
+        print(f"[{time.strftime('%H:%M:%S')}] {words}", file=sys.stderr, flush=True)
+
+    def generate(self):
+        """The claims file, made if it is not there whole; its own report."""
+        beside = Path(f"{self.csv}.json")
+        if not beside.exists():
+            self.say(f"generating {self.arguments.rows:,} rows")
+            done = measure.run([self.bin / "generate", "--rows", self.arguments.rows,
+                                "--seed", self.arguments.seed, "--out", self.csv])
+            self.say(f"generated in {done['seconds']:.1f} s")
+        return json.loads(beside.read_text())["written"]
+
+    def filled_market(self):
+        """A market with the claims file imported, made if it is not there."""
+        self.generate()
+        done = self.data / f"{self.market.name}.done"
+        if not (done.exists() and self.market.exists()):
+            self.say("importing for the questions")
+            self.new_market()
+            measure.run(self.import_command())
+            done.touch()
+        return self.market
+
+    def new_market(self):
+        shutil.rmtree(self.market, ignore_errors=True)
+        (self.data / f"{self.market.name}.done").unlink(missing_ok=True)
+        measure.run(self.crowsnest("new", self.market))
+
+    def import_command(self, *more):
+        return self.crowsnest("import", self.csv, "--source", "bench", "--market", self.market, *more)
+
+
+def prepare_peer(run):
+    """The peer's environment, made once, with exactly the versions of requirements.txt."""
+    wanted = [line.strip() for line in (HERE / "requirements.txt").read_text().splitlines()]
+    wanted = [line for line in wanted if line and not line.startswith("#")]
+    stamp = HERE / ".venv/requirements.txt"
+    if stamp.exists() and stamp.read_text().splitlines() == wanted:
+        return
+    for requirement in wanted:
+        name, version = requirement.split("==")
+        found = subprocess.run([sys.executable, "-m", "pip", "index", "versions", name], capture_output=True, text=True)
+        if version not in found.stdout.replace(",", " ").split():
+            sys.exit(f"{requirement} is not offered: {found.stdout[:200]}{found.stderr[-400:]}\n"
+                     "hint: choose a version that is in bench/requirements.txt")
+    run.say("installing the peer")
+    subprocess.run([sys.executable, "-m", "venv", HERE / ".venv"], check=True)
+    subprocess.run([run.python, "-m", "pip", "install", "--quiet", *wanted], check=True)
+    stamp.write_text("\n".join(wanted) + "\n")
+
+
+def build(run):
+    run.say(f"building ({run.arguments.profile})")
+    command = ["cargo", "build", "--profile", run.arguments.profile, "-p", "crowsnest-cli", "-p", "crowsnest-bench"]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def versions(run):
+    found = json.loads(measure.run(run.peer("version"))["stdout"])
+    commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    found["commit"] = commit.stdout.strip() or "unknown"
+    found["profile"] = run.arguments.profile
+    try:
+        found["crowsnest"] = measure.run(run.crowsnest("--version"))["stdout"].strip().removeprefix("crowsnest ")
+    except measure.ChildFailed:
+        found["crowsnest"] = "unknown"
+    return found
+
+
+def read_arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=20_000_000, help="rows of the claims file")
+    parser.add_argument("--seed", type=int, default=1, help="another seed is another market")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, separated by commas: " + ", ".join(PARTS))
+    parser.add_argument("--cores", type=int, default=2, help="cores that both sides are pinned to")
+    parser.add_argument("--skip-build", action="store_true", help="take the binaries that are there")
+    parser.add_argument("--profile", default="release", help="cargo profile; dev for a quick look")
+    parser.add_argument("--target", type=Path, help="folder of the binaries, if not target/PROFILE")
+    parser.add_argument("--repeat", type=int, default=7, help="times that each question is asked after warming up")
+    parser.add_argument("--import-repeat", type=int, default=3, help="times that each import is done, one side after the other")
+    parser.add_argument("--equal-work", action="store_true", help="also time the peer removing repeats and sorting")
+    parser.add_argument("--memory-mib", type=int, help="memory of the engine for the questions; its own default if not said")
+    parser.add_argument("--page-market", type=Path, help="market to serve pages of, if not the example market")
+    parser.add_argument("--page-seconds", type=int, default=30, help="how long pages are asked for (at most 120)")
+    parser.add_argument("--page-rate", type=int, default=50, help="pages asked for each second (at most 200)")
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder for latest.json and latest.md")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.only.split(",") if name not in PARTS]
+    if unknown:
+        parser.error(f"--only: {', '.join(unknown)} is none of {', '.join(PARTS)}")
+    arguments.page_seconds = min(arguments.page_seconds, 120)
+    arguments.page_rate = min(arguments.page_rate, 200)
+    return arguments
+
+
+def main():
+    arguments = read_arguments()
+    run = Run(arguments)
+    prepare_peer(run)
+    if not arguments.skip_build:
+        build(run)
+    results = {
+        "rows": arguments.rows, "seed": arguments.seed, "arguments": {k: str(v) for k, v in vars(arguments).items()},
+        "machine": measure.machine(run.cores), "versions": versions(run), "sections": {},
+    }
+    for name in arguments.only.split(","):
+        try:
+            results["sections"][name] = PARTS[name](run)
+        except measure.ChildFailed as failure:
+            failed = {"name": "could not be measured", "ours": 1, "limit": 0, "unit": "", "passes": False}
+            results["sections"][name] = {"title": name, "lines": [failed], "notes": [f"```\n{failure}\n```"]}
+        print("\n" + report.table(results["sections"][name]["lines"]), flush=True)
+    return finish(results, arguments.results)
+
+
+def finish(results, folder):
+    results["finished_at"] = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    lines = [line for section in results["sections"].values() for line in section["lines"]]
+    judged = [line for line in lines if not line.get("informative")]
+    n_failed = sum(not line["passes"] for line in judged)
+    results["verdict"] = f"{len(judged) - n_failed} of {len(judged)} bars passed"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "latest.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    (folder / "latest.md").write_text(report.markdown(results))
+    print(f"\n{results['verdict']}; {folder}/latest.md", flush=True)
+    return 1 if n_failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

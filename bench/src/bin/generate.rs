@@ -1,0 +1,36 @@
+//! Writes the claims of a market that never was as CSV, and beside it what was written as JSON.
+
+#![expect(clippy::print_stdout, reason = "it is a command")]
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+
+use clap::Parser;
+use crowsnest_bench::market::{N_ROWS_MIN, Plan};
+
+/// Writes the claims of a market that never was.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Rows below the header; 100 or more.
+    #[arg(long, default_value_t = 20_000_000, value_parser = clap::value_parser!(u64).range(N_ROWS_MIN..))]
+    rows: u64,
+    /// Another seed is another market.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Where to write; what was written goes to the same name with `.json` after it.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+fn main() -> std::io::Result<()> {
+    let arguments = Arguments::parse();
+    let plan = Plan { n_rows: arguments.rows, seed: arguments.seed };
+    let written = plan.write(BufWriter::with_capacity(1 << 20, File::create(&arguments.out)?))?;
+    let report = serde_json::to_string_pretty(&serde_json::json!({"seed": plan.seed, "written": written}))?;
+    let mut beside = arguments.out.into_os_string();
+    beside.push(".json");
+    std::fs::write(beside, format!("{report}\n"))?;
+    println!("{report}");
+    Ok(())
+}

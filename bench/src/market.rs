@@ -1,0 +1,401 @@
+//! A market that never was: products, five sources that follow some of them, and what the sources say month by month.
+//!
+//! Each source follows each product in one metric for certain and in the five others with some probability, from some
+//! month on, in one slice (region, platform, segment). For most months it then says a figure some days after the month's
+//! end; about 15 % of the figures are said again with another value one to six months later (a few are withdrawn), and
+//! one row in two hundred occurs twice, near or far. Rows come in the order in which they were said.
+//!
+//! The number of products grows with the number of rows, so that a small market is as dense as a large one: 20 million
+//! rows are 40,000 products and 200,000 mentions. Memory: 8 bytes for each series and the rows of one month, 16 bytes each.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+
+use crate::names;
+use crate::random::{Purpose, mixed, normal, unit};
+
+/// The first year; periods are its months and those of the next four.
+const FIRST_YEAR: u32 = 2021;
+const MONTHS: u32 = 60;
+const LAG_MONTHS_MAX: u32 = 6;
+const ROWS_PER_PRODUCT: u64 = 500;
+const FOLLOWS_SHARE: f64 = 0.30;
+const RESTATED_SHARE: f64 = 0.15;
+const REPEATED_SHARE: f64 = 0.005;
+const WITHDRAWN_SHARE: f64 = 0.005;
+/// A little more than asked for is planned, for the last rows to be cut and not made up.
+const PLANNED_SURPLUS: f64 = 1.004;
+/// Below this a market may be empty by chance.
+pub const N_ROWS_MIN: u64 = 100;
+/// How many rows later an exact repeat comes.
+const REPEAT_AFTER: [u64; 2] = [200, 500_000];
+
+/// The columns, by the lake's names.
+pub const HEADER: &str = "subject,kind,metric,period,region,platform,segment,value,unit,status,source,said_on";
+const METRICS: [&str; 6] = ["mau", "downloads", "web_visits", "revenue", "rating", "rank"];
+const UNITS: [&str; 6] = ["users", "downloads", "visits", "USD", "points", "rank"];
+/// Logarithm of a middling product's figure, for the metrics that grow without bound.
+const LOG_LEVELS: [f64; 4] = [11.0, 10.5, 12.0, 10.0];
+const SOURCES: [&str; 5] = ["Meridian Panel", "Harbour Index", "Tidewater", "App Almanac", "Company statements"];
+const STATUSES: [&str; 5] = ["estimated", "estimated", "reported", "reported", "official"];
+const SLICES: [&str; 5] = ["all,all,all", "cn,all,all", "all,app,all", "all,web,all", "all,all,consumer"];
+/// Of a hundred series, up to which number they are of each slice.
+const SLICE_BOUNDS: [u64; 5] = [85, 90, 94, 97, 100];
+
+/// How many rows, and of which market.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// Rows below the header, exactly; at least [`N_ROWS_MIN`].
+    pub n_rows: u64,
+    /// Another seed is another market.
+    pub seed: u64,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Written {
+    /// Rows below the header.
+    pub n_rows: u64,
+    /// Rows that are not exact repeats of an earlier one.
+    pub n_distinct: u64,
+    /// Rows that say again what their source had said.
+    pub n_restated: u64,
+    /// Products.
+    pub n_products: u64,
+    /// Mentions, if the market is written to its end: sources times products.
+    pub n_mentions: u64,
+    /// Bytes, with the header.
+    pub n_bytes: u64,
+}
+
+/// One source on one product in one metric.
+#[derive(Debug, Clone, Copy)]
+struct Series {
+    /// Product × 5 + source.
+    mention: u32,
+    metric: u8,
+    first_month: u8,
+    slice: u8,
+}
+
+/// One row to be written.
+#[derive(Debug, Clone, Copy)]
+struct Saying {
+    series: u32,
+    month: u8,
+    is_restated: bool,
+}
+
+impl Plan {
+    /// Writes the market's claims as CSV.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(self, out: impl Write) -> io::Result<Written> {
+        let market = Market::new(self);
+        let mut writer = Writer::new(self, out);
+        writer.line(HEADER.as_bytes())?;
+        for month_said in 1..=MONTHS + LAG_MONTHS_MAX {
+            let sayings = market.said_in(month_said);
+            for (day, of_day) in sayings.iter().enumerate() {
+                for saying in of_day {
+                    market.row(saying, month_said, day as u32 + 1, &mut writer.row);
+                    writer.put(saying.is_restated)?;
+                    if writer.is_full() {
+                        return writer.finish(&market);
+                    }
+                }
+            }
+        }
+        writer.fill()?;
+        writer.finish(&market)
+    }
+
+    fn n_products(self) -> u64 {
+        (self.n_rows / ROWS_PER_PRODUCT).max(20)
+    }
+}
+
+/// The market before anybody says anything.
+struct Market {
+    seed: u64,
+    n_products: u64,
+    names: Vec<String>,
+    series: Vec<Series>,
+    /// The probability that a source says something for a month.
+    says_share: f64,
+}
+
+impl Market {
+    fn new(plan: Plan) -> Self {
+        let n_products = plan.n_products();
+        let mut series = Vec::new();
+        for mention in 0..n_products * SOURCES.len() as u64 {
+            for metric in 0..METRICS.len() as u64 {
+                let number = mixed(plan.seed, Purpose::Coverage, mention * 8 + metric);
+                let is_certain = mixed(plan.seed, Purpose::Coverage, mention * 8 + 7) % 6 == metric;
+                if is_certain || unit(number) < FOLLOWS_SHARE {
+                    series.push(followed(mention as u32, metric as u8, number));
+                }
+            }
+        }
+        let n_months: u64 = series.iter().map(|one| u64::from(MONTHS) - u64::from(one.first_month)).sum();
+        let n_planned = plan.n_rows as f64 * PLANNED_SURPLUS / (1.0 + RESTATED_SHARE) / (1.0 + REPEATED_SHARE);
+        let names = (0..n_products).map(|number| csv_field(&names::of_product(number))).collect();
+        let says_share = n_planned / n_months as f64;
+        Self { seed: plan.seed, n_products, names, series, says_share }
+    }
+
+    /// Everything that is said in one month (0 is January of the first year), by day.
+    fn said_in(&self, month_said: u32) -> Vec<Vec<Saying>> {
+        let mut days: Vec<Vec<(u64, Saying)>> = vec![Vec::new(); 28];
+        for (index, series) in self.series.iter().enumerate() {
+            for months_ago in 1..=LAG_MONTHS_MAX + 1 {
+                let Some(month) = month_said.checked_sub(months_ago) else { break };
+                if month >= MONTHS || month < u32::from(series.first_month) {
+                    continue;
+                }
+                let number = self.number(Purpose::Saying, index as u64, month);
+                let is_restated = months_ago > 1;
+                let is_said = unit(number) < self.says_share;
+                if !is_said || (is_restated && restated_after(number) != Some(months_ago - 1)) {
+                    continue;
+                }
+                let day = (number >> if is_restated { 2 } else { 7 }) % 25 + 2;
+                let order = mixed(self.seed, Purpose::Order, number ^ u64::from(is_restated));
+                days[day as usize].push((order, Saying { series: index as u32, month: month as u8, is_restated }));
+            }
+        }
+        let in_order = |mut day: Vec<(u64, Saying)>| {
+            day.sort_unstable_by_key(|(order, _)| *order);
+            day.into_iter().map(|(_, saying)| saying).collect()
+        };
+        days.into_iter().map(in_order).collect()
+    }
+
+    fn number(&self, purpose: Purpose, series: u64, month: u32) -> u64 {
+        mixed(self.seed, purpose, series * 128 + u64::from(month))
+    }
+
+    /// Writes a row's text over the buffer's.
+    fn row(&self, saying: &Saying, month_said: u32, day: u32, row: &mut Vec<u8>) {
+        let series = self.series[saying.series as usize];
+        let (product, source) = (series.mention / 5, (series.mention % 5) as usize);
+        let metric = usize::from(series.metric);
+        let (year, month) = year_and_month(u32::from(saying.month));
+        let (year_said, month_of_year_said) = year_and_month(month_said);
+        let noise = self.number(Purpose::Noise, u64::from(saying.series), u32::from(saying.month) + 64 * u32::from(saying.is_restated));
+        let is_withdrawn = saying.is_restated && unit(noise) < WITHDRAWN_SHARE;
+        let status = if is_withdrawn { "withdrawn" } else { STATUSES[source] };
+        row.clear();
+        row.extend_from_slice(self.names[product as usize].as_bytes());
+        // Infallible: writing to a Vec never fails.
+        let _ = write!(row, ",product,{},{year}-{month:02},{},", METRICS[metric], SLICES[usize::from(series.slice)]);
+        self.figure(series, u32::from(saying.month), noise, row);
+        let _ = write!(
+            row,
+            ",{},{status},{},{year_said}-{month_of_year_said:02}-{day:02}",
+            UNITS[metric], SOURCES[source],
+        );
+    }
+
+    fn figure(&self, series: Series, month: u32, noise: u64, row: &mut Vec<u8>) {
+        let product = u64::from(series.mention / 5);
+        let size = normal(mixed(self.seed, Purpose::Level, product * 2));
+        let growth = 0.02 * normal(mixed(self.seed, Purpose::Level, product * 2 + 1));
+        let bias = 0.15 * normal(mixed(self.seed, Purpose::Bias, u64::from(series.mention)));
+        let off = bias + 0.05 * normal(noise);
+        let log_change = 2.0 * size + growth * f64::from(month) + off;
+        // Infallible: writing to a Vec never fails.
+        let _ = match series.metric {
+            3 => write!(row, "{:.2}", (LOG_LEVELS[3] + log_change).exp()),
+            4 => write!(row, "{:.2}", (3.8 + 0.5 * size + 2.0 * off).clamp(1.0, 5.0)),
+            5 => write!(row, "{}", (7.0 - log_change).exp().ceil().clamp(1.0, 99_999.0)),
+            metric => write!(row, "{}", (LOG_LEVELS[usize::from(metric)] + log_change).exp().round().max(1.0)),
+        };
+    }
+}
+
+fn followed(mention: u32, metric: u8, number: u64) -> Series {
+    let percent = (number >> 3) % 100;
+    let slice = SLICE_BOUNDS.iter().position(|bound| percent < *bound).unwrap_or_default();
+    Series { mention, metric, first_month: ((number >> 20) % 37) as u8, slice: slice as u8 }
+}
+
+/// After how many months a figure is said again, if it is.
+fn restated_after(number: u64) -> Option<u32> {
+    // The lowest bits: the upper ones decided that it was said at all.
+    let draw = (number & 0xFFFFF) as f64 / 1_048_576.0;
+    (draw < RESTATED_SHARE).then(|| 1 + (number >> 24) as u32 % LAG_MONTHS_MAX)
+}
+
+fn year_and_month(month: u32) -> (u32, u32) {
+    (FIRST_YEAR + month / 12, month % 12 + 1)
+}
+
+fn csv_field(text: &str) -> String {
+    if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+/// Writes rows, and some of them again later.
+struct Writer<W: Write> {
+    plan: Plan,
+    out: W,
+    row: Vec<u8>,
+    written: Written,
+    near: VecDeque<(u64, Vec<u8>)>,
+    far: VecDeque<(u64, Vec<u8>)>,
+}
+
+impl<W: Write> Writer<W> {
+    fn new(plan: Plan, out: W) -> Self {
+        Self { plan, out, row: Vec::new(), written: Written::default(), near: VecDeque::new(), far: VecDeque::new() }
+    }
+
+    fn line(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
+        self.out.write_all(b"\n")?;
+        self.written.n_bytes += bytes.len() as u64 + 1;
+        Ok(())
+    }
+
+    /// Writes the row in the buffer, and before it the repeats that are due.
+    fn put(&mut self, is_restated: bool) -> io::Result<()> {
+        while let Some(due) = self.due() {
+            if self.is_full() {
+                return Ok(());
+            }
+            self.line(&due)?;
+            self.written.n_rows += 1;
+        }
+        if self.is_full() {
+            return Ok(());
+        }
+        let row = std::mem::take(&mut self.row);
+        self.line(&row)?;
+        self.written.n_rows += 1;
+        self.written.n_distinct += 1;
+        self.written.n_restated += u64::from(is_restated);
+        let draw = mixed(self.plan.seed, Purpose::Repeat, self.written.n_distinct);
+        if unit(draw) < REPEATED_SHARE {
+            let is_far = draw & 1 == 1;
+            let after = REPEAT_AFTER[usize::from(is_far)];
+            let queue = if is_far { &mut self.far } else { &mut self.near };
+            queue.push_back((self.written.n_rows + after, row.clone()));
+        }
+        self.row = row;
+        Ok(())
+    }
+
+    fn due(&mut self) -> Option<Vec<u8>> {
+        let n_rows = self.written.n_rows;
+        for queue in [&mut self.near, &mut self.far] {
+            if queue.front().is_some_and(|(due, _)| *due <= n_rows) {
+                return queue.pop_front().map(|(_, row)| row);
+            }
+        }
+        None
+    }
+
+    fn is_full(&self) -> bool {
+        self.written.n_rows >= self.plan.n_rows
+    }
+
+    /// The market is told to its end: what is missing are repeats, first those waiting, then the last row.
+    fn fill(&mut self) -> io::Result<()> {
+        while !self.is_full() {
+            let waiting = self.near.pop_front().or_else(|| self.far.pop_front());
+            let row = waiting.map_or_else(|| self.row.clone(), |(_, row)| row);
+            self.line(&row)?;
+            self.written.n_rows += 1;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, market: &Market) -> io::Result<Written> {
+        self.out.flush()?;
+        self.written.n_products = market.n_products;
+        self.written.n_mentions = market.n_products * SOURCES.len() as u64;
+        Ok(self.written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+
+    fn market(n_rows: u64, seed: u64) -> (Written, String) {
+        let mut bytes = Vec::new();
+        let written = Plan { n_rows, seed }.write(&mut bytes).unwrap();
+        (written, String::from_utf8(bytes).unwrap())
+    }
+
+    #[test]
+    fn the_same_numbers_give_the_same_market() {
+        assert_eq!(market(5_000, 1), market(5_000, 1));
+        assert_ne!(market(5_000, 1).1, market(5_000, 2).1);
+    }
+
+    #[test]
+    fn it_has_exactly_the_rows_asked_for_and_says_which_are_repeats() {
+        for n_rows in [N_ROWS_MIN, 1_000, 50_000] {
+            let (written, text) = market(n_rows, 1);
+            let rows: Vec<&str> = text.lines().skip(1).collect();
+            assert_eq!(rows.len() as u64, n_rows);
+            assert_eq!(rows.iter().collect::<HashSet<_>>().len() as u64, written.n_distinct);
+            assert_eq!(text.len() as u64, written.n_bytes);
+        }
+    }
+
+    #[test]
+    fn shares_are_about_as_the_module_says() {
+        let (written, text) = market(100_000, 1);
+        let restated = written.n_restated as f64 / (written.n_distinct - written.n_restated) as f64;
+        assert!((0.13..0.17).contains(&restated), "{restated}");
+        let repeated = 1.0 - written.n_distinct as f64 / written.n_rows as f64;
+        assert!((0.002..0.01).contains(&repeated), "{repeated}");
+        let mentions: HashSet<(&str, &str)> = text.lines().skip(1).map(|row| (subject(row), field(row, 1))).collect();
+        assert!(mentions.len() as u64 > written.n_mentions * 95 / 100, "{}", mentions.len());
+    }
+
+    #[test]
+    fn a_figure_is_said_again_later_and_otherwise() {
+        let (_, text) = market(50_000, 1);
+        let mut said: HashMap<String, Vec<(String, String)>> = HashMap::new();
+        let rows: HashSet<&str> = text.lines().skip(1).collect();
+        for row in rows {
+            let parts: Vec<&str> = row.rsplitn(12, ',').collect();
+            let key = [&parts[4..], &parts[1..2]].concat().join("|");
+            let (value, status) = (parts[4], parts[2]);
+            let key = key.replacen(value, "", 1);
+            said.entry(key).or_default().push((parts[0].to_owned(), format!("{value} {status}")));
+        }
+        for (key, mut sayings) in said {
+            sayings.sort();
+            assert!(sayings.len() <= 2, "{key}: {sayings:?}");
+            if let [first, second] = &sayings[..] {
+                assert!(first.0 < second.0, "{key}: {sayings:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_come_in_the_order_in_which_they_were_said() {
+        let (_, text) = market(20_000, 1);
+        let mut seen = HashSet::new();
+        let days: Vec<&str> = text.lines().skip(1).filter(|row| seen.insert(*row)).map(|row| field(row, 0)).collect();
+        assert!(days.is_sorted());
+        assert!(days[0].starts_with("2021-02-"), "{}", days[0]);
+    }
+
+    /// The field that many places from the end.
+    fn field(row: &str, from_end: usize) -> &str {
+        row.rsplit(',').nth(from_end).unwrap()
+    }
+
+    fn subject(row: &str) -> &str {
+        row.rsplitn(12, ',').last().unwrap()
+    }
+}

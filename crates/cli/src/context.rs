@@ -1,0 +1,91 @@
+//! What a command works with: the market that is meant, its lake, and the moment, language and form asked for.
+
+use std::path::PathBuf;
+
+use crowsnest_lake::questions::parse_as_of;
+use crowsnest_lake::{Lake, LakeError, LakeOptions, Language, Market};
+
+use crate::failure::Failure;
+use crate::options::{Color, Format, Global};
+use crate::print;
+use crate::progress::Bar;
+
+/// The global options, with what follows from them.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) global: Global,
+}
+
+impl Context {
+    pub(crate) fn new(global: Global) -> Self {
+        Self { global }
+    }
+
+    /// The folder of the market: as named, or the nearest above with a `crowsnest.toml`.
+    pub(crate) fn market_dir(&self) -> Result<PathBuf, Failure> {
+        if let Some(dir) = &self.global.market {
+            return Ok(dir.clone());
+        }
+        let here = std::env::current_dir().map_err(|error| {
+            Failure::users(format!("the current folder cannot be read: {error}"), "name the market with --market DIR")
+        })?;
+        let nearest = here.ancestors().find(|dir| dir.join("crowsnest.toml").is_file());
+        match nearest {
+            Some(dir) => Ok(dir.to_owned()),
+            None => Err(LakeError::NotAMarket(here).into()),
+        }
+    }
+
+    pub(crate) fn market(&self) -> Result<Market, Failure> {
+        Ok(Market::open(&self.market_dir()?)?)
+    }
+
+    pub(crate) async fn lake(&self) -> Result<Lake, Failure> {
+        self.lake_of(self.market()?).await
+    }
+
+    pub(crate) async fn lake_of(&self, market: Market) -> Result<Lake, Failure> {
+        let mut options = LakeOptions { memory_bytes: self.global.memory.bytes, ..LakeOptions::default() };
+        if let Some(threads) = self.global.threads {
+            options.n_threads = threads.max(1);
+        }
+        Ok(Box::pin(Lake::open(market, options)).await?)
+    }
+
+    /// The moment asked for, in microseconds.
+    pub(crate) fn as_of(&self) -> Result<Option<i64>, Failure> {
+        Ok(self.global.as_of.as_deref().map(parse_as_of).transpose()?)
+    }
+
+    pub(crate) fn language(&self) -> Option<Language> {
+        self.global.language
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.global.format
+    }
+
+    pub(crate) fn is_table(&self) -> bool {
+        self.global.format == Format::Table
+    }
+
+    /// A progress bar, which shows itself where standard error is a terminal.
+    pub(crate) fn progress(&self) -> Bar {
+        Bar::new(print::is_error_terminal() && !self.global.quiet)
+    }
+
+    /// What is worth knowing besides the answer, unless silence was asked for.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.global.quiet {
+            print::note(text);
+        }
+    }
+
+    pub(crate) fn is_colored(&self) -> bool {
+        match self.global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => print::is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        }
+    }
+}

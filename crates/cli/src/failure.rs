@@ -1,0 +1,170 @@
+//! How a command ends: exit codes, and errors as people read them.
+//!
+//! `error: …` once with its causes, then `hint: …` where there is something to do.
+
+use std::process::ExitCode;
+
+use crowsnest_collect::ImportError;
+use crowsnest_identify::CatalogueError;
+use crowsnest_lake::LakeError;
+use crowsnest_run::RunError;
+use crowsnest_serve::ServeError;
+
+use crate::print;
+
+const USERS: u8 = 1;
+const REJECTS: u8 = 2;
+const OURS: u8 = 3;
+/// What shells give for a command that Ctrl-C stopped.
+const INTERRUPTED: u8 = 130;
+
+/// A command that came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// All of it.
+    Well,
+    /// Done, but some records were rejected.
+    WithRejects,
+    /// It looked, and found what the user has to mend.
+    WithFaults,
+}
+
+impl Done {
+    pub(crate) fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Well => ExitCode::SUCCESS,
+            Self::WithRejects => ExitCode::from(REJECTS),
+            Self::WithFaults => ExitCode::from(USERS),
+        }
+    }
+}
+
+/// Why a command did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    #[error(transparent)]
+    Run(RunError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error("{message}")]
+    Users { message: String, hint: Option<String> },
+    #[error("writing to standard output: {source}")]
+    Output { source: std::io::Error },
+    #[error("starting threads: {source}")]
+    Runtime { source: std::io::Error },
+    #[error("{doing}: {message}")]
+    Ours { doing: &'static str, message: String },
+    #[error("stopped")]
+    Interrupted,
+}
+
+impl Failure {
+    /// Something that the user can mend.
+    pub(crate) fn users(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Users { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// A mistake of this program.
+    pub(crate) fn ours(doing: &'static str, message: impl ToString) -> Self {
+        Self::Ours { doing, message: message.to_string() }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Lake(error) => lake_hint(error),
+            Self::Import(error) => error.hint(),
+            Self::Catalogue(error) => catalogue_hint(error),
+            Self::Serve(error) => error.hint(),
+            Self::Users { hint, .. } => hint.clone(),
+            Self::Ours { .. } => Some("this is a mistake of crowsnest: please report it".to_owned()),
+            Self::Run(_) | Self::Output { .. } | Self::Runtime { .. } | Self::Interrupted => None,
+        }
+    }
+
+    fn code(&self) -> u8 {
+        let is_users = match self {
+            Self::Lake(error) => error.is_users(),
+            Self::Import(error) => error.is_users(),
+            Self::Catalogue(CatalogueError::Lake(error)) => error.is_users(),
+            Self::Serve(ServeError::Lake(error)) => error.is_users(),
+            Self::Serve(ServeError::Listen { .. } | ServeError::BadRequest { .. } | ServeError::NotFound(_)) => true,
+            Self::Catalogue(_) | Self::Users { .. } | Self::Output { .. } | Self::Runtime { .. } => true,
+            Self::Interrupted => return INTERRUPTED,
+            Self::Serve(_) | Self::Run(_) | Self::Ours { .. } => false,
+        };
+        if is_users { USERS } else { OURS }
+    }
+
+    /// Tells the user, and gives the exit code. A reader that went away (`| head`) is no failure.
+    pub(crate) fn report(&self) -> ExitCode {
+        if let Self::Output { source } = self
+            && source.kind() == std::io::ErrorKind::BrokenPipe
+        {
+            return ExitCode::SUCCESS;
+        }
+        print::error(&with_causes(self));
+        if let Some(hint) = self.hint() {
+            print::hint(&hint);
+        }
+        ExitCode::from(self.code())
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Import(error) => Self::Import(error),
+            RunError::Catalogue(error) => Self::Catalogue(error),
+            RunError::Lake(error) => Self::Lake(error),
+            #[expect(unreachable_patterns, reason = "steps to come bring errors of their own")]
+            other => Self::Run(other),
+        }
+    }
+}
+
+fn lake_hint(error: &LakeError) -> Option<String> {
+    if let LakeError::Engine(engine) = error {
+        let message = engine.to_string();
+        let is_write = ["DDL not supported", "DML not supported", "Statement not supported"];
+        if is_write.iter().any(|text| message.contains(text)) {
+            return Some("questions only read; add figures with `crowsnest import`".to_owned());
+        }
+    }
+    error.hint()
+}
+
+fn catalogue_hint(error: &CatalogueError) -> Option<String> {
+    match error {
+        CatalogueError::Faults(_) => Some("mend the files of the market's catalogue folder".to_owned()),
+        CatalogueError::Lake(error) => error.hint(),
+    }
+}
+
+/// The message and those causes that it does not already tell.
+fn with_causes(failure: &Failure) -> String {
+    let mut text = failure.to_string();
+    let mut cause = std::error::Error::source(failure);
+    while let Some(error) = cause {
+        let told = error.to_string();
+        if !text.contains(&told) {
+            text.push_str(": ");
+            text.push_str(&told);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Tells what is wrong with the arguments, or gives the help that was asked for.
+pub(crate) fn of_arguments(error: &clap::Error) -> ExitCode {
+    if error.print().is_err() {
+        return ExitCode::SUCCESS;
+    }
+    if error.use_stderr() { ExitCode::from(USERS) } else { ExitCode::SUCCESS }
+}

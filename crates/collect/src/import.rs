@@ -1,0 +1,324 @@
+//! The import of files: what to read, in which order, and what is recorded of it.
+//!
+//! Order, so that a crash anywhere leaves a lake that importing again completes: the document goes into the archive,
+//! then mentions, claims and events are appended segment by segment, then the document's own row says that all of it
+//! is in. Rows that are there already are not added again.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow::array::AsArray as _;
+use arrow::datatypes::Int64Type;
+use crowsnest_lake::{Lake, files};
+use crowsnest_model::tables;
+use sha2::{Digest as _, Sha256};
+
+use crate::archive::{self, Archived};
+use crate::mapping::Mapping;
+use crate::opened::{self, Opened, Overrides};
+use crate::pipeline;
+use crate::progress::Progress;
+use crate::reading::input::{self, Input, Origin};
+use crate::rejects::Rejects;
+use crate::report::{FileReport, ImportReport, ImportRequest};
+use crate::rows::columns::document_batch;
+use crate::rows::said::{ReadingContext, day_of};
+use crate::{ImportError, Result};
+
+/// What the documents table says where each row names its own source.
+pub(crate) const SOURCE_OF_ROWS: &str = "as each row says";
+
+/// Standard input of a dry run is held in memory: nothing may be written.
+const DRY_STDIN_MIB_MAX: u64 = 1024;
+
+/// Imports files into a lake.
+///
+/// Records that cannot be read go to `reports/<id>.rejects.csv`, the rest is added, each once. Imports of the same
+/// bytes with the same mapping are known and not read again, unless [`ImportRequest::is_again`].
+///
+/// # Errors
+/// [`ImportError`] if an input as a whole cannot be read, the mapping is wrong, or the lake cannot be written. Inputs
+/// before the one at fault stay imported.
+pub async fn import(lake: &Lake, request: ImportRequest, progress: &dyn Progress) -> Result<ImportReport> {
+    let mapping = match &request.mapping {
+        Some(path) => Mapping::parse(&path.display().to_string(), &files::read_text(path)?)?,
+        None => Mapping::lake_names(),
+    };
+    let mapping = Arc::new(mapping);
+    let source = request.source.clone().unwrap_or_default();
+    let tasks = input::resolve(&request.inputs)?
+        .into_iter()
+        .map(|input| Task { input, source: source.clone(), mapping: Arc::clone(&mapping) })
+        .collect();
+    import_tasks(lake, request, tasks, progress).await
+}
+
+/// One input with the source of its rows that name none, and how to read it.
+#[derive(Debug, Clone)]
+pub(crate) struct Task {
+    pub(crate) input: Input,
+    pub(crate) source: String,
+    pub(crate) mapping: Arc<Mapping>,
+}
+
+/// Imports inputs one after another.
+pub(crate) async fn import_tasks(
+    lake: &Lake,
+    request: ImportRequest,
+    tasks: Vec<Task>,
+    progress: &dyn Progress,
+) -> Result<ImportReport> {
+    let started = Instant::now();
+    let id = id_of(&request, &tasks);
+    let folder = lake.market().dir.join("reports");
+    let rejects = Rejects::new(folder.join(format!("{id}.rejects.csv")), request.is_dry_run);
+    let sizes: Option<u64> = tasks.iter().map(|task| task.input.n_bytes()).sum();
+    progress.set_total_bytes(sizes);
+    let mut report = ImportReport { id, is_dry_run: request.is_dry_run, ..ImportReport::default() };
+    let mut run = Run { lake, request: &request, progress, rejects };
+    for task in tasks {
+        progress.message(&task.input.label);
+        report.add(run.import_one(task).await?);
+    }
+    report.rejects_file = run.rejects.finish()?;
+    report.first_rejects = std::mem::take(&mut run.rejects.first);
+    report.seconds = started.elapsed().as_secs_f64();
+    if !request.is_dry_run {
+        write_report(&folder, &report)?;
+    }
+    Ok(report)
+}
+
+fn write_report(folder: &Path, report: &ImportReport) -> Result<()> {
+    let text = serde_json::to_vec_pretty(report).map_err(crowsnest_lake::LakeError::from)?;
+    files::create_folder(folder)?;
+    Ok(files::write_whole(&folder.join(format!("{}.json", report.id)), &text)?)
+}
+
+/// A name that sorts by time and that no other import of this moment has.
+fn id_of(request: &ImportRequest, tasks: &[Task]) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(std::process::id().to_le_bytes());
+    hasher.update(request.now.to_le_bytes());
+    for task in tasks {
+        hasher.update(task.input.label.as_bytes());
+        hasher.update(task.source.as_bytes());
+    }
+    let when = jiff::Timestamp::from_microsecond(request.now).unwrap_or_default();
+    let hash = archive::hex(&hasher.finalize());
+    format!("import-{}-{}", when.strftime("%Y%m%dT%H%M%SZ"), &hash[..8])
+}
+
+struct Run<'a> {
+    lake: &'a Lake,
+    request: &'a ImportRequest,
+    progress: &'a dyn Progress,
+    rejects: Rejects,
+}
+
+impl Run<'_> {
+    async fn import_one(&mut self, mut task: Task) -> Result<FileReport> {
+        let fingerprint = self.fingerprint(&task);
+        if let Some(report) = self.known_report(&task.input, &fingerprint).await? {
+            self.progress.advance(report.n_bytes, 0);
+            return Ok(report);
+        }
+        let (input, archived) = self.rereadable(task.input).await?;
+        task.input = input;
+        let opened = self.open(&task).await?;
+        let (format, compression, encoding) = (opened.format, opened.compression, opened.encoding);
+        let context = Arc::new(self.context(&task));
+        let job = pipeline::Job {
+            lake: self.lake.clone(),
+            input: task.input.clone(),
+            opened,
+            context,
+            archived,
+            is_dry_run: self.request.is_dry_run,
+        };
+        let done = pipeline::run(job, self.progress, &mut self.rejects).await?;
+        let document = done.document.unwrap_or(Archived { sha256: String::new(), n_bytes: done.n_bytes_read });
+        let (counts, added) = (done.counts, done.added);
+        let report = FileReport {
+            file: task.input.label.clone(),
+            document: document.sha256,
+            n_bytes: document.n_bytes.max(done.n_bytes_read),
+            format: format.name(),
+            compression: compression.name(),
+            encoding,
+            is_known_document: false,
+            n_records: counts.n_records,
+            n_claims: counts.n_claims,
+            n_added: added.n_claims,
+            n_known: if self.request.is_dry_run { 0 } else { counts.n_claims - added.n_claims },
+            n_events: counts.n_events,
+            n_events_added: added.n_events,
+            n_mentions_added: added.n_mentions,
+            n_rejects: counts.n_rejects,
+            n_blank: counts.n_blank,
+        };
+        if !self.request.is_dry_run {
+            self.record_document(&task, &fingerprint, format.media_type(), &report).await?;
+        }
+        Ok(report)
+    }
+
+    /// Standard input can be read once: it goes to the archive first and is read from there.
+    async fn rereadable(&self, input: Input) -> Result<(Input, Option<Archived>)> {
+        if let Origin::Archived(sha256) = &input.origin {
+            let archived = Archived { sha256: sha256.clone(), n_bytes: 0 };
+            return Ok((input, Some(archived)));
+        }
+        if input.is_rereadable() {
+            return Ok((input, None));
+        }
+        if self.request.is_dry_run {
+            let lake = self.lake.clone();
+            let held = blocking(&input.label.clone(), move || hold(&lake, input)).await?;
+            return Ok((held, None));
+        }
+        let (lake, label, file_name) = (self.lake.clone(), input.label.clone(), input.file_name.clone());
+        let archived = blocking(&label, move || archive::archive(&lake, &input, &Arc::default())).await?;
+        let origin = Origin::Archived(archived.sha256.clone());
+        Ok((Input { label: label.clone(), file_name, origin }, Some(archived)))
+    }
+
+    async fn open(&self, task: &Task) -> Result<Opened> {
+        let (lake, task) = (self.lake.clone(), task.clone());
+        let overrides =
+            Overrides { format: self.request.format.clone(), encoding: self.request.encoding.clone() };
+        blocking(&task.input.label.clone(), move || opened::open(&lake, &task.input, &task.mapping, &overrides)).await
+    }
+
+    fn context(&self, task: &Task) -> ReadingContext {
+        let market = self.lake.market();
+        ReadingContext {
+            metrics: market.metrics.clone(),
+            fiscal_year_start_month: market.config.fiscal_year_start_month,
+            today: self.request.today.unwrap_or(day_of(self.request.now)),
+            now: self.request.now,
+            is_known_now: self.request.is_known_now,
+            has_decimal_comma: task.mapping.file.has_decimal_comma,
+            source: task.source.clone(),
+        }
+    }
+
+    /// What decides how bytes become claims: the mapping, the source, and what the user said of the file.
+    fn fingerprint(&self, task: &Task) -> String {
+        let mut hasher = Sha256::new();
+        let format = self.request.format.as_deref().unwrap_or_default();
+        let encoding = self.request.encoding.as_deref().unwrap_or_default();
+        for part in [task.mapping.text.as_str(), &task.source, format, encoding] {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        archive::hex(&hasher.finalize()[..16])
+    }
+
+    /// The report of a file that is in already, in full and with this mapping. Its bytes are read to be sure.
+    async fn known_report(&self, input: &Input, fingerprint: &str) -> Result<Option<FileReport>> {
+        if self.request.is_again || self.request.is_dry_run {
+            return Ok(None);
+        }
+        let sha256 = match &input.origin {
+            Origin::Archived(sha256) => sha256.clone(),
+            _ => {
+                let Some(n_bytes) = input.n_bytes() else { return Ok(None) };
+                let same = format!("n_bytes = {n_bytes} AND mapping = '{fingerprint}'");
+                if self.document_counts(&same).await?.is_none() {
+                    return Ok(None);
+                }
+                let (lake, input) = (self.lake.clone(), input.clone());
+                blocking(&input.label.clone(), move || archive::hash(&lake, &input)).await?
+            }
+        };
+        let same = format!("document = '{sha256}' AND mapping = '{fingerprint}'");
+        let Some([n_bytes, n_records, n_claims, n_events, n_rejects]) = self.document_counts(&same).await? else {
+            return Ok(None);
+        };
+        Ok(Some(FileReport {
+            file: input.label.clone(),
+            document: sha256,
+            n_bytes,
+            is_known_document: true,
+            n_records,
+            n_claims,
+            n_known: n_claims,
+            n_events,
+            n_rejects,
+            n_blank: n_records.saturating_sub(n_claims + n_events + n_rejects),
+            ..FileReport::default()
+        }))
+    }
+
+    async fn document_counts(&self, condition: &str) -> Result<Option<[u64; 5]>> {
+        self.lake.refresh().await?;
+        let sql = format!(
+            "SELECT n_bytes, n_records, n_claims, n_events, n_rejects FROM documents WHERE {condition} LIMIT 1"
+        );
+        let batches = self.lake.query(&sql).await?;
+        let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else { return Ok(None) };
+        let number = |column: usize| {
+            let values = batch.column(column).as_primitive_opt::<Int64Type>();
+            values.map_or(0, |values| u64::try_from(values.value(0)).unwrap_or_default())
+        };
+        Ok(Some([number(0), number(1), number(2), number(3), number(4)]))
+    }
+
+    async fn record_document(
+        &self,
+        task: &Task,
+        fingerprint: &str,
+        media_type: &str,
+        report: &FileReport,
+    ) -> Result<()> {
+        let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let texts = [
+            ("document", report.document.as_str()),
+            ("name", &task.input.file_name),
+            ("source", if task.source.is_empty() { SOURCE_OF_ROWS } else { &task.source }),
+            ("media_type", media_type),
+            ("mapping", fingerprint),
+            ("mapping_toml", &task.mapping.text),
+            ("origin", &task.input.label),
+        ];
+        let numbers = [
+            ("n_bytes", count(report.n_bytes)),
+            ("n_records", count(report.n_records)),
+            ("n_claims", count(report.n_claims)),
+            ("n_events", count(report.n_events)),
+            ("n_rejects", count(report.n_rejects)),
+        ];
+        let batch = document_batch(&texts, &numbers, self.request.now)?;
+        self.lake.append(&tables::DOCUMENTS, vec![batch]).await?;
+        Ok(())
+    }
+}
+
+fn hold(lake: &Lake, input: Input) -> Result<Input> {
+    use std::io::Read as _;
+    let limit = DRY_STDIN_MIB_MAX << 20;
+    let mut bytes = Vec::new();
+    input
+        .open(lake)?
+        .take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|source| ImportError::Read { file: input.label.clone(), source })?;
+    if bytes.len() as u64 > limit {
+        let format = "standard input in a dry run";
+        return Err(ImportError::TooLarge { file: input.label, format, limit_mib: DRY_STDIN_MIB_MAX });
+    }
+    Ok(Input { origin: Origin::Held(bytes.into()), ..input })
+}
+
+/// Runs what reads files where it does not hold others up.
+pub(crate) async fn blocking<T: Send + 'static>(
+    file: &str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(ImportError::Broken { file: file.to_owned(), message: error.to_string() }),
+    }
+}

@@ -1,0 +1,274 @@
+//! What the pages of products, companies and segments have in common: one chart and one table per metric with every
+//! source as its own line, then events.
+//!
+//! Two questions, asked at once: every claim with its vintages (`why`), and the events. Names come from memory.
+
+use askama::Template;
+use crowsnest_lake::questions::{self, EventsQuestion, WhyQuestion};
+use crowsnest_lake::{Answer, Lake};
+
+use super::{is_lower_better, metric_label};
+use crate::ServeError;
+use crate::chart::{ChartData, ChartLine, ChartPoint, ChartWords, LineChart, day_number};
+use crate::frame::{Choice, Frame};
+use crate::numbers;
+use crate::request::PageRequest;
+use crate::rows::{ClaimLine, ClaimRow, EntityLine, EntityRow, EventRow, Story, stories};
+use crate::words;
+
+/// Rows per table unless all are asked for.
+const N_LINES: usize = 12;
+const N_EVENTS_MAX: usize = 500;
+
+/// Every claim on the entity that the address names.
+pub(crate) async fn ask(request: &PageRequest, kind: Option<&str>) -> Result<Answer, ServeError> {
+    let question = WhyQuestion {
+        name: request.parameter.clone(),
+        kind: kind.map(str::to_owned),
+        metric: request.text("metric"),
+        period: request.text("period"),
+        as_of: request.as_of,
+        language: request.question_language(),
+    };
+    request.ask(questions::why(&request.lake, &question)).await
+}
+
+/// The page; `products` are those of a company.
+pub(crate) async fn html(
+    request: &PageRequest,
+    kind: Option<&str>,
+    products: Vec<EntityRow>,
+) -> Result<String, ServeError> {
+    let name = names(&request.lake, request, kind)?;
+    let events_question = EventsQuestion {
+        name: Some(name.entity.clone()),
+        limit: Some(N_EVENTS_MAX),
+        oldest_first: true,
+        as_of: request.as_of,
+        language: Some(request.language),
+        ..EventsQuestion::default()
+    };
+    let events = request.ask(questions::events(&request.lake, &events_question));
+    let (claims, events) = futures::try_join!(ask(request, kind), events)?;
+    let rows: Vec<ClaimRow> = claims.rows_as()?;
+    let event_rows: Vec<EventRow> = events.rows_as()?;
+    let page = Frame::new(request, name.shown.clone()).with_notes(&claims.notes).with_chart();
+    let sections = sections(request, &page, &rows)?;
+    let view = EntityView {
+        stories: stories(event_rows, &page),
+        products: products.iter().map(|row| EntityLine::new(row, &page)).collect(),
+        page: &page,
+        name: &name,
+        sections,
+    };
+    Ok(view.render()?)
+}
+
+/// The names of an entity and its owner's, ready to show.
+struct Names {
+    entity: String,
+    shown: String,
+    also: String,
+    kind: String,
+    owner: String,
+    owner_link: String,
+}
+
+fn names(lake: &Lake, request: &PageRequest, kind: Option<&str>) -> Result<Names, ServeError> {
+    let kind = kind.and_then(|kind| kind.parse().ok());
+    let identity = lake.identity();
+    let entity = identity.find(&request.parameter, kind)?;
+    let shown = entity.name(request.language).to_owned();
+    let owner = entity.owner.and_then(|owner| identity.entity(owner));
+    let mut also: Vec<&str> = Vec::new();
+    for name in [&entity.name_en, &entity.name_hans, &entity.name_hant] {
+        if !name.is_empty() && *name != shown && !also.contains(&name.as_str()) {
+            also.push(name);
+        }
+    }
+    Ok(Names {
+        entity: entity.hex(),
+        also: also.join(" · "),
+        kind: words::say_word(request.language, "kind", entity.kind.as_str()),
+        owner: owner.map_or_else(String::new, |owner| owner.name(request.language).to_owned()),
+        owner_link: owner.map_or_else(String::new, |owner| request.link(&format!("/company/{}", owner.hex()))),
+        shown,
+    })
+}
+
+/// One metric of the entity.
+struct MetricSection {
+    metric: String,
+    label: String,
+    unit: String,
+    latest: String,
+    latest_period: String,
+    latest_link: String,
+    latest_source: String,
+    n_sources: usize,
+    chart: Option<LineChart>,
+    lines: Vec<ClaimLine>,
+    n_lines: usize,
+    all_link: String,
+}
+
+fn sections(request: &PageRequest, page: &Frame, rows: &[ClaimRow]) -> Result<Vec<MetricSection>, ServeError> {
+    let mut sections = Vec::new();
+    for claims in rows.chunk_by(|left, right| left.metric == right.metric) {
+        sections.push(section(request, page, claims)?);
+    }
+    sections.sort_by(|left, right| (right.n_sources, right.n_lines).cmp(&(left.n_sources, left.n_lines)));
+    Ok(sections)
+}
+
+fn section(request: &PageRequest, page: &Frame, claims: &[ClaimRow]) -> Result<MetricSection, ServeError> {
+    let metric = claims[0].metric.as_str();
+    let label = metric_label(request, metric);
+    let language = request.language;
+    let in_force: Vec<&ClaimRow> = claims.iter().filter(|row| row.in_force == Some(true)).collect();
+    let shown = if in_force.is_empty() { claims.iter().collect() } else { in_force };
+    let is_all = request.get("all") == Some(metric);
+    let n_shown = if is_all { shown.len() } else { shown.len().min(N_LINES) };
+    let mut sources: Vec<&str> = claims.iter().map(|row| row.source.as_str()).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    let latest = shown[0];
+    Ok(MetricSection {
+        unit: numbers::unit_label(&latest.unit, language),
+        latest: latest.figure(language),
+        latest_period: numbers::period(&latest.period, language),
+        latest_link: page.link(&format!("/claim/{}", latest.claim)),
+        latest_source: latest.source.clone(),
+        n_sources: sources.len(),
+        chart: chart(request, page, claims, &label)?,
+        lines: shown[..n_shown].iter().map(|row| ClaimLine::new(row, page, &label)).collect(),
+        n_lines: shown.len(),
+        all_link: if n_shown < shown.len() {
+            format!("{}#{metric}", request.same_page_with(&[("all", metric)]))
+        } else {
+            String::new()
+        },
+        metric: metric.to_owned(),
+        label,
+    })
+}
+
+/// The chart of a metric; `None` where there is nothing to compare.
+fn chart(
+    request: &PageRequest,
+    page: &Frame,
+    claims: &[ClaimRow],
+    label: &str,
+) -> Result<Option<LineChart>, ServeError> {
+    if claims.len() < 2 {
+        return Ok(None);
+    }
+    let data = ChartData {
+        metric: claims[0].metric.clone(),
+        title: label.to_owned(),
+        unit: claims[0].unit.clone(),
+        language: request.language.tag(),
+        lower_is_better: is_lower_better(request, &claims[0].metric),
+        lines: chart_lines(request, page, claims),
+        words: ChartWords {
+            known: page.say("col.known").to_owned(),
+            restated: page.say("chart.restated").to_owned(),
+            written: page.say("col.written").to_owned(),
+            open: page.say("chart.open").to_owned(),
+        },
+    };
+    Ok(Some(LineChart::new(&data, request.language)?))
+}
+
+/// One line per source, scope and length of period: a month is never joined to a quarter.
+fn chart_lines(request: &PageRequest, page: &Frame, claims: &[ClaimRow]) -> Vec<ChartLine> {
+    let language = request.language;
+    let key = |row: &ClaimRow| (row.source.clone(), row.scope(language), grain_order(row));
+    let mut sorted: Vec<(_, &ClaimRow)> = claims.iter().map(|row| (key(row), row)).collect();
+    sorted.sort_by(|(left_key, left), (right_key, right)| {
+        left_key.cmp(right_key).then_with(|| left.period_start.cmp(&right.period_start))
+    });
+    let mut scopes: Vec<&str> = sorted.iter().map(|((_, scope, _), _)| scope.as_str()).collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    let has_scopes = scopes.len() > 1;
+    let mut lines: Vec<ChartLine> = Vec::new();
+    for group in sorted.chunk_by(|(left, _), (right, _)| left == right) {
+        let (source, scope, grain) = &group[0].0;
+        let mut label = source.clone();
+        if has_scopes && !scope.is_empty() {
+            label.push_str(&format!(" · {scope}"));
+        }
+        let shares_label = lines.iter().any(|line| line.label == label);
+        if shares_label {
+            label.push_str(&format!(" · {}", grain_word(*grain)));
+        }
+        let points = group.iter().filter_map(|(_, row)| chart_point(row, page)).collect();
+        lines.push(ChartLine { label, points });
+    }
+    lines.sort_by_key(|line| std::cmp::Reverse(line.points.len()));
+    lines
+}
+
+fn chart_point(row: &ClaimRow, page: &Frame) -> Option<ChartPoint> {
+    let language = page.language();
+    let start = day_number(row.period_start.as_deref()?)?;
+    let end = row.period_end.as_deref().and_then(day_number).unwrap_or(start + 1);
+    let is_range = matches!(row.bound.as_deref(), Some("range"));
+    Some(ChartPoint {
+        day: f64::from(start) + f64::from(end - start - 1) / 2.0,
+        value: row.value,
+        low: row.low.filter(|_| is_range),
+        high: row.high.filter(|_| is_range),
+        figure: row.figure(language),
+        period: numbers::period(&row.period, language),
+        status: words::say_word(language, "status", &row.status),
+        known: row.known_at.as_deref().map(numbers::day).unwrap_or_default().to_owned(),
+        written: row.as_written.clone().unwrap_or_default(),
+        claim: row.claim.clone(),
+        link: page.link(&format!("/claim/{}", row.claim)),
+        in_force: row.in_force.unwrap_or(true),
+    })
+}
+
+/// The length of a row's period, in the lengths that have a name.
+fn grain_order(row: &ClaimRow) -> u8 {
+    let days = || {
+        let start = day_number(row.period_start.as_deref()?)?;
+        Some(day_number(row.period_end.as_deref()?)? - start)
+    };
+    match days().unwrap_or(1) {
+        ..=1 => 0,
+        2..=7 => 1,
+        8..=31 => 2,
+        32..=92 => 3,
+        93..=184 => 4,
+        _ => 5,
+    }
+}
+
+fn grain_word(grain: u8) -> &'static str {
+    ["1d", "1w", "1m", "3m", "6m", "12m"][usize::from(grain.min(5))]
+}
+
+#[derive(Template)]
+#[template(path = "entity.html")]
+struct EntityView<'a> {
+    page: &'a Frame,
+    name: &'a Names,
+    sections: Vec<MetricSection>,
+    stories: Vec<Story>,
+    products: Vec<EntityLine>,
+}
+
+impl EntityView<'_> {
+    fn jumps(&self) -> Vec<Choice> {
+        let jump = |section: &MetricSection| Choice {
+            label: section.label.clone(),
+            value: section.metric.clone(),
+            address: format!("#{}", section.metric),
+            is_current: false,
+        };
+        self.sections.iter().map(jump).collect()
+    }
+}

@@ -1,0 +1,39 @@
+//! The pages, one file each: the question, the view, the template. `routes.rs` says where they are.
+
+pub(crate) mod claim;
+pub(crate) mod company;
+pub(crate) mod document;
+pub(crate) mod entity_view;
+pub(crate) mod events;
+pub(crate) mod league;
+pub(crate) mod overview;
+pub(crate) mod product;
+pub(crate) mod products;
+pub(crate) mod sources;
+pub(crate) mod tenders;
+
+use crowsnest_lake::Language;
+use crowsnest_model::Metric;
+
+use crate::request::PageRequest;
+
+/// The metric's name in the visitor's language; its id where the registry lacks it.
+pub(crate) fn metric_label(request: &PageRequest, id: &str) -> String {
+    match request.lake.market().metrics.get(id) {
+        Some(metric) => label(metric, request.language).to_owned(),
+        None => id.replace('_', " "),
+    }
+}
+
+fn label(metric: &Metric, language: Language) -> &str {
+    match language {
+        Language::En => &metric.label_en,
+        Language::ZhHans => &metric.label_zh_hans,
+        Language::ZhHant => &metric.label_zh_hant,
+    }
+}
+
+/// Whether a smaller value of the metric is a better one.
+pub(crate) fn is_lower_better(request: &PageRequest, id: &str) -> bool {
+    request.lake.market().metrics.get(id).is_some_and(|metric| metric.lower_is_better)
+}

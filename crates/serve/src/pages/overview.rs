@@ -1,0 +1,207 @@
+//! `/`: what is in the market and what changed last.
+
+use askama::Template;
+use async_trait::async_trait;
+use crowsnest_lake::Answer;
+use crowsnest_lake::questions::{self, LeagueQuestion, MetricsQuestion, OverviewQuestion};
+use serde::Deserialize;
+
+use super::league::{LeagueRow, MetricRow, ask_periods, best_period};
+use super::metric_label;
+use crate::ServeError;
+use crate::frame::Frame;
+use crate::numbers;
+use crate::page::Page;
+use crate::request::PageRequest;
+use crate::rows::{ClaimLine, ClaimRow, EventRow, Story, entity_link, stories};
+use crate::words::say;
+
+/// Metrics with a short table on the page.
+const N_TEASERS: usize = 3;
+const N_TEASER_ROWS: usize = 5;
+
+pub(crate) struct Overview;
+
+#[async_trait]
+impl Page for Overview {
+    async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
+        let question = OverviewQuestion { as_of: request.as_of, language: request.question_language() };
+        request.ask(questions::overview(&request.lake, &question)).await
+    }
+
+    async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
+        let (answer, teasers) = futures::try_join!(self.answer(request), teasers(request))?;
+        let movers: Vec<MoverRow> = answer.rows_as()?;
+        let facts: Facts = serde_json::from_value(serde_json::Value::Object(answer.facts))?;
+        let page = Frame::new(request, say(request.language, "overview.title")).with_notes(&answer.notes);
+        let kept_back = &request.shared.kept_back;
+        let may_show = |source: &String| !request.shared.is_shared || !kept_back.contains(source);
+        let claims = facts.claims.iter().filter(|row| may_show(&row.source));
+        let events = facts.events.into_iter().filter(|row| may_show(&row.source)).collect();
+        let view = OverviewView {
+            counts: counts(&facts.counts, request),
+            movers: movers.iter().map(|row| mover(row, request, &page)).collect(),
+            claims: claims.map(|row| ClaimLine::new(row, &page, &metric_label(request, &row.metric))).collect(),
+            stories: stories(events, &page),
+            is_empty: facts.counts.n_claims == 0 && facts.counts.n_events == 0,
+            page: &page,
+            teasers,
+        };
+        Ok(view.render()?)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Facts {
+    counts: Counts,
+    claims: Vec<ClaimRow>,
+    events: Vec<EventRow>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Counts {
+    n_claims: i64,
+    n_events: i64,
+    n_sources: i64,
+    n_products: i64,
+    n_companies: i64,
+    n_documents: i64,
+}
+
+struct CountTile {
+    n: String,
+    label: String,
+    link: String,
+}
+
+fn counts(counts: &Counts, request: &PageRequest) -> Vec<CountTile> {
+    let tiles = [
+        (counts.n_products, "overview.products", "/products?kind=product"),
+        (counts.n_companies, "overview.companies", "/products?kind=company"),
+        (counts.n_claims, "overview.claims", ""),
+        (counts.n_events, "overview.events", "/events"),
+        (counts.n_sources, "overview.sources", "/sources"),
+        (counts.n_documents, "overview.documents", ""),
+    ];
+    let tile = |(n, key, path): (i64, &str, &str)| CountTile {
+        n: numbers::count(n),
+        label: say(request.language, key).to_owned(),
+        link: if path.is_empty() { String::new() } else { request.link(path) },
+    };
+    tiles.into_iter().map(tile).collect()
+}
+
+#[derive(Debug, Deserialize)]
+struct MoverRow {
+    entity: String,
+    name: String,
+    metric: String,
+    period: String,
+    value: f64,
+    previous_value: f64,
+    unit: String,
+    source: String,
+    change: Option<f64>,
+    claim: String,
+}
+
+struct MoverLine {
+    name: String,
+    name_link: String,
+    metric: String,
+    period: String,
+    figure: String,
+    before: String,
+    claim_link: String,
+    change: String,
+    direction: &'static str,
+    source: String,
+}
+
+fn mover(row: &MoverRow, request: &PageRequest, page: &Frame) -> MoverLine {
+    let language = request.language;
+    let change = row.change.unwrap_or(0.0);
+    MoverLine {
+        name: row.name.clone(),
+        name_link: entity_link(page, Some(&row.entity), false),
+        metric: metric_label(request, &row.metric),
+        period: numbers::period(&row.period, language),
+        figure: numbers::with_unit(row.value, &row.unit, language),
+        before: numbers::with_unit(row.previous_value, &row.unit, language),
+        claim_link: page.link(&format!("/claim/{}", row.claim)),
+        change: numbers::change(change),
+        direction: if change < 0.0 { "down" } else { "up" },
+        source: row.source.clone(),
+    }
+}
+
+/// A short league table.
+struct Teaser {
+    title: String,
+    period: String,
+    link: String,
+    lines: Vec<TeaserLine>,
+}
+
+struct TeaserLine {
+    rank: String,
+    name: String,
+    name_link: String,
+    figure: String,
+    claim_link: String,
+    bar: String,
+}
+
+async fn teasers(request: &PageRequest) -> Result<Vec<Teaser>, ServeError> {
+    let question = MetricsQuestion { as_of: request.as_of, language: Some(request.language) };
+    let mut metrics: Vec<MetricRow> = questions::metrics(&request.lake, &question).await?.rows_as()?;
+    // Metrics with a total of the whole market come first: the market's owner cares for them.
+    let totals = &request.lake.market().config.totals;
+    metrics.sort_by_key(|row| !totals.contains_key(&row.metric));
+    let asked = metrics.iter().take(N_TEASERS).map(|row| teaser(request, &row.metric));
+    let teasers = futures::future::try_join_all(asked).await?;
+    Ok(teasers.into_iter().flatten().collect())
+}
+
+/// `None` where the metric has nothing to rank.
+async fn teaser(request: &PageRequest, metric: &str) -> Result<Option<Teaser>, ServeError> {
+    let Some(period) = best_period(&ask_periods(request, metric).await?) else { return Ok(None) };
+    let question = LeagueQuestion {
+        metric: metric.to_owned(),
+        period: period.clone(),
+        limit: Some(N_TEASER_ROWS),
+        as_of: request.as_of,
+        language: Some(request.language),
+        ..LeagueQuestion::default()
+    };
+    let rows: Vec<LeagueRow> = request.ask(questions::league(&request.lake, &question)).await?.rows_as()?;
+    let largest = rows.iter().map(|row| row.value).fold(f64::MIN_POSITIVE, f64::max);
+    let line = |row: &LeagueRow| TeaserLine {
+        rank: row.rank.map(numbers::count).unwrap_or_default(),
+        name: row.name.clone(),
+        name_link: request.link(&format!("/product/{}", row.entity.as_deref().unwrap_or_default())),
+        figure: numbers::with_unit(row.value, &row.unit, request.language),
+        claim_link: row.claim.as_ref().map_or_else(String::new, |claim| request.link(&format!("/claim/{claim}"))),
+        bar: format!("{:.1}", 100.0 * row.value.max(0.0) / largest),
+    };
+    Ok(Some(Teaser {
+        title: metric_label(request, metric),
+        period: numbers::period(&period, request.language),
+        link: request.link(&format!("/league?metric={metric}&period={period}")),
+        lines: rows.iter().map(line).collect(),
+    }))
+}
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct OverviewView<'a> {
+    page: &'a Frame,
+    counts: Vec<CountTile>,
+    movers: Vec<MoverLine>,
+    claims: Vec<ClaimLine>,
+    stories: Vec<Story>,
+    teasers: Vec<Teaser>,
+    is_empty: bool,
+}
