@@ -194,13 +194,14 @@ fn latest_by_view(view: &str) -> String {
     format!("SELECT count(*) AS n, sum(value) AS total FROM {view}")
 }
 
-/// The same in one pass over the table: no join back to the rows, because only value and status are wanted.
+/// The same in one pass over the table: no join back to the rows, because only value and status are wanted. The status
+/// goes in as a truth value: with text in the struct this engine held 24 GB for 170,000 groups.
 fn latest_raw(filter: &str) -> String {
     format!(
         "SELECT count(*) AS n, sum(latest['c2']) AS total FROM ( \
-             SELECT max(struct(known_at, recorded_at, value, status)) AS latest FROM claims WHERE {filter} \
+             SELECT max(struct(known_at, recorded_at, value, status IN ('denied', 'withdrawn'))) AS latest FROM claims WHERE {filter} \
              GROUP BY mention_id, metric, period, region, platform, segment) \
-         WHERE latest['c3'] NOT IN ('denied', 'withdrawn')"
+         WHERE NOT latest['c3']"
     )
 }
 

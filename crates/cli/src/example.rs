@@ -9,18 +9,10 @@ use crate::failure::Failure;
 
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/../../markets/ai"]
-#[include = "*.toml"]
-#[include = "*.csv"]
-#[include = "*.csv.gz"]
-#[include = "*.csv.zst"]
-#[include = "*.parquet"]
-#[include = "*.ndjson"]
-#[include = "*.md"]
-#[exclude = "lake/*"]
-#[exclude = "raw/*"]
-#[exclude = "reports/*"]
-#[exclude = "state.db*"]
 struct Files;
+
+/// What a market builds for itself, should somebody have built the example in place.
+const BUILT: &[&str] = &["lake/", "raw/", "reports/", "state.db", "."];
 
 /// What became of the example's files.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,7 +30,7 @@ pub(crate) struct Written {
 pub(crate) fn write_to(dir: &Path) -> Result<Written, Failure> {
     refuse_other_market(dir)?;
     let mut written = Written::default();
-    for name in Files::iter() {
+    for name in Files::iter().filter(|name| !BUILT.iter().any(|built| name.starts_with(built))) {
         let Some(file) = Files::get(&name) else { continue };
         let path = dir.join(name.as_ref());
         if !path.exists() {

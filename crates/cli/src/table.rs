@@ -16,8 +16,6 @@ pub(crate) type Row = Map<String, Value>;
 pub(crate) enum Cell {
     /// As it is.
     Text,
-    /// A name or id cut to its first twelve characters.
-    Short,
     /// A figure with thousands separators.
     Figure,
     /// A figure of a claim, with what its bound says (`≥ 230`).
@@ -136,7 +134,6 @@ fn write_cell(column: &Column, row: &Row, largest_share: f64) -> String {
     let number = value.and_then(Value::as_f64);
     match column.cell {
         Cell::Text | Cell::Raw => plain(value),
-        Cell::Short => plain(value).chars().take(12).collect(),
         Cell::Figure => number.map(number::figure).unwrap_or_default(),
         Cell::Bounded => number.map(|number| bounded(number, row)).unwrap_or_default(),
         Cell::Share => number.map(|share| with_bar(share, largest_share)).unwrap_or_default(),

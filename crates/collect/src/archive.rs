@@ -94,9 +94,7 @@ pub(crate) fn hash(lake: &Lake, input: &Input) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
-        let n = reader
-            .read(&mut buffer)
-            .map_err(|source| ImportError::Read { file: input.label.clone(), source })?;
+        let n = reader.read(&mut buffer).map_err(|source| ImportError::Read { file: input.label.clone(), source })?;
         if n == 0 {
             return Ok(hex(&hasher.finalize()));
         }

@@ -186,8 +186,7 @@ impl Run<'_> {
 
     async fn open(&self, task: &Task) -> Result<Opened> {
         let (lake, task) = (self.lake.clone(), task.clone());
-        let overrides =
-            Overrides { format: self.request.format.clone(), encoding: self.request.encoding.clone() };
+        let overrides = Overrides { format: self.request.format.clone(), encoding: self.request.encoding.clone() };
         blocking(&task.input.label.clone(), move || opened::open(&lake, &task.input, &task.mapping, &overrides)).await
     }
 

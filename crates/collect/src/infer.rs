@@ -23,17 +23,61 @@ const KNOWN: &[(Field, &[&str])] = &[
     (
         Field::Subject,
         &[
-            "subject", "product", "product_name", "app", "app_name", "name", "model", "project", "package", "slug",
-            "title", "show_title", "company", "vendor", "产品", "产品名称", "应用", "应用名称", "app名称", "名称", "模型",
-            "模型名称", "公司", "公司名称", "企业", "厂商", "產品", "應用", "名稱",
+            "subject",
+            "product",
+            "product_name",
+            "app",
+            "app_name",
+            "name",
+            "model",
+            "project",
+            "package",
+            "slug",
+            "title",
+            "show_title",
+            "company",
+            "vendor",
+            "产品",
+            "产品名称",
+            "应用",
+            "应用名称",
+            "app名称",
+            "名称",
+            "模型",
+            "模型名称",
+            "公司",
+            "公司名称",
+            "企业",
+            "厂商",
+            "產品",
+            "應用",
+            "名稱",
         ],
     ),
     (Field::Metric, &["metric", "indicator", "measure", "指标", "指標"]),
     (
         Field::Period,
         &[
-            "period", "date", "day", "week", "month", "quarter", "year", "captured_on", "time", "日期", "月份", "时间",
-            "統計時間", "统计时间", "统计月份", "周期", "季度", "年份", "月", "時間",
+            "period",
+            "date",
+            "day",
+            "week",
+            "month",
+            "quarter",
+            "year",
+            "captured_on",
+            "time",
+            "日期",
+            "月份",
+            "时间",
+            "統計時間",
+            "统计时间",
+            "统计月份",
+            "周期",
+            "季度",
+            "年份",
+            "月",
+            "時間",
         ],
     ),
     (Field::Value, &["value", "figure", "number", "数值", "值", "數值", "数据"]),
@@ -157,7 +201,10 @@ fn name_the_subject(columns: &mut [Column], rows: &[Vec<String>]) {
     if columns.iter().any(|column| column.field == Some(Field::Subject)) {
         return;
     }
-    let candidates = columns.iter().enumerate().filter(|(_, column)| column.field.is_none() && !column.is_numeric && !column.is_period);
+    let candidates = columns
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| column.field.is_none() && !column.is_numeric && !column.is_period);
     let n_different = |place: usize| {
         let mut texts: Vec<&str> = rows.iter().map(|row| row[place].as_str()).collect();
         texts.sort_unstable();
@@ -311,7 +358,13 @@ mod tests {
     #[test]
     fn a_capture_of_one_metric() {
         let text = inferred(&["captured_on", "project", "downloads_30d"], &[&["2024-01-01", "boto3", "12"]]);
-        for line in ["period = \"captured_on\"", "subject = \"project\"", "said_on = \"captured_on\"", "value = \"downloads_30d\"", "metric = \"downloads_30d\""] {
+        for line in [
+            "period = \"captured_on\"",
+            "subject = \"project\"",
+            "said_on = \"captured_on\"",
+            "value = \"downloads_30d\"",
+            "metric = \"downloads_30d\"",
+        ] {
             assert!(text.contains(line), "{line} in {text}");
         }
     }
@@ -319,7 +372,11 @@ mod tests {
     #[test]
     fn chinese_names_with_scales() {
         let text = inferred(&["应用名称", "月份", "月活(万)", "下载量"], &[&["豆包", "2024-12", "7116", "30"]]);
-        for line in ["subject = \"应用名称\"", "period = \"月份\"", "columns.\"月活(万)\" = { metric = \"mau\", scale = 10000 }"] {
+        for line in [
+            "subject = \"应用名称\"",
+            "period = \"月份\"",
+            "columns.\"月活(万)\" = { metric = \"mau\", scale = 10000 }",
+        ] {
             assert!(text.contains(line), "{line} in {text}");
         }
     }

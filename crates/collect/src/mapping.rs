@@ -371,7 +371,9 @@ mod tests {
 
     #[test]
     fn patterns_fit_and_capture() {
-        assert!(fits("2024-*", "2024-12") && !fits("2024-*", "2025-12") && fits("a*b*c", "a1b2c") && !fits("ab", "abc"));
+        assert!(
+            fits("2024-*", "2024-12") && !fits("2024-*", "2025-12") && fits("a*b*c", "a1b2c") && !fits("ab", "abc")
+        );
         assert_eq!(period_in("*-{period}.csv", "top-apps-2024-12.csv").as_deref(), Some("2024-12"));
         assert_eq!(period_in("top-apps-{period}.csv*", "top-apps-2024-12.csv.gz").as_deref(), Some("2024-12"));
         assert_eq!(captures("MAU {name}", "MAU 2024-12"), ["2024-12"]);

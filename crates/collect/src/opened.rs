@@ -122,7 +122,13 @@ impl Opening<'_> {
     }
 
     /// The rest of the input in memory, up to a limit.
-    fn hold(&self, sample: Vec<u8>, rest: Box<dyn Read + Send>, format: &'static str, limit_mib: u64) -> Result<Vec<u8>> {
+    fn hold(
+        &self,
+        sample: Vec<u8>,
+        rest: Box<dyn Read + Send>,
+        format: &'static str,
+        limit_mib: u64,
+    ) -> Result<Vec<u8>> {
         let mut bytes = sample;
         let limit = (limit_mib << 20) + 1;
         rest.take(limit).read_to_end(&mut bytes).map_err(|source| self.compression.error(&self.input.label, source))?;
@@ -190,7 +196,8 @@ impl Opening<'_> {
         let bytes: Box<dyn Read + Send> = Box::new(start.chain(rest));
         let mut text: Box<dyn Read + Send> =
             if encoding.is_utf8() { bytes } else { Box::new(Transcoding::new(bytes, encoding.encoding)) };
-        let sample = sample_of(&mut text, SAMPLE_BYTES).map_err(|source| self.compression.error(&self.input.label, source))?;
+        let sample =
+            sample_of(&mut text, SAMPLE_BYTES).map_err(|source| self.compression.error(&self.input.label, source))?;
         let name = encoding.name();
         match syntax_of(format, &sample, self.mapping.file.delimiter) {
             syntax @ Syntax::Separated { .. } => self.delimited(format, syntax, name, sample, text),
@@ -268,7 +275,8 @@ impl Opening<'_> {
             None => None,
         };
         let Some(Value::Array(elements)) = list else {
-            let message = format!("name its list of records as root in the mapping's [file]: one of {}", lists.join(", "));
+            let message =
+                format!("name its list of records as root in the mapping's [file]: one of {}", lists.join(", "));
             return Err(self.odd(format, &message));
         };
         let mut lines = Vec::with_capacity(bytes.len());
@@ -360,9 +368,11 @@ fn lists_in(document: &Value) -> Vec<String> {
         match value {
             Value::Array(values) if values.iter().any(Value::is_object) => found.push(path),
             Value::Object(fields) => {
-                open.extend(fields.iter().map(|(name, inner)| {
-                    (format!("{path}/{}", name.replace('~', "~0").replace('/', "~1")), inner)
-                }));
+                open.extend(
+                    fields
+                        .iter()
+                        .map(|(name, inner)| (format!("{path}/{}", name.replace('~', "~0").replace('/', "~1")), inner)),
+                );
             }
             _ => {}
         }

@@ -102,7 +102,9 @@ pub(crate) async fn run(job: Job, progress: &dyn Progress, rejects: &mut Rejects
     }
     for thread in threads {
         // All have ended: their end of the channel is closed.
-        thread.join().map_err(|_| ImportError::Broken { file: label.clone(), message: "a thread panicked".into() })??;
+        thread
+            .join()
+            .map_err(|_| ImportError::Broken { file: label.clone(), message: "a thread panicked".into() })??;
     }
     let (document, added) = match segments {
         Some(segments) => {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use crowsnest_lake::{Lake, LakeError, files};
 
+use crate::Result;
 use crate::import::{SOURCE_OF_ROWS, Task, import_tasks};
 use crate::mapping::Mapping;
 use crate::progress::Progress;
 use crate::reading::input::{Input, Origin};
 use crate::report::{ImportReport, ImportRequest};
-use crate::Result;
 
 /// Which documents to read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,15 +70,12 @@ fn query_of(which: &Replay) -> String {
         Replay::Source(source) => format!("source = '{}'", quoted(source)),
         Replay::Document(sha256) => format!("starts_with(document, '{}')", quoted(&sha256.to_lowercase())),
     };
-    format!("SELECT document, name, source, mapping_toml FROM documents WHERE {condition} ORDER BY known_at DESC, document")
+    format!(
+        "SELECT document, name, source, mapping_toml FROM documents WHERE {condition} ORDER BY known_at DESC, document"
+    )
 }
 
-fn task_of(
-    batch: &RecordBatch,
-    row: usize,
-    newer: Option<&Arc<Mapping>>,
-    source: Option<&str>,
-) -> Result<Task> {
+fn task_of(batch: &RecordBatch, row: usize, newer: Option<&Arc<Mapping>>, source: Option<&str>) -> Result<Task> {
     let text = |column: usize| text_at(batch, column, row);
     let (sha256, name, recorded_source, mapping_toml) = (text(0), text(1), text(2), text(3));
     let mapping = match newer {

@@ -5,12 +5,12 @@
 
 pub(crate) mod claims;
 pub(crate) mod columns;
-pub(crate) mod said;
 pub(crate) mod delimited;
 pub(crate) mod events;
 pub(crate) mod json;
 pub(crate) mod memo;
 pub(crate) mod mentions;
 pub(crate) mod row;
+pub(crate) mod said;
 
 pub(crate) use row::{Fault, Item, Row};

@@ -59,8 +59,7 @@ impl Worker {
     /// Reads all records of a chunk.
     pub(crate) fn read(&mut self, chunk: Chunk) -> Parsed {
         let places = std::mem::take(&mut self.places);
-        let is_separated =
-            matches!(&chunk, Chunk::Block { syntax: Syntax::Separated { .. }, .. });
+        let is_separated = matches!(&chunk, Chunk::Block { syntax: Syntax::Separated { .. }, .. });
         let n_blank = for_each_item(chunk, &places, &mut |item| self.take(item, is_separated));
         self.places = places;
         self.parsed.n_blank += n_blank;

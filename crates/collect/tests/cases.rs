@@ -2,6 +2,7 @@
 //!
 //! `expected.toml`: `note`, the request's `source`, `encoding`, `today`; `claims` and `events` as one line each, in the
 //! order of the file; `rejects` with `record`, `column` and a part of what they say; `error` as a part of the message.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::path::{Path, PathBuf};
 
@@ -60,7 +61,8 @@ async fn check(folder: &Path) -> Result<(), String> {
     let market = tempfile::tempdir().unwrap();
     let lake = Lake::open(Market::create(market.path(), "test").unwrap(), LakeOptions::default()).await.unwrap();
     let input = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let input = input.into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with("input")).unwrap();
+    let input =
+        input.into_iter().find(|path| path.file_name().unwrap().to_string_lossy().starts_with("input")).unwrap();
     let mut request = ImportRequest::new([input.display().to_string()], NOW);
     request.source = expected.source.clone();
     request.encoding = expected.encoding.clone();
@@ -79,8 +81,7 @@ fn compare_outcome(expected: &Expected, outcome: Result<ImportReport, ImportErro
         (Ok(_), Some(part)) => return Err(format!("expected an error with {part:?}")),
         (Ok(report), None) => report,
     };
-    let is_counted_once =
-        report.n_records == report.n_claims + report.n_events + report.n_rejects + report.n_blank;
+    let is_counted_once = report.n_records == report.n_claims + report.n_events + report.n_rejects + report.n_blank;
     if !is_counted_once {
         return Err(format!("records are lost or counted twice: {report:?}"));
     }
@@ -90,7 +91,8 @@ fn compare_outcome(expected: &Expected, outcome: Result<ImportReport, ImportErro
     }
     for (expected, found) in expected.rejects.iter().zip(&report.first_rejects) {
         let said = format!("{} {} {}", found.found, found.expected, found.remedy);
-        let is_same = expected.record == found.record && expected.column == found.column && said.contains(&expected.says);
+        let is_same =
+            expected.record == found.record && expected.column == found.column && said.contains(&expected.says);
         if !is_same {
             return Err(format!("expected reject {expected:?}, found {found:?}"));
         }

@@ -1,4 +1,5 @@
 //! The example market's mappings fit the shape of the files they are for.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::path::Path;
 
@@ -14,7 +15,8 @@ async fn imported(map: &str, text: &str) -> (u64, u64) {
     let lake = Lake::open(Market::create(folder.path(), "test").unwrap(), LakeOptions::default()).await.unwrap();
     let path = folder.path().join("in.csv");
     std::fs::write(&path, text).unwrap();
-    let request = ImportRequest { mapping: Some(maps.join(map)), ..ImportRequest::new([path.display().to_string()], NOW) };
+    let request =
+        ImportRequest { mapping: Some(maps.join(map)), ..ImportRequest::new([path.display().to_string()], NOW) };
     let report = import(&lake, request, &NoProgress).await.unwrap();
     (report.n_added, report.n_rejects)
 }

@@ -1,4 +1,5 @@
 //! Imports into a real lake: twice, overlapping, side by side, from the archive, dry, and with records that are too long.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::path::Path;
 

@@ -6,7 +6,7 @@ use crowsnest_model::tables::Table;
 use datafusion::common::Statistics;
 use deltalake::kernel::Add;
 use deltalake::protocol::SaveMode;
-use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use deltalake::{DeltaTable, DeltaTableBuilder};
 use url::Url;
 
 use crate::{Result, schema, statistics};
@@ -33,11 +33,12 @@ impl TableSnapshot {
     /// that a lake made by an older version lacks.
     pub(crate) async fn open(lake_url: &Url, table: &'static Table) -> Result<Self> {
         let url = table_url(lake_url, table.name)?;
-        let delta = match DeltaTableBuilder::from_url(url.clone())?.load().await {
-            Ok(delta) => delta,
-            Err(error) if is_missing(&error) => create(&url, table).await?,
-            Err(error) => return Err(error.into()),
-        };
+        let mut delta = DeltaTableBuilder::from_url(url.clone())?.build()?;
+        if delta.verify_deltatable_existence().await? {
+            delta.load().await?;
+        } else {
+            delta = create(&url, table).await?;
+        }
         Self::of(table, add_missing_columns(delta, table).await?)
     }
 
@@ -98,11 +99,6 @@ fn table_url(lake_url: &Url, name: &str) -> Result<Url> {
         crate::files::create_folder(&folder)?;
     }
     Ok(url)
-}
-
-fn is_missing(error: &DeltaTableError) -> bool {
-    matches!(error, DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_))
-        || error.to_string().contains("No files in log segment")
 }
 
 async fn create(url: &Url, table: &'static Table) -> Result<DeltaTable> {

@@ -18,11 +18,10 @@ pub const VIEWS: &[(&str, &str, &str)] = &[
     (
         "claims_in_force",
         "per source, subject, metric, period and dimensions the claim known last, unless it denies or withdraws",
-        // Filters are pushed below the aggregate by the engine where they are on its keys.
         "SELECT c.* FROM claims c JOIN ( \
-             SELECT mention_id AS last_mention_id, \
-                    max(struct(known_at, recorded_at, claim_id))['c2'] AS last_claim_id \
-             FROM claims GROUP BY mention_id, metric, period, region, platform, segment) \
+             SELECT mention_id AS last_mention_id, vintage_claim(max(vintage(known_at, claim_id))) AS last_claim_id \
+             FROM claims \
+             GROUP BY mention_id, about(metric, period_start, period_end, region, platform, segment)) \
          ON c.mention_id = last_mention_id AND c.claim_id = last_claim_id \
          WHERE c.status NOT IN ('denied', 'withdrawn')",
     ),

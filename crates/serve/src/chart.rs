@@ -11,8 +11,7 @@ use serde::Serialize;
 
 use crate::numbers;
 
-const WIDTH: f64 = 760.0;
-const HEIGHT: f64 = 260.0;
+// Edges of the plot in a drawing of 760 by 260, as `line_chart.html` has it.
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 744.0;
 const TOP: f64 = 12.0;

@@ -18,6 +18,7 @@
 //! `words.tsv`.
 
 mod assets;
+mod cache;
 mod chart;
 mod error;
 mod frame;

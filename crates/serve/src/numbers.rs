@@ -5,14 +5,12 @@
 
 use crowsnest_lake::Language;
 
-use crate::words::{find, say, say_with};
-
 const MINUS: char = '\u{2212}';
 
 /// A value in as few characters as tell it: 3 significant digits with K, M, B, T in English; 4 with 万, 亿 in Chinese.
 ///
 /// Values below 10,000 are written out, with at most two decimals.
-pub fn compact(value: f64, language: Language) -> String {
+pub(crate) fn compact(value: f64, language: Language) -> String {
     if !value.is_finite() {
         return "–".into();
     }
@@ -34,7 +32,7 @@ pub fn compact(value: f64, language: Language) -> String {
 }
 
 /// All digits, in groups of three, with at most four decimals: `71,160,000`.
-pub fn exact(value: f64) -> String {
+pub(crate) fn exact(value: f64) -> String {
     if !value.is_finite() {
         return "–".into();
     }
@@ -42,14 +40,14 @@ pub fn exact(value: f64) -> String {
 }
 
 /// A whole number in groups of three.
-pub fn count(n: i64) -> String {
+pub(crate) fn count(n: i64) -> String {
     exact(n as f64)
 }
 
 /// A value with its unit where the unit is part of the number: money, shares, places in a ranking.
 ///
 /// Counts (users, projects …) are left bare: the table or chart they stand in names the unit once.
-pub fn with_unit(value: f64, unit: &str, language: Language) -> String {
+pub(crate) fn with_unit(value: f64, unit: &str, language: Language) -> String {
     match unit {
         "ratio" => percent(value),
         "rank" if language == Language::En => format!("#{}", exact(value)),
@@ -65,7 +63,7 @@ pub fn with_unit(value: f64, unit: &str, language: Language) -> String {
 }
 
 /// A figure with the bound its writing implies: `≈ 187M`, `≥ 230`, `100M–999M`.
-pub fn bounded(value: f64, low: Option<f64>, high: Option<f64>, bound: &str, unit: &str, language: Language) -> String {
+pub(crate) fn bounded(value: f64, low: Option<f64>, high: Option<f64>, bound: &str, unit: &str, language: Language) -> String {
     let plain = |value| with_unit(value, unit, language);
     match (bound, low, high) {
         ("approximate", _, _) => format!("≈ {}", plain(value)),
@@ -77,7 +75,7 @@ pub fn bounded(value: f64, low: Option<f64>, high: Option<f64>, bound: &str, uni
 }
 
 /// A fraction as per cent: 0.223 is `22.3%`, 0.0004 is `0.04%`.
-pub fn percent(fraction: f64) -> String {
+pub(crate) fn percent(fraction: f64) -> String {
     if !fraction.is_finite() {
         return "–".into();
     }
@@ -91,13 +89,13 @@ pub fn percent(fraction: f64) -> String {
 }
 
 /// A change as per cent, always with its sign: `+12.3%`, `−4%`.
-pub fn change(fraction: f64) -> String {
+pub(crate) fn change(fraction: f64) -> String {
     let text = percent(fraction);
     if fraction > 0.0 { format!("+{text}") } else { text }
 }
 
 /// A period of canonical ISO text as people say it: `Dec 2024`, `2024年12月`.
-pub fn period(text: &str, language: Language) -> String {
+pub(crate) fn period(text: &str, language: Language) -> String {
     if let Some((from, to)) = text.split_once('/') {
         return format!("{} – {}", period(from, language), period(to, language));
     }
@@ -131,24 +129,16 @@ pub fn period(text: &str, language: Language) -> String {
 }
 
 /// The day of an instant in RFC 3339 text: `2025-03-04`.
-pub fn day(instant: &str) -> &str {
+pub(crate) fn day(instant: &str) -> &str {
     instant.get(..10).unwrap_or(instant)
 }
 
 /// The unit's name beside a metric's: `users`, `CNY`; empty where the number itself tells (`ratio`, `rank`).
-pub fn unit_label(unit: &str, language: Language) -> String {
+pub(crate) fn unit_label(unit: &str, language: Language) -> String {
     match unit {
         "ratio" | "rank" | "" => String::new(),
         _ if is_currency(unit) => unit.into(),
         _ => crate::words::say_word(language, "unit", unit),
-    }
-}
-
-/// A count with its noun: `1,520 claims`, `1,520 条说法`.
-pub fn counted(n: i64, key: &str, language: Language) -> String {
-    match find(language, key) {
-        Some(phrase) if phrase.contains("{}") => say_with(language, key, &count(n)),
-        _ => format!("{} {}", count(n), say(language, key)),
     }
 }
 

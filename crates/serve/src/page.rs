@@ -2,19 +2,20 @@
 //!
 //! A page says how its answer is got ([`Page::answer`]) and how it looks ([`Page::html`]); the data formats need
 //! nothing more. Errors become a page (or a JSON object) with what happened and what to do. No page may take longer
-//! than [`TIME_LIMIT`], and a panic in one is an error page, not the end of the server.
+//! than [`TIME_LIMIT`]; what was made is kept until the lake changes ([`cache`]); and a panic in one is an error page, not the end of the server.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use askama::Template;
 use async_trait::async_trait;
-use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use crowsnest_lake::{Answer, encode};
 use futures::FutureExt as _;
 
+use crate::cache;
 use crate::ServeError;
 use crate::frame::Frame;
 use crate::request::{Format, PageRequest};
@@ -32,39 +33,70 @@ pub(crate) trait Page: Send + Sync {
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError>;
 }
 
+/// A page or its data, made: what is sent and what is kept for the next visitor.
+#[derive(Debug, Clone)]
+pub(crate) struct Made {
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Made {
+    fn new(media_type: &'static str, vary: &'static str, body: impl Into<Bytes>) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+        headers.insert(header::VARY, HeaderValue::from_static(vary));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        Self { headers, body: body.into() }
+    }
+}
+
+impl IntoResponse for Made {
+    fn into_response(self) -> Response {
+        (self.headers, self.body).into_response()
+    }
+}
+
 /// Answers a request for a page in the format its address names.
 pub(crate) async fn respond(page: &dyn Page, request: PageRequest) -> Response {
+    let (generation, key) = (cache::generation(&request.lake), request.cache_key());
+    if let Some(made) = request.shared.pages.get(generation, &key) {
+        return made.into_response();
+    }
     let work = AssertUnwindSafe(produce(page, &request)).catch_unwind();
     let result = match tokio::time::timeout(TIME_LIMIT, work).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(ServeError::Panicked),
         Err(_) => Err(ServeError::TimedOut { seconds: TIME_LIMIT.as_secs() }),
     };
-    result.unwrap_or_else(|error| error_page(&error, &request))
+    match result {
+        Ok(made) => {
+            let n_bytes = made.body.len() + key.len();
+            request.shared.pages.put(generation, key, made.clone(), n_bytes);
+            made.into_response()
+        }
+        Err(error) => error_page(&error, &request),
+    }
 }
 
-async fn produce(page: &dyn Page, request: &PageRequest) -> Result<Response, ServeError> {
+async fn produce(page: &dyn Page, request: &PageRequest) -> Result<Made, ServeError> {
     if request.format == Format::Html {
         let html = page.html(request).await?;
-        let mut response = html_response(StatusCode::OK, html);
-        remember_choices(request, &mut response);
-        return Ok(response);
+        let mut made = Made::new("text/html; charset=utf-8", "accept-encoding, accept-language, cookie", html);
+        remember_choices(request, &mut made.headers);
+        return Ok(made);
     }
     let answer = page.answer(request).await?;
     let (media_type, body) = match request.format {
-        Format::Csv => ("text/csv; charset=utf-8", Body::from(encode::to_csv(&answer.rows)?)),
-        Format::Parquet => ("application/vnd.apache.parquet", Body::from(encode::to_parquet(&answer.rows)?)),
-        Format::Json | Format::Html => ("application/json; charset=utf-8", Body::from(encode::to_json(&answer)?)),
+        Format::Csv => ("text/csv; charset=utf-8", encode::to_csv(&answer.rows)?.into_bytes()),
+        Format::Parquet => ("application/vnd.apache.parquet", encode::to_parquet(&answer.rows)?),
+        Format::Json | Format::Html => ("application/json; charset=utf-8", encode::to_json(&answer)?.into_bytes()),
     };
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let mut made = Made::new(media_type, "accept-encoding", body);
     if request.shared.is_shared && !request.shared.kept_back.is_empty() {
-        headers.insert("crowsnest-left-out", HeaderValue::from_static("sources that may not be passed on"));
+        let told = HeaderValue::from_static("sources that may not be passed on");
+        made.headers.insert("crowsnest-left-out", told);
     }
-    Ok(response)
+    Ok(made)
 }
 
 /// The page for an error, or for data formats the same as JSON.
@@ -90,7 +122,10 @@ pub(crate) fn error_page(error: &ServeError, request: &PageRequest) -> Response 
     let page = Frame::new(request, crate::words::say(request.language, title));
     let view = ErrorView { page: &page, message: &message, hint: error.hint().unwrap_or_default() };
     match view.render() {
-        Ok(html) => html_response(status, html),
+        Ok(html) => {
+            let made = Made::new("text/html; charset=utf-8", "accept-encoding, accept-language, cookie", html);
+            (status, made).into_response()
+        }
         Err(_) => (status, message).into_response(),
     }
 }
@@ -103,21 +138,12 @@ struct ErrorView<'a> {
     hint: String,
 }
 
-fn html_response(status: StatusCode, html: String) -> Response {
-    let mut response = (status, html).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, accept-language, cookie"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    response
-}
-
 /// Keeps a language or colours named in the address for the pages to come.
-fn remember_choices(request: &PageRequest, response: &mut Response) {
+fn remember_choices(request: &PageRequest, headers: &mut HeaderMap) {
     let mut remember = |name: &str, value: &str| {
         let cookie = format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax");
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-            response.headers_mut().append(header::SET_COOKIE, cookie);
+            headers.append(header::SET_COOKIE, cookie);
         }
     };
     if request.is_language_explicit {

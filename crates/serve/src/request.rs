@@ -11,6 +11,8 @@ use crowsnest_lake::questions::parse_as_of;
 use crowsnest_lake::{Answer, Lake, Language};
 
 use crate::ServeError;
+use crate::cache::{self, Cache};
+use crate::page::Made;
 use crate::redistribution;
 use crate::words::accepted;
 
@@ -21,6 +23,10 @@ pub(crate) struct Shared {
     pub(crate) is_shared: bool,
     /// Sources whose rows may not be passed on.
     pub(crate) kept_back: Vec<String>,
+    /// Pages made before.
+    pub(crate) pages: Cache<Made>,
+    /// Answers that several pages need and that read the whole market.
+    pub(crate) answers: Cache<Answer>,
 }
 
 /// The forms in which a page can be had.
@@ -176,6 +182,32 @@ impl PageRequest {
             Some((path, query)) => format!("{path}{ending}?{query}"),
             None => format!("{here}{ending}"),
         }
+    }
+
+    /// Everything that a page depends on besides the lake's content.
+    pub(crate) fn cache_key(&self) -> String {
+        let tag = self.language.tag();
+        let mut key = format!("{:?} {tag} {} {}", self.format, self.theme, self.path);
+        for (name, value) in &self.query {
+            push_query(&mut key, name, value);
+        }
+        key
+    }
+
+    /// Asks the lake something that many pages need, once per state of the lake; `key` is the question in full.
+    pub(crate) async fn ask_once(
+        &self,
+        key: String,
+        question: impl Future<Output = Result<Answer, crowsnest_lake::LakeError>>,
+    ) -> Result<Answer, ServeError> {
+        let generation = cache::generation(&self.lake);
+        if let Some(answer) = self.shared.answers.get(generation, &key) {
+            return Ok(answer);
+        }
+        let answer = self.ask(question).await?;
+        let n_bytes = answer.rows.get_array_memory_size() + key.len();
+        self.shared.answers.put(generation, key, answer.clone(), n_bytes);
+        Ok(answer)
     }
 
     /// Asks the lake, and leaves out what may not be passed on where the server is shared.

@@ -15,6 +15,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 
+use crate::cache::Cache;
 use crate::page::{Page, error_page, respond};
 use crate::request::{Format, PageRequest, Shared};
 use crate::routes::ROUTES;
@@ -36,7 +37,12 @@ pub fn router(lake: Lake, options: &ServeOptions) -> Router {
         cards.iter().filter(|card| !card.redistribute).flat_map(|card| {
             std::iter::once(card.name.clone()).chain(card.aliases.iter().cloned())
         });
-    let shared = Arc::new(Shared { is_shared: !options.listen.ip().is_loopback(), kept_back: kept_back.collect() });
+    let shared = Arc::new(Shared {
+        is_shared: !options.listen.ip().is_loopback(),
+        kept_back: kept_back.collect(),
+        pages: Cache::new(),
+        answers: Cache::new(),
+    });
     let site = Site { lake, shared };
     let hosts = Arc::new(AllowedHosts::new(options));
     let mut router = Router::new()

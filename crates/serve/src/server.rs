@@ -1,6 +1,7 @@
 //! Opening the port and serving until told to stop.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crowsnest_lake::Lake;
 use tokio::net::TcpListener;
@@ -8,6 +9,9 @@ use tokio::sync::oneshot;
 
 use crate::router::router;
 use crate::{Result, ServeError};
+
+/// How often the lake is looked at for what others have added.
+const FOLLOW_EVERY: Duration = Duration::from_secs(2);
 
 /// Where and for whom to serve.
 #[derive(Debug, Clone)]
@@ -44,5 +48,20 @@ pub async fn serve(
     if bound.send(local).is_err() {
         tracing::debug!("nobody waits for the bound address");
     }
-    axum::serve(listener, router(lake, &options)).with_graceful_shutdown(shutdown).await.map_err(failed)
+    let following = tokio::spawn(follow(lake.clone()));
+    let served = axum::serve(listener, router(lake, &options)).with_graceful_shutdown(shutdown).await;
+    following.abort();
+    served.map_err(failed)
+}
+
+/// Sees what imports commit while the pages are served.
+async fn follow(lake: Lake) {
+    let mut ticks = tokio::time::interval(FOLLOW_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = lake.refresh().await {
+            tracing::warn!(%error, "the lake could not be looked at again");
+        }
+    }
 }

@@ -23,7 +23,7 @@ static TABLE: LazyLock<HashMap<&'static str, [&'static str; 3]>> = LazyLock::new
 });
 
 /// The phrase of a key, if the table has it.
-pub fn find(language: Language, key: &str) -> Option<&'static str> {
+pub(crate) fn find(language: Language, key: &str) -> Option<&'static str> {
     let phrases = TABLE.get(key)?;
     Some(match language {
         Language::En => phrases[0],
@@ -33,17 +33,17 @@ pub fn find(language: Language, key: &str) -> Option<&'static str> {
 }
 
 /// The phrase of a key; the key itself where the table lacks it.
-pub fn say(language: Language, key: &str) -> &str {
+pub(crate) fn say(language: Language, key: &str) -> &str {
     find(language, key).unwrap_or(key)
 }
 
 /// The phrase of a key with its `{}` filled in.
-pub fn say_with(language: Language, key: &str, filling: &str) -> String {
+pub(crate) fn say_with(language: Language, key: &str, filling: &str) -> String {
     say(language, key).replacen("{}", filling, 1)
 }
 
 /// The phrase for a word of the data, such as a status or a unit: `group.word`, else the word with blanks for `_`.
-pub fn say_word(language: Language, group: &str, word: &str) -> String {
+pub(crate) fn say_word(language: Language, group: &str, word: &str) -> String {
     match find(language, &format!("{group}.{word}")) {
         Some(phrase) => phrase.to_owned(),
         None => word.replace('_', " "),
@@ -51,7 +51,7 @@ pub fn say_word(language: Language, group: &str, word: &str) -> String {
 }
 
 /// The first known language of an `Accept-Language` header, by its weights (RFC 9110, 12.5.4).
-pub fn accepted(header: &str) -> Option<Language> {
+pub(crate) fn accepted(header: &str) -> Option<Language> {
     let mut best: Option<(f32, Language)> = None;
     for part in header.split(',').take(20) {
         let (tag, parameters) = part.split_once(';').unwrap_or((part, ""));

@@ -1,121 +1,226 @@
-//! `doctor`: is everything in order, and if not, what to do.
+//! `crowsnest doctor`: whether the market is in good order, and what to do where it is not.
 
-use std::process::ExitCode;
+use std::path::Path;
 
-use arrow::array::{Array as _, AsArray as _};
 use clap::Args;
-use crowsnest_identify::Catalogue;
-use crowsnest_lake::{Lake, files};
+use crowsnest_identify::{Catalogue, CatalogueError};
+use crowsnest_lake::{Answer, Lake, LakeError, Market, VIEWS};
+use crowsnest_model::tables::TABLES;
+use serde::{Deserialize, Serialize};
 
-use crate::args::Global;
-use crate::failure::Failure;
-use crate::print;
+use crate::context::Context;
+use crate::failure::{Done, Failure};
+use crate::number;
+use crate::output::Layout;
+use crate::own_rows::{self, Holds};
+use crate::table::{Cell, Column, column};
 
-/// `doctor`.
+/// Check the market: configuration, tables, archive, catalogue, disk
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  crowsnest doctor\n  crowsnest doctor --deep   # reads every document through")]
+#[command(after_help = "Examples:
+  crowsnest doctor
+  crowsnest doctor --deep --format json
+
+Exit code 1 if any check fails.")]
 pub(crate) struct Doctor {
-    /// Read every archived document through and check its SHA-256
+    /// Also read every archived document through and check its SHA-256
     #[arg(long)]
     deep: bool,
 }
 
-/// How a check went.
-#[derive(Debug, serde::Serialize)]
-struct Check {
-    check: &'static str,
-    state: &'static str,
-    message: String,
+const COLUMNS: &[Column] = &[
+    column("state", "", Cell::Text),
+    column("check", "check", Cell::Text),
+    column("found", "found", Cell::Text),
+    column("remedy", "what to do", Cell::Text),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    Warn,
+    Fail,
 }
 
-fn check(check: &'static str, state: &'static str, message: impl Into<String>) -> Check {
-    Check { check, state, message: message.into() }
+#[derive(Debug, Serialize)]
+struct Check {
+    state: State,
+    check: &'static str,
+    found: String,
+    remedy: String,
+}
+
+fn check(state: State, check: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Check {
+    Check { state, check, found: found.into(), remedy: remedy.into() }
+}
+
+fn failed(name: &'static str, error: &LakeError) -> Check {
+    check(State::Fail, name, error.to_string(), error.hint().unwrap_or_default())
 }
 
 impl Doctor {
-    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode, Failure> {
-        let lake = global.lake().await?;
-        let mut checks = vec![check("market", "ok", format!("{} in {}", lake.market().config.name, lake.market().dir.display()))];
-        checks.push(writable(&lake));
-        checks.push(catalogue(&lake));
-        checks.push(metrics(&lake).await?);
-        checks.push(orphans(&lake).await?);
-        checks.push(self.documents(&lake).await?);
-        checks.push(unfinished(&lake)?);
-        let text: Vec<String> =
-            checks.iter().map(|found| format!("{:<5} {:<10} {}", found.state, found.check, found.message)).collect();
-        print::value(global, &checks, &text.join("\n"))?;
-        let has_failed = checks.iter().any(|found| found.state == "fail");
-        Ok(if has_failed { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
+        let dir = context.market_dir()?;
+        let mut checks = vec![check(State::Ok, "program", concat!("crowsnest ", env!("CARGO_PKG_VERSION")), "")];
+        match Market::open(&dir) {
+            Ok(market) => self.check_market(context, market, &mut checks).await,
+            Err(error @ LakeError::NotAMarket(_)) => return Err(error.into()),
+            Err(error) => checks.push(failed("configuration", &error)),
+        }
+        let is_failed = checks.iter().any(|check| check.state == State::Fail);
+        let fields =
+            [("state", Holds::Text), ("check", Holds::Text), ("found", Holds::Text), ("remedy", Holds::Text)];
+        context.print(&own_rows::answer(&fields, &checks)?, Layout::of(COLUMNS))?;
+        Ok(if is_failed { Done::WithFaults } else { Done::Well })
     }
 
-    async fn documents(&self, lake: &Lake) -> Result<Check, Failure> {
-        let mut n_documents = 0;
-        let mut faults = Vec::new();
-        for batch in lake.query("SELECT DISTINCT document FROM documents").await? {
-            for document in batch.column(0).as_string_view().iter().flatten() {
-                n_documents += 1;
-                if !lake.documents().contains(document) {
-                    faults.push(format!("{document} is missing"));
-                } else if self.deep && lake.documents().verify(document).is_err() {
-                    faults.push(format!("{document} is damaged"));
-                }
+    async fn check_market(&self, context: &Context, market: Market, checks: &mut Vec<Check>) {
+        let found = format!("market {:?}, {} metrics, {} source cards", market.config.name, market.metrics.iter().count(), market.sources.len());
+        checks.push(check(State::Ok, "configuration", found, ""));
+        checks.extend(disk(&market.dir));
+        checks.push(catalogue(&market.dir));
+        let lake = match context.lake_of(market).await {
+            Ok(lake) => lake,
+            Err(failure) => {
+                let remedy = "the folder lake/ must be readable and writable";
+                checks.push(check(State::Fail, "tables", failure.to_string(), remedy));
+                return;
             }
-        }
-        if faults.is_empty() {
-            return Ok(check("documents", "ok", format!("{n_documents} in the archive")));
-        }
-        Ok(check("documents", "fail", format!("{}: restore them below raw/ from a backup", faults.join(", "))))
+        };
+        checks.push(tables(&lake).await);
+        checks.push(documents(&lake, self.deep).await);
+        checks.push(unknown_metrics(&lake).await);
+        checks.push(sources(&lake).await);
+        checks.push(runs(&lake));
     }
 }
 
-fn writable(lake: &Lake) -> Check {
-    let probe = lake.market().dir.join("reports/.probe");
-    match files::write_whole(&probe, b"") {
-        Ok(()) => {
-            files::remove_quietly(&probe);
-            check("disk", "ok", "the folder can be written")
+/// Space for what is written next: imports need about what they read.
+fn disk(dir: &Path) -> Option<Check> {
+    const BYTES_WARN: u64 = 2 << 30;
+    const BYTES_FAIL: u64 = 100 << 20;
+    let found = rustix::fs::statvfs(dir).ok()?;
+    let n_bytes = found.f_bavail.saturating_mul(found.f_frsize);
+    let state = match n_bytes {
+        0..BYTES_FAIL => State::Fail,
+        BYTES_FAIL..BYTES_WARN => State::Warn,
+        _ => State::Ok,
+    };
+    let remedy = if state == State::Ok { "" } else { "free some space; `crowsnest lake vacuum` may help" };
+    Some(check(state, "disk", format!("{} free", number::bytes(n_bytes)), remedy))
+}
+
+fn catalogue(dir: &Path) -> Check {
+    match Catalogue::read(dir) {
+        Ok(catalogue) => {
+            let found = format!("{} aliases, {} owners", catalogue.aliases.len(), catalogue.owners.len());
+            check(State::Ok, "catalogue", found, "")
         }
-        Err(error) => check("disk", "fail", format!("{error}: nothing can be imported")),
+        Err(CatalogueError::Faults(faults)) => {
+            let told: Vec<String> = faults.iter().take(5).map(ToString::to_string).collect();
+            let found = format!("{} faults: {}", faults.len(), told.join("; "));
+            check(State::Fail, "catalogue", found, "mend the files of the catalogue folder")
+        }
+        Err(CatalogueError::Lake(error)) => failed("catalogue", &error),
     }
 }
 
-fn catalogue(lake: &Lake) -> Check {
-    match Catalogue::read(&lake.market().dir) {
-        Ok(found) => {
-            check("catalogue", "ok", format!("{} aliases, {} owners", found.aliases.len(), found.owners.len()))
+/// Reads a row of every table and view, whatever version wrote them.
+async fn tables(lake: &Lake) -> Check {
+    let views = VIEWS.iter().map(|(name, ..)| *name);
+    for name in TABLES.iter().map(|table| table.name).chain(views) {
+        if let Err(error) = lake.query(&format!("SELECT * FROM {name} LIMIT 1")).await {
+            let remedy = "restore the folder lake/ from a backup, or build it anew with `crowsnest replay --all`";
+            return check(State::Fail, "tables", format!("{name}: {error}"), remedy);
         }
-        Err(error) => check("catalogue", "fail", error.to_string()),
     }
+    let n_rows: usize = TABLES.iter().map(|table| lake.n_rows(table)).sum();
+    check(State::Ok, "tables", format!("{} tables open, {} rows", TABLES.len(), number::count(n_rows as u64)), "")
 }
 
-async fn metrics(lake: &Lake) -> Result<Check, Failure> {
-    let mut unknown = Vec::new();
-    for batch in lake.query("SELECT DISTINCT metric FROM claims ORDER BY metric").await? {
-        let names = batch.column(0).as_string_view();
-        unknown.extend(names.iter().flatten().filter(|name| lake.market().metrics.get(name).is_none()).map(str::to_owned));
+async fn rows<T: serde::de::DeserializeOwned>(lake: &Lake, sql: &str) -> Result<Vec<T>, LakeError> {
+    let mut rows = Vec::new();
+    for batch in lake.query(sql).await? {
+        rows.extend(Answer::of_rows(batch).rows_as()?);
     }
+    Ok(rows)
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    name: String,
+    #[serde(default)]
+    n: u64,
+}
+
+fn some_of(names: &[String]) -> String {
+    const SHOWN_MAX: usize = 5;
+    let more = if names.len() > SHOWN_MAX { " …" } else { "" };
+    format!("{}{more}", names.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", "))
+}
+
+async fn documents(lake: &Lake, is_deep: bool) -> Check {
+    let named: Vec<Named> = match rows(lake, "SELECT DISTINCT document AS name FROM documents").await {
+        Ok(named) => named,
+        Err(error) => return failed("archive", &error),
+    };
+    let is_damaged = |sha256: &str| {
+        if is_deep { lake.documents().verify(sha256).is_err() } else { !lake.documents().contains(sha256) }
+    };
+    let bad: Vec<String> = named.iter().map(|row| row.name.clone()).filter(|sha256| is_damaged(sha256)).collect();
+    let how = if is_deep { "with their SHA-256" } else { "in the archive" };
+    if bad.is_empty() {
+        return check(State::Ok, "archive", format!("{} documents, all {how}", named.len()), "");
+    }
+    let found = format!("{} of {} documents are not {how}: {}", bad.len(), named.len(), some_of(&bad));
+    check(State::Fail, "archive", found, "restore the folder raw/ from a backup; claims are not touched by this")
+}
+
+async fn unknown_metrics(lake: &Lake) -> Check {
+    let sql = "SELECT metric AS name, count(*) AS n FROM claims GROUP BY metric ORDER BY metric";
+    let found: Vec<Named> = match rows(lake, sql).await {
+        Ok(found) => found,
+        Err(error) => return failed("metrics", &error),
+    };
+    let metrics = &lake.market().metrics;
+    let unknown: Vec<String> = found
+        .iter()
+        .filter(|row| metrics.get(&row.name).is_none())
+        .map(|row| format!("{} ({} claims)", row.name, number::count(row.n)))
+        .collect();
     if unknown.is_empty() {
-        return Ok(check("metrics", "ok", "all are in the registry"));
+        return check(State::Ok, "metrics", format!("{} in use, all described", found.len()), "");
     }
-    Ok(check("metrics", "warn", format!("not in the registry: {}; describe them in metrics.toml", unknown.join(", "))))
+    check(State::Warn, "metrics", format!("not described: {}", some_of(&unknown)), "describe them in metrics.toml")
 }
 
-async fn orphans(lake: &Lake) -> Result<Check, Failure> {
-    let sql = "SELECT count(*) FROM claims c LEFT ANTI JOIN identities i ON c.mention_id = i.mention_id";
-    let batches = lake.query(sql).await?;
-    let n_orphans = batches[0].column(0).as_primitive::<arrow::datatypes::Int64Type>().value(0);
-    Ok(match n_orphans {
-        0 => check("mentions", "ok", "every claim's mention is known"),
-        n => check("mentions", "fail", format!("{n} claims without their mention: run `crowsnest replay --all`")),
-    })
+async fn sources(lake: &Lake) -> Check {
+    let sql = "SELECT source AS name, count(*) AS n FROM claims GROUP BY source ORDER BY source";
+    let found: Vec<Named> = match rows(lake, sql).await {
+        Ok(found) => found,
+        Err(error) => return failed("sources", &error),
+    };
+    let unknown: Vec<String> =
+        found.iter().map(|row| row.name.clone()).filter(|name| lake.market().source(name).is_none()).collect();
+    if unknown.is_empty() {
+        return check(State::Ok, "sources", format!("{} in use, all with a card", found.len()), "");
+    }
+    let remedy = "say in sources/NAME.toml under which licence they are, and whether rows may be passed on";
+    check(State::Warn, "sources", format!("{} of {} have no card: {}", unknown.len(), found.len(), some_of(&unknown)), remedy)
 }
 
-fn unfinished(lake: &Lake) -> Result<Check, Failure> {
-    let runs = lake.state().runs(50)?;
-    let n_open = runs.iter().filter(|run| run.finished_at.is_none()).count();
-    Ok(match n_open {
-        0 => check("runs", "ok", format!("{} noted, all finished", runs.len())),
-        n => check("runs", "warn", format!("{n} imports were cut off or are under way: import the files again to complete them")),
-    })
+fn runs(lake: &Lake) -> Check {
+    let runs = match lake.state().runs(20) {
+        Ok(runs) => runs,
+        Err(error) => return failed("runs", &error),
+    };
+    match runs.first() {
+        Some(run) if run.finished_at.is_none() => {
+            let remedy = "if it is not under way now, run it again: what was added stays and is not added twice";
+            check(State::Warn, "runs", format!("the latest, {}, has no end", run.run), remedy)
+        }
+        Some(run) => check(State::Ok, "runs", format!("the latest: {}", run.summary), ""),
+        None => check(State::Ok, "runs", "none yet", ""),
+    }
 }

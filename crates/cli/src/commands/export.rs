@@ -1,99 +1,137 @@
-//! `export`: a table, view or query to a file, as a stream, leaving out what may not be passed on.
+//! `crowsnest export TABLE|QUERY --output FILE`: rows out of the market, within the sources' licences.
 
-use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crowsnest_lake::{LakeError, encode, files};
+use crowsnest_lake::{Lake, LakeError, VIEWS, files};
 use futures::StreamExt as _;
 
-use crate::args::Global;
-use crate::failure::Failure;
-use crate::print;
+use crate::context::Context;
+use crate::failure::{Done, Failure};
+use crate::options::Format;
+use crate::query_rows::RowsWriter;
+use crate::{number, print, redistribution};
 
-/// `export`.
+/// Write a table, a view or a query's rows to a file
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  crowsnest export claims --output claims.parquet\n  \
-                        crowsnest export \"SELECT * FROM league('mau', '2025-03')\" --output league.csv")]
+#[command(after_help = "Examples:
+  crowsnest export claims --output claims.parquet
+  crowsnest export \"SELECT name, period, value FROM claims_named WHERE metric = 'mau'\" --output mau.csv
+
+The file's ending says the format: .csv, .parquet, .ndjson or .json. Rows of sources whose card says
+redistribute = false are left out.")]
 pub(crate) struct Export {
     /// A table, a view, or a query
+    #[arg(value_name = "TABLE|QUERY")]
     what: String,
-    /// File to write; its ending says how: .parquet, .csv, .ndjson
-    #[arg(long, short)]
+    /// The file to write; its ending says the format
+    #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
-    /// With rows of sources whose licence does not allow passing them on
+    /// Also rows of sources that may not be passed on, for your own use
     #[arg(long)]
     include_restricted: bool,
 }
 
 impl Export {
-    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode, Failure> {
-        let lake = global.lake().await?;
-        let is_name = self.what.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let query = if is_name { format!("SELECT * FROM {}", self.what) } else { self.what.clone() };
-        let restricted: Vec<String> = lake
-            .market()
-            .sources
-            .iter()
-            .filter(|card| !card.redistribute)
-            .flat_map(|card| std::iter::once(card.name.clone()).chain(card.aliases.clone()))
-            .collect();
-        let probe = lake.stream(&query).await?;
-        let has_source = probe.schema().column_with_name("source").is_some();
-        drop(probe);
-        let mut left_out = String::new();
-        let filtered = if restricted.is_empty() || self.include_restricted || !has_source {
-            if !restricted.is_empty() && !self.include_restricted && !has_source {
-                left_out = "; no column `source`, so nothing was left out for licences: check before passing it on".into();
-            }
-            query
-        } else {
-            left_out = format!("; left out, for their licences: {}", restricted.join(", "));
-            let names: Vec<String> = restricted.iter().map(|name| format!("'{}'", name.replace('\'', "''"))).collect();
-            format!("SELECT * FROM ({query}) WHERE source IS NULL OR source NOT IN ({})", names.join(", "))
-        };
-        let n_rows = write(&lake, &filtered, &self.output).await?;
-        if !global.quiet {
-            print::say(&format!("{n_rows} rows to {}{left_out}", self.output.display()));
+    pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
+        if context.as_of()?.is_some() {
+            return Err(Failure::users(
+                "--as-of does not reach into exports",
+                "export a query: SELECT * FROM claims_as_of('2025-02-01')",
+            ));
         }
-        Ok(ExitCode::SUCCESS)
+        let format = format_of(&self.output)?;
+        let lake = context.lake().await?;
+        let kept_back = redistribution::kept_back(lake.market());
+        let is_name = is_name(&self.what);
+        let query = if is_name { format!("SELECT * FROM {}", self.what) } else { self.what.clone() };
+        let is_restricted = !self.include_restricted && !kept_back.is_empty();
+        let asked = if is_restricted { redistribution::without(&query, &kept_back)? } else { query };
+        let n_rows = write(&lake, &asked, format, &self.output).await?;
+        print::line(&format!("{} rows written to {}", number::count(n_rows), self.output.display()))?;
+        if is_restricted {
+            let table = if is_name { self.what.as_str() } else { "claims" };
+            if let Some(n) = n_kept_back(&lake, table, &kept_back).await?.filter(|n| *n > 0) {
+                let of_query = if is_name { "rows" } else { "claims" };
+                context.note(&format!(
+                    "{} {of_query} of sources that may not be passed on ({}) are left out; see --include-restricted",
+                    number::count(n),
+                    kept_back.join(", ")
+                ));
+            }
+        }
+        Ok(Done::Well)
     }
 }
 
-async fn write(lake: &crowsnest_lake::Lake, query: &str, output: &std::path::Path) -> Result<usize, Failure> {
-    let ending = output.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_owned();
-    if !["parquet", "csv", "ndjson"].contains(&ending.as_str()) {
-        return Err(Failure::users(
-            format!("{}: what format?", output.display()),
-            Some("end the name in .parquet, .csv or .ndjson".into()),
-        ));
+fn is_name(what: &str) -> bool {
+    !what.is_empty() && what.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
+}
+
+fn format_of(path: &Path) -> Result<Format, Failure> {
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    match ending.as_str() {
+        "csv" => Ok(Format::Csv),
+        "parquet" => Ok(Format::Parquet),
+        "ndjson" | "jsonl" => Ok(Format::Ndjson),
+        "json" => Ok(Format::Json),
+        _ => Err(Failure::users(
+            format!("{} does not end in a format", path.display()),
+            "end the file's name in .csv, .parquet, .ndjson or .json",
+        )),
     }
+}
+
+/// Writes beside the file and moves it into place, so that a failed export leaves what was there.
+async fn write(lake: &Lake, query: &str, format: Format, path: &Path) -> Result<u64, Failure> {
     let mut stream = lake.stream(query).await?;
-    let schema = stream.schema();
-    let failed = |error: std::io::Error| Failure::users(format!("writing {}: {error}", output.display()), None);
-    let created = files::create(output)?;
-    if ending == "parquet" {
-        let mut writer = encode::ParquetFile::new(created, &schema)?;
-        let mut n_rows = 0;
-        while let Some(batch) = stream.next().await {
-            let batch = batch.map_err(LakeError::from)?;
-            writer.write(&batch)?;
-            n_rows += batch.num_rows();
-        }
-        writer.finish()?;
-        return Ok(n_rows);
-    }
-    let mut file = BufWriter::new(created);
-    let mut n_rows = 0;
+    let temporary = path.with_added_extension(format!("tmp-{}", std::process::id()));
+    let _removed = RemovedAtEnd(&temporary);
+    let file = BufWriter::new(files::create(&temporary)?);
+    let mut writer = RowsWriter::new(format, &stream.schema(), file)?;
     while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(LakeError::from)?;
-        let text = if ending == "csv" { encode::to_csv(&batch)? } else { encode::to_ndjson(&batch)? };
-        let has_second_header = ending == "csv" && n_rows > 0;
-        let body = if has_second_header { text.split_once('\n').map_or("", |(_, body)| body) } else { text.as_str() };
-        file.write_all(body.as_bytes()).map_err(failed)?;
-        n_rows += batch.num_rows();
+        writer.write(&batch.map_err(LakeError::from)?).map_err(|failure| named(failure, path))?;
     }
-    file.flush().map_err(failed)?;
+    let n_rows = writer.n_rows();
+    let file = writer.finish().map_err(|failure| named(failure, path))?;
+    let written = file.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|file| file.sync_all());
+    written.map_err(|source| LakeError::File { doing: "writing", path: path.to_owned(), source })?;
+    files::rename(&temporary, path)?;
     Ok(n_rows)
+}
+
+/// What could not be written is the file here, not standard output.
+fn named(failure: Failure, path: &Path) -> Failure {
+    match failure {
+        Failure::Output { source } => LakeError::File { doing: "writing", path: path.to_owned(), source }.into(),
+        other => other,
+    }
+}
+
+struct RemovedAtEnd<'a>(&'a Path);
+
+impl Drop for RemovedAtEnd<'_> {
+    fn drop(&mut self) {
+        files::remove_quietly(self.0);
+    }
+}
+
+/// How many rows of a table are of those sources; `None` for tables whose rows name no source.
+async fn n_kept_back(lake: &Lake, table: &str, kept_back: &[String]) -> Result<Option<u64>, Failure> {
+    let has_source = crowsnest_model::tables::table(table).is_some_and(|table| table.column("source").is_some())
+        || VIEWS.iter().any(|(name, ..)| *name == table);
+    if !has_source {
+        return Ok(None);
+    }
+    #[derive(serde::Deserialize)]
+    struct Counted {
+        n: u64,
+    }
+    let sql = format!("SELECT count(*) AS n FROM {table} WHERE source IN ({})", redistribution::listed(kept_back));
+    let mut n = 0;
+    for batch in lake.query(&sql).await? {
+        n += crowsnest_lake::Answer::of_rows(batch).rows_as::<Counted>()?.iter().map(|counted| counted.n).sum::<u64>();
+    }
+    Ok(Some(n))
 }

@@ -1,182 +1,196 @@
-//! `import` and `replay`: files and archived documents into claims and events.
+//! `crowsnest import FILE…`: figures and events into the market.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use crowsnest_collect::{ImportReport, ImportRequest, Replay};
-use crowsnest_lake::Market;
+use crowsnest_collect::{FileReport, ImportReport, ImportRequest, Reject};
+use crowsnest_model::MetricRegistry;
 
-use crate::args::{Format, Global};
-use crate::failure::Failure;
-use crate::print;
-use crate::progress::Bar;
-use crate::render::number;
+use crate::context::Context;
+use crate::failure::{Done, Failure};
+use crate::options::Format;
+use crate::own_rows::{self, Holds};
+use crate::{number, print};
 
-/// From when on imported claims count as known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum KnownAt {
-    /// From when they were said, where the row tells.
-    Said,
-    /// From now on, whatever the row tells.
-    Now,
-}
-
-/// `import`.
+/// Import files: CSV, TSV, JSON, NDJSON, Parquet, Excel, packed or not
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  crowsnest import figures.csv --source QuestMobile\n  \
-                        crowsnest import 'exports/*.csv.gz' --source Vendor --map maps/vendor.toml\n  \
-                        crowsnest import export.xlsx --infer > maps/export.toml   # a mapping to begin with\n  \
-                        crowsnest import export.xlsx --map maps/export.toml --source Vendor --dry-run\n  \
-                        cat claims.ndjson | crowsnest import - --format-in ndjson")]
+#[command(after_help = "Examples:
+  crowsnest import figures.csv --source QuestMobile
+  crowsnest import 'exports/*.xlsx' --source vendor --map maps/vendor.toml
+  crowsnest import --infer export.csv > maps/vendor.toml
+  zcat figures.csv.gz | crowsnest import - --source QuestMobile --dry-run
+
+Without a mapping, columns have the lake's names; subject, metric, period and value (or as_written) are required.
+Records that cannot be read go to a file in reports/, all others go in; the exit code is 2 then.")]
 pub(crate) struct Import {
-    /// Paths, patterns, file:// addresses, or - for standard input
+    /// Paths, patterns in quotes, file:// addresses, or - for standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
-    /// The source of rows that name none
-    #[arg(long, short)]
+    /// Source of the records that name none
+    #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// Mapping file: which column is what
-    #[arg(long, value_name = "MAP.toml")]
+    /// Mapping of the file's columns to the lake's
+    #[arg(long, value_name = "FILE", conflicts_with = "infer")]
     map: Option<PathBuf>,
-    /// Look at the file and print a mapping that fits; nothing is imported
+    /// Only look at the file and print a mapping for it
     #[arg(long)]
     infer: bool,
     /// Do everything but write
     #[arg(long)]
     dry_run: bool,
-    /// Format of the input [default: found by looking]
-    #[arg(long, value_name = "csv|tsv|json|ndjson|parquet|excel")]
-    format_in: Option<String>,
-    /// Encoding of the input, for example gb18030 [default: found by looking]
-    #[arg(long)]
-    encoding: Option<String>,
-    /// Read files again that are already in
+    /// Read files again that were imported before
     #[arg(long)]
     again: bool,
-    /// From when on the claims count as known
-    #[arg(long, value_enum, default_value = "said")]
+    /// Format of the files, for example csv [default: found by looking]
+    #[arg(long, value_name = "FORMAT")]
+    input_format: Option<String>,
+    /// Encoding of the files, for example gb18030 [default: found by looking]
+    #[arg(long)]
+    encoding: Option<String>,
+    /// When the figures count as known: when they were said, or from now on
+    #[arg(long, value_enum, default_value_t = KnownAt::Said)]
     known_at: KnownAt,
 }
 
+/// When figures count as known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum KnownAt {
+    /// On the day they were said, where the record tells.
+    Said,
+    /// From now on.
+    Now,
+}
+
 impl Import {
-    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode, Failure> {
+    pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         if self.infer {
-            let metrics = match global.market_dir().map(|dir| Market::open(&dir)) {
-                Ok(Ok(market)) => market.metrics,
-                _ => crowsnest_model::MetricRegistry::built_in(),
-            };
-            for file in &self.files {
-                print::out(&crowsnest_collect::infer(Path::new(file), &metrics)?)?;
-            }
-            return Ok(ExitCode::SUCCESS);
+            return self.infer(context);
         }
-        let lake = global.lake().await?;
+        let lake = context.lake().await?;
+        let now = jiff::Timestamp::now().as_microsecond();
         let request = ImportRequest {
             source: self.source,
             mapping: self.map,
             encoding: self.encoding,
-            format: self.format_in,
+            format: self.input_format,
             is_known_now: self.known_at == KnownAt::Now,
             is_dry_run: self.dry_run,
             is_again: self.again,
-            ..ImportRequest::new(self.files, jiff::Timestamp::now().as_microsecond())
+            ..ImportRequest::new(self.files, now)
         };
-        let bar = Bar::new(global.quiet);
-        let report = Box::pin(crowsnest_run::import(&lake, request, &bar)).await;
-        bar.finish();
-        finish(global, &report?.import)
+        let progress = context.progress();
+        let report = Box::pin(crowsnest_run::import(&lake, request, &progress)).await?;
+        progress.finish();
+        tell(context, &report.import)
+    }
+
+    fn infer(&self, context: &Context) -> Result<Done, Failure> {
+        let [file] = self.files.as_slice() else {
+            return Err(Failure::users("--infer looks at one file", "name one file"));
+        };
+        let metrics = match context.market() {
+            Ok(market) => market.metrics,
+            Err(_) if context.global.market.is_none() => MetricRegistry::built_in(),
+            Err(failure) => return Err(failure),
+        };
+        print::bytes(crowsnest_collect::infer(Path::new(file), &metrics)?.as_bytes())?;
+        Ok(Done::Well)
     }
 }
 
-/// `replay`.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  crowsnest replay --all\n  crowsnest replay 3f9a… --map maps/vendor.toml\n  \
-                        crowsnest replay --source-name Vendor --map maps/vendor.toml")]
-pub(crate) struct ReplayArgs {
-    /// SHA-256 of a document, or its beginning
-    #[arg(value_name = "SHA256", required_unless_present_any = ["all", "source_name"])]
-    document: Option<String>,
-    /// All documents
-    #[arg(long)]
-    all: bool,
-    /// The documents of one source
-    #[arg(long, value_name = "SOURCE")]
-    source_name: Option<String>,
-    /// Mapping file [default: each document's own]
-    #[arg(long, value_name = "MAP.toml")]
-    map: Option<PathBuf>,
-    /// Do everything but write
-    #[arg(long)]
-    dry_run: bool,
-}
+const FILE_COLUMNS: &[(&str, Holds)] = &[
+    ("file", Holds::Text),
+    ("document", Holds::Text),
+    ("n_bytes", Holds::Count),
+    ("format", Holds::Text),
+    ("compression", Holds::Text),
+    ("encoding", Holds::Text),
+    ("is_known_document", Holds::Flag),
+    ("n_records", Holds::Count),
+    ("n_claims", Holds::Count),
+    ("n_added", Holds::Count),
+    ("n_known", Holds::Count),
+    ("n_events", Holds::Count),
+    ("n_events_added", Holds::Count),
+    ("n_mentions_added", Holds::Count),
+    ("n_rejects", Holds::Count),
+    ("n_blank", Holds::Count),
+];
 
-impl ReplayArgs {
-    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode, Failure> {
-        let lake = global.lake().await?;
-        let which = match (self.document, self.source_name) {
-            (Some(document), _) => Replay::Document(document),
-            (None, Some(source)) => Replay::Source(source),
-            (None, None) => Replay::All,
-        };
-        let request = ImportRequest {
-            mapping: self.map,
-            is_dry_run: self.dry_run,
-            ..ImportRequest::new(Vec::<String>::new(), jiff::Timestamp::now().as_microsecond())
-        };
-        let bar = Bar::new(global.quiet);
-        let report = Box::pin(crowsnest_collect::replay(&lake, &which, request, &bar)).await;
-        bar.finish();
-        finish(global, &report?)
-    }
-}
-
-/// Prints what became of it: exit code 1 where nothing could be read, 2 where a part could not.
-fn finish(global: &Global, report: &ImportReport) -> Result<ExitCode, Failure> {
-    if global.format == Format::Table {
-        if !global.quiet {
-            print::out(&summary(report))?;
+/// Prints what became of an import, and says how it ended.
+pub(super) fn tell(context: &Context, report: &ImportReport) -> Result<Done, Failure> {
+    match context.format() {
+        Format::Table => print::line(&in_words(report))?,
+        Format::Json => {
+            let text = serde_json::to_string(report).map_err(crowsnest_lake::LakeError::from)?;
+            print::line(&text)?;
         }
-    } else {
-        print::value(global, report, "")?;
+        _ => context.print_encoded(&own_rows::answer(FILE_COLUMNS, &report.files)?)?,
     }
-    if report.n_rejects == 0 {
-        return Ok(ExitCode::SUCCESS);
-    }
-    let is_nothing_done = report.n_claims + report.n_events == 0;
-    Ok(ExitCode::from(if is_nothing_done { 1 } else { 2 }))
+    Ok(outcome(report))
 }
 
-pub(crate) fn summary(report: &ImportReport) -> String {
-    let count = |n: u64| number(n as f64);
-    let mut lines = vec![format!(
-        "{}{} records: {} claims ({} new, {} known), {} events ({} new), {} rejects, {} blank",
-        if report.is_dry_run { "dry run, nothing was written: " } else { "" },
-        count(report.n_records),
-        count(report.n_claims),
-        count(report.n_added),
-        count(report.n_known),
-        count(report.n_events),
-        count(report.n_events_added),
-        count(report.n_rejects),
-        count(report.n_blank),
-    )];
-    for file in report.files.iter().filter(|file| file.is_known_document) {
-        lines.push(format!("{}: already imported with this mapping (read it again with --again)", file.file));
+/// Rejects of files that were in before were told then.
+fn outcome(report: &ImportReport) -> Done {
+    let read = report.files.iter().filter(|file| !file.is_known_document);
+    let (mut n_rejects, mut n_taken) = (0, 0);
+    for file in read {
+        n_rejects += file.n_rejects;
+        n_taken += file.n_claims + file.n_events;
     }
-    for reject in &report.first_rejects {
-        lines.push(format!(
-            "reject {}:{}{}: found {:?}, expected {}; {}",
-            reject.file,
-            reject.record,
-            if reject.column.is_empty() { String::new() } else { format!(", column {}", reject.column) },
-            reject.found,
-            reject.expected,
-            reject.remedy
-        ));
+    match (n_rejects, n_taken) {
+        (0, _) => Done::Well,
+        (_, 0) => Done::WithFaults,
+        _ => Done::WithRejects,
+    }
+}
+
+pub(super) fn in_words(report: &ImportReport) -> String {
+    let mut lines: Vec<String> = report.files.iter().map(file_in_words).collect();
+    let counts = [
+        (report.n_added, "claims added"),
+        (report.n_known, "claims known already"),
+        (report.n_events_added, "events added"),
+        (report.n_rejects, "rejected"),
+        (report.n_blank, "blank"),
+    ];
+    let counts: Vec<String> = counts
+        .iter()
+        .enumerate()
+        .filter(|(place, (n, _))| *place == 0 || *n > 0)
+        .map(|(_, (n, what))| format!("{} {what}", number::count(*n)))
+        .collect();
+    let seconds = report.seconds;
+    let rate = number::count((report.n_records as f64 / seconds.max(1e-3)) as u64);
+    lines.push(format!("{}, in {seconds:.1} s ({rate} records/s)", counts.join(", ")));
+    if report.is_dry_run {
+        lines.push("nothing was written: this was a dry run".to_owned());
     }
     if let Some(path) = &report.rejects_file {
-        lines.push(format!("all rejects: {}", path.display()));
+        lines.push(format!("rejects are in {}; the first are:", path.display()));
+    } else if !report.first_rejects.is_empty() {
+        lines.push("the first rejects are:".to_owned());
     }
-    lines.join("\n")
+    lines.extend(report.first_rejects.iter().map(reject_in_words));
+    print::clean(&lines.join("\n"))
+}
+
+fn file_in_words(file: &FileReport) -> String {
+    if file.is_known_document {
+        return format!("{}: imported before in full, not read again", file.file);
+    }
+    let kinds: Vec<&str> =
+        [file.format, file.compression, file.encoding].into_iter().filter(|kind| !kind.is_empty() && *kind != "plain").collect();
+    format!("{}: {} records ({})", file.file, number::count(file.n_records), kinds.join(", "))
+}
+
+fn reject_in_words(reject: &Reject) -> String {
+    const FOUND_MAX: usize = 60;
+    let column = if reject.column.is_empty() { String::new() } else { format!(", column {}", reject.column) };
+    let found: String = reject.found.chars().take(FOUND_MAX).collect();
+    let more = if found.len() < reject.found.len() { "…" } else { "" };
+    format!(
+        "  {}:{}{column}: found \"{found}{more}\", expected {}; {}",
+        reject.file, reject.record, reject.expected, reject.remedy
+    )
 }

@@ -1,94 +1,128 @@
-//! `lake`: the tables' files.
-
-use std::process::ExitCode;
+//! `crowsnest lake status|optimize|vacuum`: how the tables lie on the disk, and their upkeep.
 
 use clap::{Args, Subcommand};
-use crowsnest_lake::{files, maintain};
+use crowsnest_lake::{Answer, Lake, files, maintain};
 use crowsnest_model::tables::TABLES;
+use serde::Serialize;
 
-use crate::args::Global;
-use crate::failure::Failure;
-use crate::print;
-use crate::render::number;
+use crate::context::Context;
+use crate::failure::{Done, Failure};
+use crate::output::Layout;
+use crate::own_rows::{self, Holds};
+use crate::table::{Cell, Column, column};
 
-/// `lake …`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum LakeCommand {
-    /// Tables, rows, versions and bytes
-    Status,
-    /// Bring small files together, sorted; every row stays
-    Optimize,
-    /// Remove files that no version of the last hours needs
-    Vacuum(Vacuum),
+/// Look after the tables: their size, bringing small files together, removing old ones
+#[derive(Debug, Args)]
+#[command(name = "lake", after_help = "Examples:
+  crowsnest lake status
+  crowsnest lake optimize
+  crowsnest lake vacuum --hours 24 --dry-run")]
+pub(crate) struct LakeCommand {
+    #[command(subcommand)]
+    task: Task,
 }
 
-/// `lake vacuum`.
-#[derive(Debug, Args)]
-pub(crate) struct Vacuum {
-    /// Keep what versions of the last so many hours need
-    #[arg(long, default_value_t = 168)]
-    hours: u32,
-    /// Only tell what would be removed
-    #[arg(long)]
-    dry_run: bool,
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Rows, files and bytes of each table
+    Status,
+    /// Bring small files together; rows stay as they are
+    Optimize,
+    /// Remove files that only versions older than some hours need
+    Vacuum {
+        /// Keep what versions of the last so many hours need
+        #[arg(long, default_value_t = 168)]
+        hours: u32,
+        /// Only count them
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 impl LakeCommand {
-    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode, Failure> {
-        let lake = global.lake().await?;
-        match self {
-            Self::Status => status(global, &lake)?,
-            Self::Optimize => {
-                let mut done = Vec::new();
-                for table in TABLES {
-                    done.push(Box::pin(maintain::optimize(&lake, table)).await?);
-                }
-                let text: Vec<String> = done
-                    .iter()
-                    .filter(|table| table.n_files_before > 0)
-                    .map(|table| {
-                        let (before, after) = (table.n_files_before, table.n_files_after);
-                        format!("{}: {before} files into {after} ({} rows)", table.table, number(table.n_rows as f64))
-                    })
-                    .collect();
-                let text = if text.is_empty() { "nothing to bring together".to_owned() } else { text.join("\n") };
-                print::value(global, &done, &text)?;
+    pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
+        let lake = context.lake().await?;
+        match self.task {
+            Task::Status => context.print(&status(&lake)?, Layout::of(STATUS_COLUMNS))?,
+            Task::Optimize => {
+                let answer = Box::pin(optimize(&lake)).await?;
+                context.print(&answer, Layout::of(OPTIMIZE_COLUMNS))?;
             }
-            Self::Vacuum(Vacuum { hours, dry_run }) => {
-                let mut done = Vec::new();
-                for table in TABLES {
-                    done.push(Box::pin(maintain::vacuum(&lake, table, hours, dry_run)).await?);
-                }
-                let n_files: usize = done.iter().map(|table| table.n_files).sum();
-                let text = format!("{n_files} files {}", if dry_run { "would be removed" } else { "removed" });
-                print::value(global, &done, &text)?;
+            Task::Vacuum { hours, dry_run } => {
+                let answer = Box::pin(vacuum(&lake, hours, dry_run)).await?;
+                context.print(&answer, Layout::of(VACUUM_COLUMNS))?;
             }
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(Done::Well)
     }
 }
 
-fn status(global: &Global, lake: &crowsnest_lake::Lake) -> Result<(), Failure> {
-    let dir = &lake.market().dir;
-    let tables: Vec<serde_json::Value> = TABLES
-        .iter()
-        .map(|table| {
-            let n_bytes = files::size_of(&dir.join("lake").join(table.name));
-            serde_json::json!({"table": table.name, "rows": lake.n_rows(table), "bytes": n_bytes})
-        })
-        .collect();
-    let archive = files::size_of(&dir.join("raw"));
-    let mut lines: Vec<String> = tables
-        .iter()
-        .map(|table| {
-            format!(
-                "{:<12} {:>14} rows {:>10} KiB",
-                table["table"].as_str().unwrap_or_default(),
-                number(table["rows"].as_f64().unwrap_or_default()),
-                number((table["bytes"].as_f64().unwrap_or_default() / 1024.0).ceil())
-            )
-        })
-        .collect();
-    lines.push(format!("{:<12} {:>19} {:>10} KiB", "documents' bodies", "", number((archive as f64 / 1024.0).ceil())));
-    print::value(global, &serde_json::json!({"tables": tables, "archive_bytes": archive}), &lines.join("\n"))
+const STATUS_COLUMNS: &[Column] = &[
+    column("table", "table", Cell::Text),
+    column("n_rows", "rows", Cell::Figure),
+    column("n_files", "files", Cell::Figure),
+    column("n_bytes", "size", Cell::Bytes),
+];
+
+#[derive(Debug, Serialize)]
+struct Status {
+    table: &'static str,
+    n_rows: u64,
+    n_files: u64,
+    n_bytes: u64,
+}
+
+fn status(lake: &Lake) -> Result<Answer, Failure> {
+    let mut rows = Vec::new();
+    for table in TABLES {
+        let folder = lake.market().dir.join("lake").join(table.name);
+        rows.push(Status {
+            table: table.name,
+            n_rows: lake.n_rows(table) as u64,
+            n_files: files::list(&folder, "parquet")?.len() as u64,
+            n_bytes: files::size_of(&folder),
+        });
+    }
+    let fields =
+        [("table", Holds::Text), ("n_rows", Holds::Count), ("n_files", Holds::Count), ("n_bytes", Holds::Count)];
+    let mut answer = own_rows::answer(&fields, &rows)?;
+    let archive = crate::number::bytes(files::size_of(&lake.market().dir.join("raw")));
+    answer.notes.push(format!("the archive of documents has {archive}"));
+    Ok(answer)
+}
+
+const OPTIMIZE_COLUMNS: &[Column] = &[
+    column("table", "table", Cell::Text),
+    column("n_files_before", "files before", Cell::Figure),
+    column("n_files_after", "files after", Cell::Figure),
+    column("n_rows", "rows in them", Cell::Figure),
+];
+
+async fn optimize(lake: &Lake) -> Result<Answer, Failure> {
+    let mut rows = Vec::new();
+    for table in TABLES {
+        rows.push(maintain::optimize(lake, table).await?);
+    }
+    let fields = [
+        ("table", Holds::Text),
+        ("n_files_before", Holds::Count),
+        ("n_files_after", Holds::Count),
+        ("n_rows", Holds::Count),
+    ];
+    own_rows::answer(&fields, &rows)
+}
+
+const VACUUM_COLUMNS: &[Column] =
+    &[column("table", "table", Cell::Text), column("n_files", "files removed", Cell::Figure)];
+
+async fn vacuum(lake: &Lake, hours: u32, is_dry_run: bool) -> Result<Answer, Failure> {
+    let mut rows = Vec::new();
+    for table in TABLES {
+        rows.push(maintain::vacuum(lake, table, hours, is_dry_run).await?);
+    }
+    let mut answer = own_rows::answer(&[("table", Holds::Text), ("n_files", Holds::Count)], &rows)?;
+    if is_dry_run {
+        answer.notes.push("nothing was removed: this was a dry run".to_owned());
+    }
+    Ok(answer)
 }

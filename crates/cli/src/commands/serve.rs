@@ -1,75 +1,76 @@
-//! `serve`: the pages, until Ctrl-C.
+//! `crowsnest serve`: the pages.
 
 use std::net::SocketAddr;
-use std::process::ExitCode;
 
 use clap::Args;
 use crowsnest_lake::Lake;
 use crowsnest_serve::ServeOptions;
 use tokio::sync::oneshot;
 
-use crate::args::Global;
-use crate::failure::Failure;
+use crate::context::Context;
+use crate::failure::{Done, Failure};
 use crate::print;
 
-/// `serve`.
+/// Serve the market's pages
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  crowsnest serve\n  crowsnest serve --listen 127.0.0.1:0     # a free port\n  \
-                        crowsnest serve --listen 0.0.0.0:7171 --host radar.example.com")]
+#[command(after_help = "Examples:
+  crowsnest serve
+  crowsnest serve --listen 127.0.0.1:8080 --open
+  crowsnest serve --listen 0.0.0.0:80 --host radar.example.com")]
 pub(crate) struct Serve {
-    /// Address and port; beyond this machine only if you say so
-    #[arg(long, default_value = "127.0.0.1:7171")]
+    /// Address and port; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7171")]
     listen: SocketAddr,
-    /// A further name under which visitors reach it
-    #[arg(long = "host", value_name = "NAME")]
-    hosts: Vec<String>,
+    /// A name under which visitors reach the server; may be given several times
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// Open the pages in the browser
+    #[arg(long)]
+    open: bool,
 }
 
 impl Serve {
-    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode, Failure> {
-        let lake = global.lake().await?;
-        until_stopped(lake, ServeOptions { listen: self.listen, hosts: self.hosts }).await
+    pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
+        let lake = context.lake().await?;
+        let options = ServeOptions { listen: self.listen, hosts: self.host };
+        pages(lake, options, self.open).await
     }
 }
 
-/// Serves and prints the address once the port is open; follows what others commit meanwhile.
-pub(crate) async fn until_stopped(lake: Lake, options: ServeOptions) -> Result<ExitCode, Failure> {
+/// Serves until Ctrl-C, and says where.
+pub(super) async fn pages(lake: Lake, options: ServeOptions, is_opening: bool) -> Result<Done, Failure> {
     let (bound, address) = oneshot::channel();
-    let refreshing = tokio::spawn(follow(lake.clone()));
-    let serving = crowsnest_serve::serve(lake, options, bound, stopped());
-    let announcing = async {
-        if let Ok(address) = address.await {
-            print::out(&format!("http://{address}/"))?;
-            print::say("serving; stop with Ctrl-C");
+    let serving = Box::pin(crowsnest_serve::serve(lake, options, bound, interrupted()));
+    let telling = async {
+        let Ok(address) = address.await else { return Ok(()) };
+        let url = format!("http://{address}/");
+        print::line(&format!("open {url} (Ctrl-C stops)"))?;
+        if is_opening {
+            open_browser(&url);
         }
         Ok::<(), Failure>(())
     };
-    let (served, announced) = tokio::join!(serving, announcing);
-    refreshing.abort();
+    let (served, told) = tokio::join!(serving, telling);
     served?;
-    announced?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn follow(lake: Lake) {
-    loop {
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-        if let Err(error) = lake.refresh().await {
-            tracing::warn!(%error, "the lake could not be looked at again");
-        }
+    // Whoever started this may have closed the pipe that the address went to; the pages were served all the same.
+    match told {
+        Err(Failure::Output { .. }) | Ok(()) => Ok(Done::Well),
+        Err(failure) => Err(failure),
     }
 }
 
-async fn stopped() {
-    let interrupted = tokio::signal::ctrl_c();
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
-        };
-    };
-    tokio::select! {
-        _ = interrupted => {}
-        () = terminated => {}
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn open_browser(url: &str) {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let null = std::process::Stdio::null;
+    let started =
+        std::process::Command::new(opener).arg(url).stdin(null()).stdout(null()).stderr(null()).spawn();
+    if let Err(error) = started {
+        print::note(&format!("the browser could not be opened with {opener}: {error}"));
     }
 }

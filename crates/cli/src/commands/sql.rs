@@ -1,76 +1,112 @@
-//! `sql`: any read-only question, with limits on rows, time and memory.
+//! `crowsnest sql QUERY`: any question, in SQL; it only reads.
 
-use std::process::ExitCode;
+use std::io::Read as _;
 use std::time::Duration;
 
+use arrow::record_batch::RecordBatch;
 use clap::Args;
-use crowsnest_lake::Answer;
+use crowsnest_lake::{Answer, Lake};
 use futures::StreamExt as _;
 
-use crate::args::Global;
-use crate::failure::Failure;
-use crate::print;
+use crate::context::Context;
+use crate::failure::{Done, Failure};
+use crate::options::Format;
+use crate::query_rows::RowsWriter;
+use crate::table::{self, Row};
+use crate::{output, print};
 
-/// `sql`.
+/// Ask in SQL: all tables and views, and the functions claims_as_of, league and series
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  crowsnest sql \"SHOW TABLES\"\n  \
-                        crowsnest sql \"SELECT * FROM league('mau', '2025-03')\"\n  \
-                        crowsnest sql \"SELECT source, count(*) FROM claims_as_of('2025-02-01') GROUP BY source\"\n  \
-                        crowsnest sql - < question.sql")]
+#[command(after_help = "Examples:
+  crowsnest sql \"SELECT metric, count(*) AS n FROM claims GROUP BY metric ORDER BY n DESC\"
+  crowsnest sql \"SELECT * FROM league('mau', '2024-12')\"
+  crowsnest sql \"SELECT period, value, source FROM series('豆包', 'mau')\" --format csv
+  crowsnest sql - < question.sql
+  crowsnest sql \"SHOW TABLES\"
+
+Questions only read. Tables: claims, events, mentions, documents, aliases, relations, judgements, figures, signals.
+Views: claims_named, claims_in_force, events_named, entities, identities.")]
 pub(crate) struct Sql {
     /// The query, or - to read it from standard input
     query: String,
-    /// Give up after so many seconds
-    #[arg(long, default_value_t = 60)]
+    /// Stop after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
-    /// At most so many rows; 0 for all
-    #[arg(long, default_value_t = 1000)]
-    limit: usize,
+    /// At most so many rows [default: 1000 in a table, all in other formats]
+    #[arg(long, value_name = "ROWS")]
+    limit: Option<usize>,
 }
+
+const TABLE_ROWS: usize = 1000;
 
 impl Sql {
-    pub(crate) async fn run(self, global: &Global) -> Result<ExitCode, Failure> {
-        let query = match self.query.as_str() {
-            "-" => std::io::read_to_string(std::io::stdin())
-                .map_err(|error| Failure::users(format!("reading standard input: {error}"), None))?,
-            query => query.to_owned(),
-        };
-        let lake = global.lake().await?;
-        let limit = if self.limit == 0 { usize::MAX } else { self.limit };
-        let work = Box::pin(collect(&lake, &query, limit));
-        match tokio::time::timeout(Duration::from_secs(self.timeout), work).await {
-            Ok(answer) => print::answer(global, &answer?)?,
-            Err(_) => {
-                return Err(Failure::users(
-                    format!("the query took longer than {} seconds and was stopped", self.timeout),
-                    Some("allow more with --timeout, or ask for less".into()),
-                ));
-            }
+    pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
+        if context.as_of()?.is_some() {
+            return Err(Failure::users(
+                "--as-of does not reach into SQL",
+                "ask the function: SELECT … FROM claims_as_of('2025-02-01')",
+            ));
         }
-        Ok(ExitCode::SUCCESS)
+        let query = read_query(&self.query)?;
+        if context.format() == Format::Parquet {
+            output::refuse_terminal()?;
+        }
+        let lake = context.lake().await?;
+        let limit = self.limit.unwrap_or(if context.is_table() { TABLE_ROWS } else { usize::MAX });
+        let asking = Box::pin(ask(context, &lake, &query, limit));
+        match tokio::time::timeout(Duration::from_secs(self.timeout), asking).await {
+            Ok(result) => result.map(|()| Done::Well),
+            Err(_) => Err(Failure::users(
+                format!("the query took longer than {} s and was stopped", self.timeout),
+                "give it more with --timeout SECONDS, or ask for less",
+            )),
+        }
     }
 }
 
-async fn collect(lake: &crowsnest_lake::Lake, query: &str, limit: usize) -> Result<Answer, Failure> {
+pub(super) fn read_query(query: &str) -> Result<String, Failure> {
+    if query != "-" {
+        return Ok(query.to_owned());
+    }
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::users(format!("reading standard input: {error}"), "send the query as UTF-8 text"))?;
+    Ok(text)
+}
+
+async fn ask(context: &Context, lake: &Lake, query: &str, limit: usize) -> Result<(), Failure> {
     let mut stream = lake.stream(query).await?;
     let schema = stream.schema();
-    let mut batches = Vec::new();
-    let mut n_rows = 0;
+    let mut n_left = limit;
     let mut is_cut = false;
-    while let Some(batch) = stream.next().await {
-        let batch = batch.map_err(crowsnest_lake::LakeError::from)?;
-        let n_kept = batch.num_rows().min(limit - n_rows);
-        is_cut = n_kept < batch.num_rows();
-        n_rows += n_kept;
-        batches.push(batch.slice(0, n_kept));
+    let mut next = async || -> Result<Option<RecordBatch>, Failure> {
         if is_cut {
-            break;
+            return Ok(None);
         }
+        let Some(batch) = stream.next().await else { return Ok(None) };
+        let batch = batch.map_err(crowsnest_lake::LakeError::from)?;
+        is_cut = batch.num_rows() > n_left;
+        let kept = batch.num_rows().min(n_left);
+        n_left -= kept;
+        Ok(Some(batch.slice(0, kept)))
+    };
+    if context.is_table() {
+        let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let mut rows: Vec<Row> = Vec::new();
+        while let Some(batch) = next().await? {
+            rows.extend(Answer::of_rows(batch).rows_as::<Row>()?);
+        }
+        print::line(&table::draw_raw(&names, &rows, context.is_colored()))?;
+    } else {
+        let mut writer = RowsWriter::new(context.format(), &schema, std::io::stdout())?;
+        while let Some(batch) = next().await? {
+            writer.write(&batch)?;
+        }
+        writer.finish()?;
     }
-    let rows = arrow::compute::concat_batches(&schema, &batches).map_err(crowsnest_lake::LakeError::from)?;
-    let answer = Answer::of_rows(rows);
     if is_cut {
-        print::say(&format!("note: cut after {limit} rows; ask for more with --limit, or 0 for all"));
+        context.note(&format!("only the first {limit} rows are shown; see more with --limit"));
     }
-    Ok(answer)
+    Ok(())
 }

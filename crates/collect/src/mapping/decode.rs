@@ -78,7 +78,8 @@ fn read_document(document: &DeTable<'_>, mapping: &mut Mapping, faults: &mut Fau
 /// A mapping that gives `event` is for events, even if it does not say so.
 fn likely_target(document: &DeTable<'_>) -> Target {
     let gives_event = ["columns", "constants"].iter().any(|part| {
-        let table = document.iter().find(|(key, _)| key.get_ref() == part).and_then(|(_, value)| value.get_ref().as_table());
+        let table =
+            document.iter().find(|(key, _)| key.get_ref() == part).and_then(|(_, value)| value.get_ref().as_table());
         table.is_some_and(|table| table.iter().any(|(key, _)| key.get_ref() == "event"))
     });
     if gives_event { Target::Events } else { Target::Claims }
@@ -130,7 +131,12 @@ fn texts_of(what: &str, value: &Entry<'_>, faults: &mut Faults<'_>) -> Vec<Strin
 fn field_of(key: &Spanned<toml::de::DeString<'_>>, target: Target, faults: &mut Faults<'_>) -> Option<Field> {
     let field = Field::parse(key.get_ref(), target);
     if field.is_none() {
-        faults.unknown(key.span().start, &format!("field of {}", target.as_str()), key.get_ref(), &Field::names(target));
+        faults.unknown(
+            key.span().start,
+            &format!("field of {}", target.as_str()),
+            key.get_ref(),
+            &Field::names(target),
+        );
     }
     field
 }
@@ -206,7 +212,10 @@ fn read_period(value: &Entry<'_>, mapping: &mut Mapping, faults: &mut Faults<'_>
             },
             "from_file_name" if text.contains("{period}") => mapping.period_from_file_name = Some(text),
             "from_file_name" => {
-                faults.at(place, format!("from_file_name {text:?} has no {{period}}: write one such as \"*-{{period}}.csv\""));
+                faults.at(
+                    place,
+                    format!("from_file_name {text:?} has no {{period}}: write one such as \"*-{{period}}.csv\""),
+                );
             }
             other => faults.unknown(key.span().start, "key of [period]", other, "column, grain, from_file_name"),
         }
@@ -237,8 +246,12 @@ fn read_unpivot(value: &Entry<'_>, target: Target, faults: &mut Faults<'_>) -> O
     for (key, value) in table {
         match key.get_ref().as_ref() {
             "columns" => columns = Some(read_unpivot_columns(value, target, faults)),
-            "name_is" => name_is = text_of("name_is", value, faults).and_then(|text| word_field(&text, value, target, faults)),
-            "value_is" => value_is = text_of("value_is", value, faults).and_then(|text| word_field(&text, value, target, faults)),
+            "name_is" => {
+                name_is = text_of("name_is", value, faults).and_then(|text| word_field(&text, value, target, faults))
+            }
+            "value_is" => {
+                value_is = text_of("value_is", value, faults).and_then(|text| word_field(&text, value, target, faults))
+            }
             "strip" => strip = text_of("strip", value, faults),
             other => faults.unknown(key.span().start, "key of [[unpivot]]", other, "columns, name_is, value_is, strip"),
         }

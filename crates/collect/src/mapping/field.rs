@@ -91,8 +91,7 @@ impl Field {
 
     /// The names of a target's fields, for messages.
     pub(crate) fn names(target: Target) -> String {
-        let names: Vec<&str> =
-            Self::ALL.iter().filter(|field| field.is_of(target)).map(|field| field.name()).collect();
+        let names: Vec<&str> = Self::ALL.iter().filter(|field| field.is_of(target)).map(|field| field.name()).collect();
         names.join(", ")
     }
 }

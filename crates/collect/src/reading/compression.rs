@@ -39,9 +39,7 @@ impl Compression {
     pub(crate) fn unpack(self, reader: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::None => reader,
-            Self::Gzip => {
-                Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(256 * 1024, reader)))
-            }
+            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(256 * 1024, reader))),
             Self::Zstd => Box::new(zstd::stream::read::Decoder::new(reader)?),
         })
     }

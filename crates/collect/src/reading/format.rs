@@ -208,6 +208,11 @@ mod tests {
 
     #[test]
     fn an_unknown_format_lists_the_known() {
-        assert!(Format::parse("xml").unwrap_err().to_string().starts_with("format \"xml\" is not known: expected one of csv, tsv"));
+        assert!(
+            Format::parse("xml")
+                .unwrap_err()
+                .to_string()
+                .starts_with("format \"xml\" is not known: expected one of csv, tsv")
+        );
     }
 }

@@ -74,10 +74,8 @@ fn matching(pattern: &str) -> Result<Vec<Input>> {
         .map_err(|error| ImportError::Pattern { pattern: pattern.to_owned(), message: error.to_string() })?;
     let mut found = Vec::new();
     for path in paths {
-        let path = path.map_err(|error| ImportError::Read {
-            file: error.path().display().to_string(),
-            source: error.into(),
-        })?;
+        let path =
+            path.map_err(|error| ImportError::Read { file: error.path().display().to_string(), source: error.into() })?;
         if path.is_file() {
             found.push(of_path(&path.display().to_string(), path)?);
         }

@@ -20,8 +20,10 @@ pub(crate) struct Table {
     /// Names of the columns that can be read as text, in the file's order.
     pub(crate) columns: Vec<String>,
     pub(crate) n_rows: u64,
-    open: Box<dyn FnOnce(&[usize]) -> Result<Batches> + Send>,
+    open: Open,
 }
+
+type Open = Box<dyn FnOnce(&[usize]) -> Result<Batches> + Send>;
 
 /// Batches of the columns asked for, as text.
 pub(crate) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;

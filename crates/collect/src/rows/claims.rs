@@ -78,7 +78,12 @@ impl ClaimReader {
     }
 
     /// Reads one row as the template says and adds its claim and, if it is new, its mention.
-    pub(crate) fn read(&mut self, row: &Row<'_>, template: &Template, mentions: &mut Mentions) -> Result<Outcome, Fault> {
+    pub(crate) fn read(
+        &mut self,
+        row: &Row<'_>,
+        template: &Template,
+        mentions: &mut Mentions,
+    ) -> Result<Outcome, Fault> {
         let text = |field| template.text(row, field);
         let (value_text, as_written) = (text(Field::Value), text(Field::AsWritten));
         if template.skips_blank && says_nothing(value_text, as_written) {
@@ -86,10 +91,7 @@ impl ClaimReader {
         }
         let context = &*self.context;
         let subject = required("subject", text(Field::Subject), "the name of a product, company or segment")?;
-        let kind = match text(Field::Kind) {
-            "" => Kind::Product,
-            word => *self.kinds.get(word, |word| read_kind(word))?,
-        };
+        let kind = word_or(&mut self.kinds, text(Field::Kind), Kind::Product, read_kind)?;
         let metric_text = required("metric", text(Field::Metric), "the id of a metric")?;
         let metric = self.metrics.get(metric_text, |id| read_metric(id, context))?;
         let said = read_when(&mut self.saids, "said_on", text(Field::SaidOn), context)?;
@@ -106,10 +108,7 @@ impl ClaimReader {
             read_now = read_here(period_text)?;
             &read_now
         };
-        let status = match text(Field::Status) {
-            "" => Status::Reported,
-            word => *self.statuses.get(word, |word| read_status(word))?,
-        };
+        let status = word_or(&mut self.statuses, text(Field::Status), Status::Reported, read_status)?;
         let Measured { number, unit } = measure(row, template, metric, &mut self.units, context)?;
         let source = or_default(text(Field::Source), &context.source);
         if source.is_empty() {
@@ -118,16 +117,13 @@ impl ClaimReader {
         let known_at = known_at(said, said_not_before, context);
         let native_id = text(Field::NativeId);
         let mention_id = mentions.id(Named { source, kind, subject, native_id, known_at });
-        let region = or_default(text(Field::Region), "all");
-        let platform = or_default(text(Field::Platform), "all");
-        let segment = or_default(text(Field::Segment), "all");
         let key = ClaimKey {
             mention_id,
             metric: &metric.id,
             period: *period,
-            region,
-            platform,
-            segment,
+            region: or_default(text(Field::Region), "all"),
+            platform: or_default(text(Field::Platform), "all"),
+            segment: or_default(text(Field::Segment), "all"),
             value: number.value,
             low: number.low,
             high: number.high,
@@ -137,34 +133,60 @@ impl ClaimReader {
             said_at: said.at,
         };
         self.columns.push(&ClaimRow {
-            claim_id: key.id(&mut self.scratch),
-            mention_id,
             subject,
             kind: kind.as_str(),
-            metric: &metric.id,
             period: period_name,
-            period_start: period.start_day(),
-            period_end: period.end_day(),
-            grain: period.grain().as_str(),
-            region,
-            platform,
-            segment,
-            value: number.value,
-            low: number.low,
-            high: number.high,
-            bound: number.bound.as_str(),
-            unit: &unit,
             as_written,
-            status: status.as_str(),
             source,
-            said_at: said.at,
             known_at,
             recorded_at: context.now,
             record: i64::try_from(row.number).unwrap_or(i64::MAX),
             url: text(Field::Url),
+            ..row_of(&key, &mut self.scratch)
         });
         Ok(Outcome::Added)
     }
+}
+
+/// The columns that a claim's key gives.
+fn row_of<'a>(key: &ClaimKey<'a>, scratch: &mut Vec<u8>) -> ClaimRow<'a> {
+    ClaimRow {
+        claim_id: key.id(scratch),
+        mention_id: key.mention_id,
+        subject: "",
+        kind: "",
+        metric: key.metric,
+        period: "",
+        period_start: key.period.start_day(),
+        period_end: key.period.end_day(),
+        grain: key.period.grain().as_str(),
+        region: key.region,
+        platform: key.platform,
+        segment: key.segment,
+        value: key.value,
+        low: key.low,
+        high: key.high,
+        bound: key.bound.as_str(),
+        unit: key.unit,
+        as_written: "",
+        status: key.status.as_str(),
+        source: "",
+        said_at: key.said_at,
+        known_at: 0,
+        recorded_at: 0,
+        record: 0,
+        url: "",
+    }
+}
+
+/// What a word is read as; a default where there is none.
+fn word_or<T: Copy>(
+    memo: &mut Memo<T>,
+    word: &str,
+    default: T,
+    read: impl FnOnce(&str) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    if word.is_empty() { Ok(default) } else { memo.get(word, read).copied() }
 }
 
 /// Whether a period's text does not depend on when it was said: only ISO texts are made of these letters alone.
@@ -266,7 +288,7 @@ fn measure<'a>(
     let unit_word = match unit_text {
         "" => None,
         same if same == metric.unit && !metric.is_money => None,
-        other => Some(units.get(other, |word| read_unit(word))?),
+        other => Some(units.get(other, read_unit)?),
     };
     let own_unit = number.unit.as_ref().or(written.as_ref().and_then(|written| written.unit.as_ref()));
     let unit = unit_of(metric, unit_word, own_unit, unit_text)?;

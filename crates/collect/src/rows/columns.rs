@@ -129,8 +129,7 @@ impl Columns {
 }
 
 fn instants() -> TimestampMicrosecondBuilder {
-    TimestampMicrosecondBuilder::new()
-        .with_data_type(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
+    TimestampMicrosecondBuilder::new().with_data_type(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
 }
 
 macro_rules! columns {
@@ -273,7 +272,11 @@ columns! {
 }
 
 /// One row of the documents table.
-pub(crate) fn document_batch(texts: &[(&str, &str)], numbers: &[(&str, i64)], known_at: i64) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn document_batch(
+    texts: &[(&str, &str)],
+    numbers: &[(&str, i64)],
+    known_at: i64,
+) -> Result<RecordBatch, ArrowError> {
     let schema = schema::arrow_schema(&tables::DOCUMENTS);
     let mut arrays: Vec<ArrayRef> = Vec::new();
     for field in schema.fields() {

@@ -34,7 +34,12 @@ impl EventReader {
     }
 
     /// Reads one row as the template says and adds its event and, if it is new, its mention.
-    pub(crate) fn read(&mut self, row: &Row<'_>, template: &Template, mentions: &mut Mentions) -> Result<Outcome, Fault> {
+    pub(crate) fn read(
+        &mut self,
+        row: &Row<'_>,
+        template: &Template,
+        mentions: &mut Mentions,
+    ) -> Result<Outcome, Fault> {
         let text = |field| template.text(row, field);
         let context = &*self.context;
         let event = required("event", text(Field::Event), "what happened: funding, launch, departure …")?;
@@ -65,8 +70,7 @@ impl EventReader {
             return Err(no_source());
         }
         let known_at = known_at(said, said_not_before, context);
-        let mention_id =
-            mentions.id(Named { source, kind, subject, native_id: text(Field::NativeId), known_at });
+        let mention_id = mentions.id(Named { source, kind, subject, native_id: text(Field::NativeId), known_at });
         let happened_on = happened.map(|period| period.to_string()).unwrap_or_default();
         let row = EventRow {
             event_id: 0,

@@ -177,6 +177,9 @@ mod tests {
     #[test]
     fn broken_lines_and_elements_stand_alone() {
         assert_eq!(shown("{\"a\":1}\n{oops\n\n{\"a\":2}", Syntax::JsonLines, &["a"]), ["1:1", "2!JSON", "4:2"]);
-        assert_eq!(shown("{\"a\":1},7,{\"a\":2},{\"a\"", Syntax::JsonArray, &["a"]), ["1:1", "2!an object", "3:2", "4!JSON"]);
+        assert_eq!(
+            shown("{\"a\":1},7,{\"a\":2},{\"a\"", Syntax::JsonArray, &["a"]),
+            ["1:1", "2!an object", "3:2", "4!JSON"]
+        );
     }
 }

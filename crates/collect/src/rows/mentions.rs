@@ -79,13 +79,8 @@ impl Mentions {
         if self.known.len() >= NAMES_MAX {
             self.known.clear();
         }
-        let entry = Known {
-            source,
-            kind: named.kind,
-            native_id: named.native_id.into(),
-            subject: named.subject.into(),
-            id,
-        };
+        let entry =
+            Known { source, kind: named.kind, native_id: named.native_id.into(), subject: named.subject.into(), id };
         let hasher = &self.hasher;
         self.known.insert_unique(hash, entry, |known| {
             hasher.hash_one((known.source, known.kind, &*known.native_id, &*known.subject))

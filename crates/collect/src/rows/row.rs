@@ -61,11 +61,7 @@ pub(crate) enum Item<'a> {
     /// A record.
     Row(Row<'a>),
     /// A record that cannot be read.
-    Broken {
-        number: u64,
-        shown: String,
-        fault: Fault,
-    },
+    Broken { number: u64, shown: String, fault: Fault },
 }
 
 /// What is wrong with a record: where, what stands there, what should, and what to do.

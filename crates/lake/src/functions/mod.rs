@@ -4,10 +4,12 @@
 
 mod arguments;
 mod claims_as_of;
+mod latest;
 mod league;
 mod plan;
 mod refs;
 mod series;
+mod vintage;
 
 use std::sync::Arc;
 
@@ -40,10 +42,14 @@ pub struct Function {
 /// All of them.
 pub static FUNCTIONS: &[Function] = &[claims_as_of::FUNCTION, league::FUNCTION, series::FUNCTION];
 
-/// The scalar functions, which views use too.
+/// The functions of values, which views use too.
 pub(crate) fn register_scalars(context: &SessionContext) {
     context.register_udf(refs::claim_ref());
     context.register_udf(refs::entity_hex_function());
+    context.register_udf(vintage::vintage());
+    context.register_udf(vintage::vintage_claim());
+    context.register_udf(vintage::about());
+    context.register_udaf(latest::latest());
 }
 
 pub(crate) fn register(context: &SessionContext, market: &Market, identity: &Arc<Identity>) -> Result<()> {

@@ -205,16 +205,16 @@ impl Shape<'_> {
             self.filter
         );
         let group = if self.by_source { "i.entity_id, c.source" } else { "i.entity_id" };
+        let force = in_force::sql(&filter, self.as_of);
         format!(
-            "SELECT entity_id, n_sources, lowest, highest, best['c2'] AS value, best['c3'] AS low, best['c4'] AS high, \
-                    best['c5'] AS unit, best['c6'] AS bound, best['c7'] AS source, best['c8'] AS status, \
-                    best['c9'] AS as_written, best['c10'] AS mention_id, best['c11'] AS claim_id \
+            "SELECT p.entity_id, p.n_sources, p.lowest, p.highest, c.value, c.low, c.high, c.unit, c.bound, c.source, \
+                    c.status, c.as_written, c.mention_id, c.claim_id \
              FROM (SELECT i.entity_id, count(DISTINCT c.source) AS n_sources, min(c.value) AS lowest, \
-                    max(c.value) AS highest, \
-                    max(struct({STATUS_RANK}, known_at, value, low, high, unit, bound, source, status, as_written, \
-                               c.mention_id, claim_id)) AS best \
-             FROM ({}) c JOIN identities i ON c.mention_id = i.mention_id GROUP BY {group})",
-            in_force::sql(&filter, self.as_of)
+                          max(c.value) AS highest, \
+                          vintage_claim(max(vintage(c.known_at, c.claim_id, {STATUS_RANK}))) AS best_claim_id \
+                   FROM ({force}) c JOIN identities i ON c.mention_id = i.mention_id GROUP BY {group}) p \
+             JOIN (SELECT c.*, i.entity_id FROM ({force}) c JOIN identities i ON c.mention_id = i.mention_id) c \
+             ON p.entity_id = c.entity_id AND p.best_claim_id = c.claim_id"
         )
     }
 }

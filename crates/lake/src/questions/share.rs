@@ -55,22 +55,23 @@ struct Shares<'a> {
     limit: usize,
 }
 
+/// Ranks outweigh moments: the order of `latest` is the moment plus the rank shifted beyond any moment.
 fn sql(shares: &Shares<'_>) -> String {
     let Shares { filter, as_of, name, limit } = shares;
     format!(
         "WITH by_entity AS (SELECT c.period, c.period_start, i.entity_id, \
-                max(struct({STATUS_RANK}, c.known_at, c.value)) AS best \
+                latest(c.value, arrow_cast(c.known_at, 'Int64') + CAST(c.rank AS BIGINT) * 144115188075855872, \
+                       c.mention_id) AS value \
              FROM ({}) c JOIN identities i ON c.mention_id = i.mention_id \
              GROUP BY c.period, c.period_start, i.entity_id), \
-         with_total AS (SELECT period, period_start, entity_id, best['c2'] AS value, \
-                sum(best['c2']) OVER (PARTITION BY period_start, period) AS total, \
-                row_number() OVER (PARTITION BY period_start, period ORDER BY best['c2'] DESC, entity_id) AS rank \
+         with_total AS (SELECT *, sum(value) OVER (PARTITION BY period_start, period) AS total, \
+                row_number() OVER (PARTITION BY period_start, period ORDER BY value DESC, entity_id) AS rank \
              FROM by_entity) \
          SELECT w.period, w.period_start, w.rank, {name} AS name, e.entity, w.value, \
                 w.value / nullif(w.total, 0) AS share, w.total \
          FROM with_total w JOIN entities e ON w.entity_id = e.entity_id \
          WHERE w.rank <= {limit} ORDER BY w.period_start, w.period, w.rank",
-        in_force::sql(filter, *as_of)
+        in_force::values_sql(filter, *as_of, STATUS_RANK)
     )
 }
 

@@ -10,7 +10,7 @@ use crowsnest_lake::{Answer, Lake};
 use super::{is_lower_better, metric_label};
 use crate::ServeError;
 use crate::chart::{ChartData, ChartLine, ChartPoint, ChartWords, LineChart, day_number};
-use crate::frame::{Choice, Frame};
+use crate::frame::Frame;
 use crate::numbers;
 use crate::request::PageRequest;
 use crate::rows::{ClaimLine, ClaimRow, EntityLine, EntityRow, EventRow, Story, stories};
@@ -259,16 +259,4 @@ struct EntityView<'a> {
     sections: Vec<MetricSection>,
     stories: Vec<Story>,
     products: Vec<EntityLine>,
-}
-
-impl EntityView<'_> {
-    fn jumps(&self) -> Vec<Choice> {
-        let jump = |section: &MetricSection| Choice {
-            label: section.label.clone(),
-            value: section.metric.clone(),
-            address: format!("#{}", section.metric),
-            is_current: false,
-        };
-        self.sections.iter().map(jump).collect()
-    }
 }

@@ -32,11 +32,14 @@ pub(crate) struct League;
 #[async_trait]
 impl Page for League {
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
-        let (metrics, metric) = choose_metric(request).await?;
-        let (_, period) = choose_period(request, &metric).await?;
-        if metrics.is_empty() {
-            return Err(ServeError::bad_request("this market has no claims", "import some first"));
-        }
+        let metric = match request.text("metric") {
+            Some(metric) => metric,
+            None => choose_metric(request).await?.1,
+        };
+        let period = match request.text("period") {
+            Some(period) => period,
+            None => choose_period(request, &metric).await?.1,
+        };
         ask(request, &metric, &period, None).await
     }
 
@@ -121,11 +124,17 @@ pub(crate) struct PeriodRow {
 
 /// The market's metrics, and the one asked for or else the first.
 async fn choose_metric(request: &PageRequest) -> Result<(Vec<MetricRow>, String), ServeError> {
-    let question = MetricsQuestion { as_of: request.as_of, language: Some(request.language) };
-    let metrics: Vec<MetricRow> = questions::metrics(&request.lake, &question).await?.rows_as()?;
+    let metrics = ask_metrics(request).await?;
     let first = metrics.first().map(|row| row.metric.clone());
     let metric = request.text("metric").or(first).unwrap_or_else(|| "mau".to_owned());
     Ok((metrics, metric))
+}
+
+/// The market's metrics, those with the most sources first.
+pub(crate) async fn ask_metrics(request: &PageRequest) -> Result<Vec<MetricRow>, ServeError> {
+    let question = MetricsQuestion { as_of: request.as_of, language: Some(request.language) };
+    let asked = request.ask_once(format!("{question:?}"), questions::metrics(&request.lake, &question));
+    Ok(asked.await?.rows_as()?)
 }
 
 async fn choose_period(request: &PageRequest, metric: &str) -> Result<(Vec<PeriodRow>, String), ServeError> {
@@ -137,7 +146,8 @@ async fn choose_period(request: &PageRequest, metric: &str) -> Result<(Vec<Perio
 /// The periods of a metric that have anything to rank, newest first.
 pub(crate) async fn ask_periods(request: &PageRequest, metric: &str) -> Result<Vec<PeriodRow>, ServeError> {
     let question = PeriodsQuestion { metric: metric.to_owned(), as_of: request.as_of };
-    let mut periods: Vec<PeriodRow> = questions::periods(&request.lake, &question).await?.rows_as()?;
+    let asked = request.ask_once(format!("{question:?}"), questions::periods(&request.lake, &question));
+    let mut periods: Vec<PeriodRow> = asked.await?.rows_as()?;
     periods.retain(|row| row.n > 0);
     Ok(periods)
 }

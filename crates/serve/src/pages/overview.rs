@@ -3,10 +3,10 @@
 use askama::Template;
 use async_trait::async_trait;
 use crowsnest_lake::Answer;
-use crowsnest_lake::questions::{self, LeagueQuestion, MetricsQuestion, OverviewQuestion};
+use crowsnest_lake::questions::{self, LeagueQuestion, OverviewQuestion};
 use serde::Deserialize;
 
-use super::league::{LeagueRow, MetricRow, ask_periods, best_period};
+use super::league::{LeagueRow, ask_metrics, ask_periods, best_period};
 use super::metric_label;
 use crate::ServeError;
 use crate::frame::Frame;
@@ -155,8 +155,7 @@ struct TeaserLine {
 }
 
 async fn teasers(request: &PageRequest) -> Result<Vec<Teaser>, ServeError> {
-    let question = MetricsQuestion { as_of: request.as_of, language: Some(request.language) };
-    let mut metrics: Vec<MetricRow> = questions::metrics(&request.lake, &question).await?.rows_as()?;
+    let mut metrics = ask_metrics(request).await?;
     // Metrics with a total of the whole market come first: the market's owner cares for them.
     let totals = &request.lake.market().config.totals;
     metrics.sort_by_key(|row| !totals.contains_key(&row.metric));

@@ -1,0 +1,12 @@
+//! Whole-program tests of the `crowsnest` command: exit code, standard output and standard error.
+//!
+//! To add one: a function in the file of its kind; `support` makes the market and takes the snapshot.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it did not expect should stop")]
+
+mod answers;
+mod bad_input;
+mod crash;
+mod errors;
+mod example_market;
+mod support;
