@@ -175,3 +175,18 @@ async fn the_other_questions_answer() {
     let error = league(&lake, &LeagueQuestion { metric: "maus".into(), ..league_of("2024-12") }).await.unwrap_err();
     assert_eq!(error.hint().as_deref(), Some("did you mean mau"));
 }
+
+#[tokio::test]
+async fn values_in_force_are_those_of_the_claims_in_force() {
+    let (_folder, lake) = market(MARKET).await;
+    let both = [("values_in_force", "claims_in_force"), ("values_as_of('2025-01-20')", "claims_as_of('2025-01-20')")];
+    for (values, claims) in both {
+        let columns = "metric, period, period_start, region, platform, segment, unit, mention_id, CAST(value AS BIGINT)";
+        let sql = format!(
+            "SELECT count(*) FROM ((SELECT {columns} FROM {values}) EXCEPT ALL (SELECT {columns} FROM {claims}))"
+        );
+        assert_eq!(support::number(&lake, &sql).await, 0, "{values}");
+        let n_claims = support::number(&lake, &format!("SELECT count(*) FROM {claims}")).await;
+        assert_eq!(support::number(&lake, &format!("SELECT count(*) FROM {values}")).await, n_claims);
+    }
+}

@@ -1,4 +1,5 @@
-//! `claims_as_of('2025-02-01')`: the claims in force at the end of that day, or at an instant.
+//! `claims_as_of('2025-02-01')`: the claims in force at the end of that day, or at an instant; `values_as_of(…)`: only
+//! their values and what they are about, which is several times faster over a whole market.
 
 use std::sync::Arc;
 
@@ -14,6 +15,22 @@ pub(super) const FUNCTION: Function = Function {
     doc: "claims_as_of('2025-02-01' | '2025-02-01T12:00:00Z'): the claims in force then, in the columns of claims",
     make: |surroundings| Arc::new(ClaimsAsOf(surroundings)),
 };
+
+pub(super) const VALUES: Function = Function {
+    name: "values_as_of",
+    doc: "values_as_of('2025-02-01'): the values in force then, with mention, metric, period, dimensions and unit",
+    make: |surroundings| Arc::new(ValuesAsOf(surroundings)),
+};
+
+#[derive(Debug)]
+struct ValuesAsOf(Surroundings);
+
+impl TableFunctionImpl for ValuesAsOf {
+    fn call(&self, args: &[Expr]) -> Result<Arc<dyn TableProvider>> {
+        let [when] = arguments::texts(args, "values_as_of('2025-02-01')")?;
+        super::plan::view(&self.0, &in_force::all_values_sql(arguments::instant(&when)?))
+    }
+}
 
 #[derive(Debug)]
 struct ClaimsAsOf(Surroundings);

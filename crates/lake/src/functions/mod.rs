@@ -40,7 +40,7 @@ pub struct Function {
 }
 
 /// All of them.
-pub static FUNCTIONS: &[Function] = &[claims_as_of::FUNCTION, league::FUNCTION, series::FUNCTION];
+pub static FUNCTIONS: &[Function] = &[claims_as_of::FUNCTION, claims_as_of::VALUES, league::FUNCTION, series::FUNCTION];
 
 /// The functions of values, which views use too.
 pub(crate) fn register_scalars(context: &SessionContext) {

@@ -45,3 +45,19 @@ pub(crate) fn values_sql(filter: &str, as_of: Option<i64>, rank: &str) -> String
          WHERE value IS NOT NULL"
     )
 }
+
+/// The same over all claims, with what each value is about; what a query does not use of it costs nothing.
+pub(crate) const ALL_VALUES: &str = "SELECT * FROM (SELECT mention_id, \
+     first_value(metric) AS metric, first_value(period) AS period, first_value(period_start) AS period_start, \
+     first_value(period_end) AS period_end, first_value(region) AS region, first_value(platform) AS platform, \
+     first_value(segment) AS segment, first_value(unit) AS unit, \
+     latest(CASE WHEN status IN ('denied', 'withdrawn') THEN NULL ELSE value END, known_at, claim_id) AS value, \
+     max(known_at) AS known_at, count(*) AS n_vintages \
+     FROM claims WHERE TRUE \
+     GROUP BY mention_id, about(metric, period_start, period_end, region, platform, segment)) \
+     WHERE value IS NOT NULL";
+
+/// [`ALL_VALUES`] as known at a moment.
+pub(crate) fn all_values_sql(as_of: i64) -> String {
+    ALL_VALUES.replace("WHERE TRUE", &format!("WHERE {}", known_by(Some(as_of))))
+}

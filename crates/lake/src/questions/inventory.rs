@@ -33,8 +33,8 @@ pub async fn metrics(lake: &Lake, question: &MetricsQuestion) -> Result<Answer> 
         "SELECT c.metric, r.label, r.unit, c.n_claims, c.n_mentions, c.n_sources, c.first_period, c.latest_period, \
                 r.description \
          FROM (SELECT metric, count(*) AS n_claims, count(DISTINCT mention_id) AS n_mentions, \
-                      count(DISTINCT source) AS n_sources, min(struct(period_start, period))['c1'] AS first_period, \
-                      max(struct(period_start, period))['c1'] AS latest_period \
+                      count(DISTINCT source) AS n_sources, substr(min(CAST(period_start AS VARCHAR) || ' ' || period), 12) AS first_period, \
+                      substr(max(CAST(period_start AS VARCHAR) || ' ' || period), 12) AS latest_period \
                FROM claims WHERE {} GROUP BY metric) c \
          LEFT JOIN (SELECT column1 AS metric, column2 AS label, column3 AS unit, column4 AS description \
                     FROM (VALUES {})) r ON c.metric = r.metric \

@@ -60,14 +60,14 @@ async fn listed(lake: &Lake, asked: &Listed<'_>) -> Result<Answer> {
          SELECT e.entity_id, e.entity, e.kind, {} AS name, e.name_en, e.name_hans, e.name_hant, e.company, \
                 entity_hex(e.company_id) AS company_entity, coalesce(s.n_claims, 0) AS n_claims, \
                 coalesce(s.n_sources, 0) AS n_sources, coalesce(s.n_metrics, 0) AS n_metrics, \
-                s.latest['c1'] AS latest_period, s.latest_known_at \
+                substr(s.latest, 12) AS latest_period, s.latest_known_at \
          FROM entities e LEFT JOIN ( \
              SELECT i.entity_id, sum(m.n_claims) AS n_claims, count(DISTINCT m.source) AS n_sources, \
-                    max(m.n_metrics) AS n_metrics, max(m.latest) AS latest, max(m.latest_known_at) AS latest_known_at \
-             FROM (SELECT mention_id, max(source) AS source, count(*) AS n_claims, \
-                          count(DISTINCT metric) AS n_metrics, max(struct(period_start, period)) AS latest, \
+                    count(DISTINCT m.metric) AS n_metrics, max(m.latest) AS latest, max(m.latest_known_at) AS latest_known_at \
+             FROM (SELECT mention_id, metric, max(source) AS source, count(*) AS n_claims, \
+                          max(CAST(period_start AS VARCHAR) || ' ' || period) AS latest, \
                           max(known_at) AS latest_known_at \
-                   FROM claims WHERE {known} AND mention_id IN ({mentions} WHERE {}) GROUP BY mention_id) m \
+                   FROM claims WHERE {known} AND mention_id IN ({mentions} WHERE {}) GROUP BY mention_id, metric) m \
              JOIN identities i ON m.mention_id = i.mention_id GROUP BY i.entity_id) s ON e.entity_id = s.entity_id \
          WHERE {}) e ORDER BY {} LIMIT {} OFFSET {}",
         rows::name_column(asked.language),
