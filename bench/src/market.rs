@@ -184,7 +184,11 @@ impl Market {
         let metric = usize::from(series.metric);
         let (year, month) = year_and_month(u32::from(saying.month));
         let (year_said, month_of_year_said) = year_and_month(month_said);
-        let noise = self.number(Purpose::Noise, u64::from(saying.series), u32::from(saying.month) + 64 * u32::from(saying.is_restated));
+        let noise = self.number(
+            Purpose::Noise,
+            u64::from(saying.series),
+            u32::from(saying.month) + 64 * u32::from(saying.is_restated),
+        );
         let is_withdrawn = saying.is_restated && unit(noise) < WITHDRAWN_SHARE;
         let status = if is_withdrawn { "withdrawn" } else { STATUSES[source] };
         row.clear();

@@ -6,7 +6,8 @@ const CONSONANTS: &[u8; 20] = b"bcdfghjklmnpqrstvwyz";
 const VOWELS: &[u8; 5] = b"aeiou";
 /// Characters that simplified and traditional Chinese write alike and that no legal form has.
 const CHARACTERS: [char; 20] = [
-    '山', '水', '火', '木', '石', '月', '日', '星', '雨', '雪', '花', '竹', '林', '江', '海', '天', '春', '秋', '白', '青',
+    '山', '水', '火', '木', '石', '月', '日', '星', '雨', '雪', '花', '竹', '林', '江', '海', '天', '春', '秋', '白',
+    '青',
 ];
 const WORDS: [&str; 7] = ["Chat", "Assistant", "Writer", "Search", "Translate", "Notes", "Voice"];
 /// Coprime to the number of names of four syllables, so that neighbours do not look alike and none occurs twice.

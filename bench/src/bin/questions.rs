@@ -78,14 +78,16 @@ async fn main() -> Result<(), Failure> {
         ..SeriesQuestion::default()
     };
     let mut asked = Asked { repeat: arguments.repeat, only: arguments.only.clone(), questions: Vec::new() };
-    let facts = asked.ask("league", "question", LEAGUE_SUMS, async || rows(questions::league(&lake, &league).await)).await?;
+    let facts =
+        asked.ask("league", "question", LEAGUE_SUMS, async || rows(questions::league(&lake, &league).await)).await?;
     asked.ask_sql(&lake, "latest", "view", &latest_by_view("values_in_force")).await?;
     asked.ask_sql(&lake, "latest", "raw", &latest_raw("TRUE")).await?;
     let as_of = latest_by_view(&format!("values_as_of('{}')", arguments.as_of));
     asked.ask_sql(&lake, "as_of", "view", &as_of).await?;
     asked.ask_sql(&lake, "as_of", "raw", &latest_raw(&known_by(&arguments.as_of)?)).await?;
     asked.ask("share", "question", SHARE_SUMS, async || rows(questions::share(&lake, &share).await)).await?;
-    let of_series = asked.ask("series", "question", SERIES_SUMS, async || rows(questions::series(&lake, &series).await)).await?;
+    let of_series =
+        asked.ask("series", "question", SERIES_SUMS, async || rows(questions::series(&lake, &series).await)).await?;
     let answer = json!({
         "opened_ms": opened_ms,
         "memory_mib": options.memory_bytes >> 20,
@@ -103,7 +105,8 @@ async fn main() -> Result<(), Failure> {
 }
 
 /// Columns whose sums an answer is compared by.
-const LEAGUE_SUMS: &[&str] = &["rank", "value", "share", "previous_value", "previous_rank", "n_sources", "lowest", "highest"];
+const LEAGUE_SUMS: &[&str] =
+    &["rank", "value", "share", "previous_value", "previous_rank", "n_sources", "lowest", "highest"];
 const SHARE_SUMS: &[&str] = &["rank", "value", "share", "total"];
 const SERIES_SUMS: &[&str] = &["value", "vintage", "in_force"];
 const LATEST_SUMS: &[&str] = &["n", "total"];

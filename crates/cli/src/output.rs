@@ -5,8 +5,8 @@ use crowsnest_lake::{Answer, encode};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::options::Format;
-use crate::table::{self, Column, Row};
 use crate::print;
+use crate::table::{self, Column, Row};
 
 /// How an answer looks as a table: what stands above it, its columns, what stands below.
 #[derive(Debug, Default)]

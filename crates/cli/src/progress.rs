@@ -4,8 +4,7 @@ use crowsnest_collect::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const WITH_END: &str =
-    "{wide_msg} {bar:24} {bytes}/{total_bytes} · {prefix} · {bytes_per_sec} · {eta} left";
+const WITH_END: &str = "{wide_msg} {bar:24} {bytes}/{total_bytes} · {prefix} · {bytes_per_sec} · {eta} left";
 const WITHOUT_END: &str = "{wide_msg} {spinner} {bytes} · {prefix} · {bytes_per_sec} · {elapsed}";
 
 /// The bar.

@@ -45,8 +45,7 @@ impl<W: Write + Send> RowsWriter<W> {
             Format::Parquet => {
                 let compression = Compression::ZSTD(ZstdLevel::default());
                 let properties = WriterProperties::builder().set_compression(compression).build();
-                let writer =
-                    ArrowWriter::try_new(out, schema.clone(), Some(properties)).map_err(LakeError::from)?;
+                let writer = ArrowWriter::try_new(out, schema.clone(), Some(properties)).map_err(LakeError::from)?;
                 Inner::Parquet(Box::new(writer))
             }
         };

@@ -37,7 +37,10 @@ pub(crate) fn without(query: &str, kept_back: &[String]) -> Result<String, Failu
     let functions = ["league", "series", "claims_as_of", "public", "recursive"];
     if let Some(word) = functions.into_iter().find(|word| words.contains(word)) {
         return Err(Failure::users(
-            format!("rows of sources that may not be passed on ({}) cannot be kept out of a query with {word:?}", kept_back.join(", ")),
+            format!(
+                "rows of sources that may not be passed on ({}) cannot be kept out of a query with {word:?}",
+                kept_back.join(", ")
+            ),
             "ask the tables claims and events by their bare names, or add --include-restricted for your own use",
         ));
     }
@@ -69,7 +72,9 @@ mod tests {
     fn tables_are_shadowed() {
         let kept = vec!["O'Neill".to_owned()];
         let shadowed = without("SELECT sum(value) FROM claims", &kept).unwrap();
-        assert!(shadowed.starts_with("WITH claims AS (SELECT * FROM claims WHERE source IS NULL OR source NOT IN ('O''Neill')) SELECT"));
+        assert!(shadowed.starts_with(
+            "WITH claims AS (SELECT * FROM claims WHERE source IS NULL OR source NOT IN ('O''Neill')) SELECT"
+        ));
         let merged = without("with a as (select * from events) select * from a", &kept).unwrap();
         assert!(merged.starts_with("WITH events AS (") && merged.contains("), a as (select"), "{merged}");
         assert_eq!(without("SELECT 1", &kept).unwrap(), "SELECT 1");

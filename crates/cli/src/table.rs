@@ -56,12 +56,9 @@ pub(crate) fn draw(columns: &[Column], rows: &[Row], is_colored: bool) -> String
     let headings: Vec<(&str, bool)> =
         columns.iter().map(|column| (column.heading, is_right_aligned(column, rows))).collect();
     let largest_share = rows.iter().filter_map(|row| row.get("share")?.as_f64()).fold(0.0, f64::max);
-    let cells: Vec<Vec<String>> = rows
-        .iter()
-        .map(|row| columns.iter().map(|column| write_cell(column, row, largest_share)).collect())
-        .collect();
-    let is_kept: Vec<bool> =
-        (0..columns.len()).map(|place| cells.iter().any(|row| !row[place].is_empty())).collect();
+    let cells: Vec<Vec<String>> =
+        rows.iter().map(|row| columns.iter().map(|column| write_cell(column, row, largest_share)).collect()).collect();
+    let is_kept: Vec<bool> = (0..columns.len()).map(|place| cells.iter().any(|row| !row[place].is_empty())).collect();
     let kept = |place: &usize| is_kept[*place];
     let headings: Vec<(&str, bool)> = (0..columns.len()).filter(kept).map(|place| headings[place]).collect();
     let cells: Vec<Vec<String>> = cells
@@ -124,7 +121,9 @@ fn terminal_width() -> Option<u16> {
 fn is_right_aligned(column: &Column, rows: &[Row]) -> bool {
     match column.cell {
         Cell::Figure | Cell::Bounded | Cell::Change | Cell::RankChange | Cell::Bytes => true,
-        Cell::Raw => rows.iter().all(|row| row.get(column.key).is_none_or(|value| value.is_number() || value.is_null())),
+        Cell::Raw => {
+            rows.iter().all(|row| row.get(column.key).is_none_or(|value| value.is_number() || value.is_null()))
+        }
         _ => false,
     }
 }

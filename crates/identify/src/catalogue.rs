@@ -177,8 +177,7 @@ impl Catalogue {
                 continue;
             };
             let knows = |kind: Kind| is_entity(kind, owned) || canonical(kind, owned).is_some();
-            let owned_kind =
-                if !knows(Kind::Product) && knows(Kind::Company) { Kind::Company } else { Kind::Product };
+            let owned_kind = if !knows(Kind::Product) && knows(Kind::Company) { Kind::Company } else { Kind::Product };
             let resolve = |kind: Kind, name: &str| canonical(kind, name).unwrap_or(name).to_owned();
             owners.push(Owner {
                 owned: resolve(owned_kind, owned),
@@ -194,7 +193,8 @@ impl Catalogue {
 /// Records with their line numbers, the header among them; fields trimmed.
 fn split(text: &str) -> Vec<(usize, Vec<String>)> {
     let text = text.trim_start_matches('\u{feff}');
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
     let mut records = Vec::new();
     for record in reader.records().map_while(Result::ok) {
         let line = record.position().map_or(0, |position| usize::try_from(position.line()).unwrap_or_default());
@@ -218,7 +218,10 @@ mod tests {
     #[test]
     fn scripts_fold_and_owners_find_companies() {
         let catalogue = read(&[
-            ("aliases.csv", "entity,kind,alias,language\n\"01.AI\",company,零一万物,zh-Hans\n01.AI,company,零一萬物,zh-Hant\n"),
+            (
+                "aliases.csv",
+                "entity,kind,alias,language\n\"01.AI\",company,零一万物,zh-Hans\n01.AI,company,零一萬物,zh-Hant\n",
+            ),
             ("owners.csv", "product,company\n零一萬物,Sinovation\nYi,01.AI\n"),
         ])
         .unwrap();

@@ -80,8 +80,7 @@ fn encode(table: &Table, batches: &[RecordBatch], places: &[Place]) -> Result<(V
     let mut gathered = Gathered::new(table);
     let sources: Vec<&RecordBatch> = batches.iter().collect();
     for chunk in places.chunks(BATCH_ROWS) {
-        let indices: Vec<(usize, usize)> =
-            chunk.iter().map(|(batch, row)| (*batch as usize, *row as usize)).collect();
+        let indices: Vec<(usize, usize)> = chunk.iter().map(|(batch, row)| (*batch as usize, *row as usize)).collect();
         let batch = interleave_record_batch(&sources, &indices)?;
         gathered.add(&batch);
         writer.write(&batch)?;

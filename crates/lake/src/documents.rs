@@ -79,8 +79,11 @@ impl DocumentStore {
             return Err(LakeError::NoDocument(sha256.to_owned()));
         }
         let file = files::open(&path)?;
-        let decoder = zstd::Decoder::new(file)
-            .map_err(|source| LakeError::File { doing: "reading", path: path.clone(), source })?;
+        let decoder = zstd::Decoder::new(file).map_err(|source| LakeError::File {
+            doing: "reading",
+            path: path.clone(),
+            source,
+        })?;
         Ok(Box::new(decoder))
     }
 
@@ -88,10 +91,11 @@ impl DocumentStore {
     pub fn read_up_to(&self, sha256: &str, n_bytes_max: usize) -> Result<(Vec<u8>, bool)> {
         let mut bytes = Vec::new();
         let limit = n_bytes_max as u64 + 1;
-        self.open(sha256)?
-            .take(limit)
-            .read_to_end(&mut bytes)
-            .map_err(|source| LakeError::File { doing: "reading", path: sha256.into(), source })?;
+        self.open(sha256)?.take(limit).read_to_end(&mut bytes).map_err(|source| LakeError::File {
+            doing: "reading",
+            path: sha256.into(),
+            source,
+        })?;
         let is_all = bytes.len() <= n_bytes_max;
         bytes.truncate(n_bytes_max);
         Ok((bytes, is_all))

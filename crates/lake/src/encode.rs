@@ -28,8 +28,7 @@ fn rows_json(rows: &RecordBatch) -> Result<String> {
     if rows.num_rows() == 0 {
         return Ok("[]".into());
     }
-    let mut writer =
-        WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(Vec::new());
+    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(Vec::new());
     writer.write(rows)?;
     writer.finish()?;
     Ok(String::from_utf8_lossy(&writer.into_inner()).into_owned())
@@ -73,8 +72,7 @@ impl std::fmt::Debug for ParquetFile {
 impl ParquetFile {
     /// Begins a file (zstd) for rows of a schema.
     pub fn new(file: std::fs::File, schema: &arrow_schema::SchemaRef) -> Result<Self> {
-        let properties =
-            WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
         Ok(Self(ArrowWriter::try_new(file, std::sync::Arc::clone(schema), Some(properties))?))
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use crowsnest_model::tables::{Table, TABLES};
+use crowsnest_model::tables::{TABLES, Table};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
@@ -136,10 +136,9 @@ fn bounds(
         let (low, high) = crate::statistics::bounds_of(batch.column(index))?;
         gathered = Some(match gathered {
             None => (low, high),
-            Some((had_low, had_high)) => (
-                if low < had_low { low } else { had_low },
-                if high > had_high { high } else { had_high },
-            ),
+            Some((had_low, had_high)) => {
+                (if low < had_low { low } else { had_low }, if high > had_high { high } else { had_high })
+            }
         });
     }
     gathered

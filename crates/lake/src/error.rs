@@ -95,17 +95,12 @@ impl LakeError {
     /// One imperative sentence on what to do, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotAMarket(path) => Some(format!(
-                "make one with `crowsnest new {}`, or name another with --market DIR",
-                path.display()
-            )),
+            Self::NotAMarket(path) => {
+                Some(format!("make one with `crowsnest new {}`, or name another with --market DIR", path.display()))
+            }
             Self::MarketExists(_) => Some("choose an empty folder".into()),
-            Self::UnknownName { close, .. } if !close.is_empty() => {
-                Some(format!("did you mean {}", close.join(", ")))
-            }
-            Self::UnknownName { .. } => {
-                Some("list what there is with `crowsnest products --search TEXT`".into())
-            }
+            Self::UnknownName { close, .. } if !close.is_empty() => Some(format!("did you mean {}", close.join(", "))),
+            Self::UnknownName { .. } => Some("list what there is with `crowsnest products --search TEXT`".into()),
             Self::UnknownMetric { close: Some(close), .. } => Some(format!("did you mean {close}")),
             Self::UnknownMetric { .. } => Some("list them with `crowsnest metrics`".into()),
             Self::BadQuestion { hint, .. } => Some(hint.clone()),

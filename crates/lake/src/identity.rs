@@ -125,7 +125,8 @@ impl Identity {
 
     /// Gives the catalogue's map from an alias's own identity to the canonical one.
     async fn read_aliases(&mut self, context: &SessionContext) -> Result<HashMap<i64, i64>> {
-        let sql = "SELECT self_entity_id, entity_id, entity, kind, alias, language, active FROM aliases ORDER BY known_at";
+        let sql =
+            "SELECT self_entity_id, entity_id, entity, kind, alias, language, active FROM aliases ORDER BY known_at";
         let mut latest: indexed::Latest<(i64, String), AliasRow> = indexed::Latest::default();
         for batch in context.sql(sql).await?.collect().await? {
             let (own, canonical) = (ints(&batch, 0), ints(&batch, 1));
@@ -146,7 +147,8 @@ impl Identity {
         for ((own, _), row) in latest.into_iter().filter(|(_, row)| row.is_active) {
             map.insert(own, row.canonical);
             let Ok(kind) = row.kind.parse::<Kind>() else { continue };
-            let entity = self.entities.entry(row.canonical).or_insert_with(|| Entity::named(row.canonical, kind, &row.entity));
+            let entity =
+                self.entities.entry(row.canonical).or_insert_with(|| Entity::named(row.canonical, kind, &row.entity));
             entity.is_catalogued = true;
             entity.learn(&row.alias, &row.language);
         }

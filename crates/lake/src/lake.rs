@@ -137,8 +137,7 @@ impl Lake {
 
     /// Plans a read-only query.
     pub(crate) async fn frame(&self, sql: &str, params: &[(&str, ScalarValue)]) -> Result<DataFrame> {
-        let options =
-            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         let frame = self.engine().context.sql_with_options(sql, options).await?;
         if params.is_empty() {
             return Ok(frame);

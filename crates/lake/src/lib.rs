@@ -31,8 +31,8 @@ pub mod questions;
 pub mod schema;
 mod sort;
 pub mod state;
-mod step;
 mod statistics;
+mod step;
 mod table;
 mod views;
 
@@ -42,10 +42,10 @@ pub use documents::DocumentStore;
 pub use engine::LakeOptions;
 pub use error::LakeError;
 pub use identity::{Entity, Identity, Language, entity_hex};
-pub use views::VIEWS;
 pub use lake::Lake;
-pub use step::Step;
 pub use market::{Market, MarketConfig, SourceCard};
+pub use step::Step;
+pub use views::VIEWS;
 
 /// The result of everything in this crate.
 pub type Result<T, E = LakeError> = std::result::Result<T, E>;

@@ -47,8 +47,7 @@ pub struct Vacuumed {
 pub async fn optimize(lake: &Lake, table: &'static Table) -> Result<Optimized> {
     lake.refresh().await?;
     let snapshot = lake.engine().snapshots[table.name].clone();
-    let small: Vec<DataFile> =
-        snapshot.files.iter().filter(|file| n_rows(file) < FILE_ROWS_SMALL).cloned().collect();
+    let small: Vec<DataFile> = snapshot.files.iter().filter(|file| n_rows(file) < FILE_ROWS_SMALL).cloned().collect();
     let mut done = Optimized { table: table.name, n_files_before: 0, n_files_after: 0, n_rows: 0 };
     if small.len() < 2 {
         return Ok(done);

@@ -122,8 +122,7 @@ async fn create(url: &Url, table: &'static Table) -> Result<DeltaTable> {
 
 async fn add_missing_columns(delta: DeltaTable, table: &'static Table) -> Result<DeltaTable> {
     let present = delta.snapshot()?.schema();
-    let missing: Vec<_> =
-        table.columns.iter().filter(|column| present.field(column.name).is_none()).cloned().collect();
+    let missing: Vec<_> = table.columns.iter().filter(|column| present.field(column.name).is_none()).cloned().collect();
     if missing.is_empty() {
         return Ok(delta);
     }

@@ -10,7 +10,9 @@ use support::{Said, claim_rows, empty, market, number, options, said};
 const COUNT: &str = "SELECT count(*) FROM claims";
 
 fn many(range: std::ops::Range<u32>) -> Vec<Said> {
-    range.map(|n| said(&format!("Vendor product App{} mau 2024-{:02} {n} estimated 2025-02-01", n % 97, n % 12 + 1))).collect()
+    range
+        .map(|n| said(&format!("Vendor product App{} mau 2024-{:02} {n} estimated 2025-02-01", n % 97, n % 12 + 1)))
+        .collect()
 }
 
 #[tokio::test]
@@ -75,8 +77,9 @@ async fn optimizing_keeps_every_row_and_vacuum_removes_the_old_files() {
 async fn files_that_cannot_match_are_not_read() {
     let (_folder, lake) = empty().await;
     for year in 2020..2024 {
-        let rows: Vec<Said> =
-            (1..=12).map(|month| said(&format!("V product App mau {year}-{month:02} 1 estimated 2024-01-01"))).collect();
+        let rows: Vec<Said> = (1..=12)
+            .map(|month| said(&format!("V product App mau {year}-{month:02} 1 estimated 2024-01-01")))
+            .collect();
         lake.append(&CLAIMS, vec![claim_rows(&rows)]).await.unwrap();
     }
     lake.refresh().await.unwrap();
@@ -116,7 +119,9 @@ async fn other_columns_are_refused() {
 #[tokio::test]
 async fn queries_cannot_write() {
     let (_folder, lake) = empty().await;
-    for sql in ["DROP TABLE claims", "CREATE TABLE t AS SELECT 1", "INSERT INTO claims SELECT * FROM claims", "SET a.b = 1"] {
+    for sql in
+        ["DROP TABLE claims", "CREATE TABLE t AS SELECT 1", "INSERT INTO claims SELECT * FROM claims", "SET a.b = 1"]
+    {
         assert!(lake.query(sql).await.is_err(), "{sql}");
     }
     assert!(lake.query("COPY claims TO '/tmp/never.csv'").await.is_err());

@@ -105,7 +105,8 @@ async fn why_tells_every_saying_with_its_vintage() {
     };
     let answer = why(&lake, &question).await.unwrap();
     let said = rows(&answer).await;
-    let told: Vec<_> = said.iter().map(|row| (row["value"].as_f64(), row["vintage"].as_i64(), row["in_force"].as_bool())).collect();
+    let told: Vec<_> =
+        said.iter().map(|row| (row["value"].as_f64(), row["vintage"].as_i64(), row["in_force"].as_bool())).collect();
     assert_eq!(told, [(Some(59_980_000.0), Some(1), Some(false)), (Some(60_000_000.0), Some(2), Some(true))]);
     let shown = show(&lake, &question).await.unwrap();
     assert_eq!(rows(&shown).await.len(), 1);
@@ -118,7 +119,9 @@ async fn why_tells_every_saying_with_its_vintage() {
 #[tokio::test]
 async fn names_are_found_in_any_script_and_by_pinyin() {
     let (_folder, lake) = market(MARKET).await;
-    for (text, expected) in [("豆包", "豆包"), ("doubao", "豆包"), ("db", "豆包"), ("无名", "無名"), ("wenxiao", "文小言"), ("kim", "Kimi")] {
+    for (text, expected) in
+        [("豆包", "豆包"), ("doubao", "豆包"), ("db", "豆包"), ("无名", "無名"), ("wenxiao", "文小言"), ("kim", "Kimi")]
+    {
         let question = ProductsQuestion { search: Some(text.into()), ..ProductsQuestion::default() };
         let found = rows(&products(&lake, &question).await.unwrap()).await;
         assert_eq!(found[0]["name"], expected, "{text}: {found:?}");
@@ -133,7 +136,8 @@ async fn shares_sum_to_one_in_every_period() {
     let question = ShareQuestion { metric: "mau".into(), ..ShareQuestion::default() };
     let found = rows(&share(&lake, &question).await.unwrap()).await;
     for period in ["2024-11", "2024-12"] {
-        let sum: f64 = found.iter().filter(|row| row["period"] == period).map(|row| row["share"].as_f64().unwrap()).sum();
+        let sum: f64 =
+            found.iter().filter(|row| row["period"] == period).map(|row| row["share"].as_f64().unwrap()).sum();
         assert!((sum - 1.0).abs() < 1e-12, "{period}: {sum}");
     }
     assert!(found.iter().all(|row| row["period"] != "2024"));
@@ -142,7 +146,10 @@ async fn shares_sum_to_one_in_every_period() {
 #[tokio::test]
 async fn functions_say_what_the_questions_say() {
     let (_folder, lake) = market(MARKET).await;
-    let count = |sql: &'static str| { let lake = lake.clone(); async move { support::number(&lake, sql).await } };
+    let count = |sql: &'static str| {
+        let lake = lake.clone();
+        async move { support::number(&lake, sql).await }
+    };
     assert_eq!(count("SELECT count(*) FROM league('mau', '2024-12')").await, 2);
     assert_eq!(count("SELECT count(*) FROM league('mau', '2024-12', 'us', 'app', 'all')").await, 0);
     assert_eq!(count("SELECT count(*) FROM series('doubao', 'mau')").await, 5);
@@ -181,7 +188,8 @@ async fn values_in_force_are_those_of_the_claims_in_force() {
     let (_folder, lake) = market(MARKET).await;
     let both = [("values_in_force", "claims_in_force"), ("values_as_of('2025-01-20')", "claims_as_of('2025-01-20')")];
     for (values, claims) in both {
-        let columns = "metric, period, period_start, region, platform, segment, unit, mention_id, CAST(value AS BIGINT)";
+        let columns =
+            "metric, period, period_start, region, platform, segment, unit, mention_id, CAST(value AS BIGINT)";
         let sql = format!(
             "SELECT count(*) FROM ((SELECT {columns} FROM {values}) EXCEPT ALL (SELECT {columns} FROM {claims}))"
         );

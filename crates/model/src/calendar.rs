@@ -45,16 +45,11 @@ pub(crate) const fn civil_date(day_number: i32) -> CivilDate {
     let shifted = day_number + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
     CivilDate { year, month, day }
 }
@@ -112,18 +107,11 @@ mod tests {
             let got = civil_date(number);
             assert_eq!(
                 (got.year, got.month, got.day),
-                (
-                    i32::from(expected.year()),
-                    i32::from(expected.month()),
-                    i32::from(expected.day())
-                )
+                (i32::from(expected.year()), i32::from(expected.month()), i32::from(expected.day()))
             );
             assert_eq!(day_number(got.year, got.month, got.day), number);
             let week = expected.iso_week_date();
-            assert_eq!(
-                iso_week(number),
-                (i32::from(week.year()), i32::from(week.week()))
-            );
+            assert_eq!(iso_week(number), (i32::from(week.year()), i32::from(week.week())));
             expected = expected.tomorrow().unwrap();
             number += 1;
         }

@@ -139,10 +139,7 @@ impl Currency {
             return None;
         }
         let upper = letters.map(|letter| letter.to_ascii_uppercase());
-        let is_active = CODES
-            .as_bytes()
-            .split(|byte| *byte == b' ')
-            .any(|known| known == upper);
+        let is_active = CODES.as_bytes().split(|byte| *byte == b' ').any(|known| known == upper);
         is_active.then_some(Currency(upper))
     }
 
@@ -154,9 +151,7 @@ impl Currency {
 
     /// Every active currency, in the order of their codes.
     pub fn all() -> impl Iterator<Item = Currency> {
-        CODES
-            .split_ascii_whitespace()
-            .filter_map(Currency::from_code)
+        CODES.split_ascii_whitespace().filter_map(Currency::from_code)
     }
 }
 
@@ -181,9 +176,7 @@ impl serde::Serialize for Currency {
 impl<'de> serde::Deserialize<'de> for Currency {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = Cow::<'de, str>::deserialize(deserializer)?;
-        Currency::parse(&word).ok_or_else(|| {
-            serde::de::Error::custom(format!("{word:?} is not an ISO 4217 currency"))
-        })
+        Currency::parse(&word).ok_or_else(|| serde::de::Error::custom(format!("{word:?} is not an ISO 4217 currency")))
     }
 }
 
@@ -203,10 +196,7 @@ mod tests {
     fn a_longer_name_comes_before_the_one_it_starts_with() {
         for (index, (earlier, _)) in WRITTEN.iter().enumerate() {
             for (later, _) in &WRITTEN[index + 1..] {
-                assert!(
-                    !later.starts_with(earlier),
-                    "{later} is hidden by {earlier}"
-                );
+                assert!(!later.starts_with(earlier), "{later} is hidden by {earlier}");
             }
         }
     }

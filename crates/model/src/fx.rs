@@ -49,9 +49,7 @@ pub struct FxRate {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FxError {
     /// The table has no rate at all for a currency.
-    #[error(
-        "no exchange rate for {currency} in {fx_source}: keep the original currency, or add rates for it"
-    )]
+    #[error("no exchange rate for {currency} in {fx_source}: keep the original currency, or add rates for it")]
     UnknownCurrency {
         /// The currency without rates.
         currency: Currency,
@@ -59,9 +57,7 @@ pub enum FxError {
         fx_source: String,
     },
     /// The table has rates for the currency, but not for that year or month.
-    #[error(
-        "no exchange rate for {currency} in {missing}: {fx_source} reach from {first} to {last} here"
-    )]
+    #[error("no exchange rate for {currency} in {missing}: {fx_source} reach from {first} to {last} here")]
     MissingPeriod {
         /// The currency.
         currency: Currency,
@@ -75,9 +71,7 @@ pub enum FxError {
         fx_source: String,
     },
     /// A line of a table of rates isn't `period,currency,units_per_euro`.
-    #[error(
-        "line {line} of the exchange rates: expected year or month,currency,units per euro, found {found:?}"
-    )]
+    #[error("line {line} of the exchange rates: expected year or month,currency,units per euro, found {found:?}")]
     BadLine {
         /// Line number, from 1.
         line: usize,
@@ -92,10 +86,8 @@ impl FxTable {
         static BUNDLED: LazyLock<FxTable> = LazyLock::new(|| {
             let both = [YEARLY_CSV, MONTHLY_CSV].join("\n");
             // Infallible: a unit test reads the same text.
-            FxTable::from_csv(&both, BUNDLED_SOURCE).unwrap_or_else(|_| FxTable {
-                source: BUNDLED_SOURCE.to_owned(),
-                averages: BTreeMap::new(),
-            })
+            FxTable::from_csv(&both, BUNDLED_SOURCE)
+                .unwrap_or_else(|_| FxTable { source: BUNDLED_SOURCE.to_owned(), averages: BTreeMap::new() })
         });
         &BUNDLED
     }
@@ -113,17 +105,11 @@ impl FxTable {
                 continue;
             }
             let Some((period, currency, rate)) = parse_line(line) else {
-                return Err(FxError::BadLine {
-                    line: index + 1,
-                    found: line.to_owned(),
-                });
+                return Err(FxError::BadLine { line: index + 1, found: line.to_owned() });
             };
             averages.insert((currency, period), rate);
         }
-        Ok(FxTable {
-            source: source.to_owned(),
-            averages,
-        })
+        Ok(FxTable { source: source.to_owned(), averages })
     }
 
     /// Units of `to` for one unit of `from` over a period.
@@ -139,12 +125,7 @@ impl FxTable {
     ///
     /// # Errors
     /// [`FxError::UnknownCurrency`] only.
-    pub fn rate_or_nearest(
-        &self,
-        from: Currency,
-        to: Currency,
-        period: &Period,
-    ) -> Result<FxRate, FxError> {
+    pub fn rate_or_nearest(&self, from: Currency, to: Currency, period: &Period) -> Result<FxRate, FxError> {
         self.rate_with(from, to, period, Missing::TakesNearest)
     }
 
@@ -166,18 +147,10 @@ impl FxTable {
     /// The years and months that the table has for a currency, in order.
     pub fn periods(&self, currency: Currency) -> Vec<Period> {
         let all = self.averages.keys();
-        all.filter(|(known, _)| *known == currency)
-            .map(|(_, period)| *period)
-            .collect()
+        all.filter(|(known, _)| *known == currency).map(|(_, period)| *period).collect()
     }
 
-    fn rate_with(
-        &self,
-        from: Currency,
-        to: Currency,
-        period: &Period,
-        missing: Missing,
-    ) -> Result<FxRate, FxError> {
+    fn rate_with(&self, from: Currency, to: Currency, period: &Period, missing: Missing) -> Result<FxRate, FxError> {
         let mut weighted_sum = 0.0;
         let mut is_nearest = false;
         for (unit, n_days) in self.pieces(from, to, period) {
@@ -200,14 +173,8 @@ impl FxTable {
         let mut day = period.start_day();
         while day < period.end_day() {
             let year = Period::containing(day, Grain::Year);
-            let is_known = [from, to]
-                .iter()
-                .all(|one| self.average(*one, year).is_some());
-            let unit = if period.contains(&year) && is_known {
-                year
-            } else {
-                Period::containing(day, Grain::Month)
-            };
+            let is_known = [from, to].iter().all(|one| self.average(*one, year).is_some());
+            let unit = if period.contains(&year) && is_known { year } else { Period::containing(day, Grain::Month) };
             let end = unit.end_day().min(period.end_day());
             pieces.push((unit, end - day));
             day = end;
@@ -230,32 +197,18 @@ impl FxTable {
         Ok((to_per_euro / from_per_euro, from_is_exact && to_is_exact))
     }
 
-    fn per_euro(
-        &self,
-        currency: Currency,
-        unit: Period,
-        missing: Missing,
-    ) -> Result<(f64, bool), FxError> {
+    fn per_euro(&self, currency: Currency, unit: Period, missing: Missing) -> Result<(f64, bool), FxError> {
         let year = Period::containing(unit.start_day(), Grain::Year);
-        let exact = self
-            .average(currency, unit)
-            .or_else(|| self.average(currency, year));
+        let exact = self.average(currency, unit).or_else(|| self.average(currency, year));
         if let Some(rate) = exact {
             return Ok((rate, true));
         }
         let periods = self.periods(currency);
-        let nearest = periods
-            .iter()
-            .min_by_key(|known| (middle(known) - middle(&unit)).abs());
-        let (Some(first), Some(last), Some(nearest)) = (
-            periods.first(),
-            periods.iter().max_by_key(|known| known.end_day()),
-            nearest,
-        ) else {
-            return Err(FxError::UnknownCurrency {
-                currency,
-                fx_source: self.source.clone(),
-            });
+        let nearest = periods.iter().min_by_key(|known| (middle(known) - middle(&unit)).abs());
+        let (Some(first), Some(last), Some(nearest)) =
+            (periods.first(), periods.iter().max_by_key(|known| known.end_day()), nearest)
+        else {
+            return Err(FxError::UnknownCurrency { currency, fx_source: self.source.clone() });
         };
         match (missing, self.average(currency, *nearest)) {
             (Missing::TakesNearest, Some(rate)) => Ok((rate, false)),
@@ -303,18 +256,11 @@ mod tests {
 
     fn rate(from: &str, to: &str, period: &str) -> Result<FxRate, FxError> {
         let currency = |code: &str| Currency::from_code(code).unwrap();
-        FxTable::bundled().rate(
-            currency(from),
-            currency(to),
-            &Period::parse(period).unwrap(),
-        )
+        FxTable::bundled().rate(currency(from), currency(to), &Period::parse(period).unwrap())
     }
 
     fn assert_near(got: f64, expected: f64, tolerance: f64) {
-        assert!(
-            (got - expected).abs() <= tolerance,
-            "{got} is not {expected}"
-        );
+        assert!((got - expected).abs() <= tolerance, "{got} is not {expected}");
     }
 
     #[test]
@@ -324,13 +270,7 @@ mod tests {
             let n_lines = text.lines().filter(|line| line.starts_with("20")).count();
             assert_eq!(table.averages.len(), n_lines);
         }
-        assert_eq!(
-            FxTable::from_csv(YEARLY_CSV, "test")
-                .unwrap()
-                .averages
-                .len(),
-            11 * 11
-        );
+        assert_eq!(FxTable::from_csv(YEARLY_CSV, "test").unwrap().averages.len(), 11 * 11);
     }
 
     // ECB Data Portal, series EXR.A.<currency>.EUR.SP00.A.
@@ -359,26 +299,15 @@ mod tests {
         let across = Period::parse("2023-12-31/2024-01-04").unwrap();
         let rate = table.rate(Currency::EUR, Currency::USD, &across).unwrap();
         assert_near(rate.rate, (1.0 + 3.0 * 2.0) / 4.0, 1e-12);
-        assert_eq!(
-            (rate.year, rate.last_year, rate.is_nearest),
-            (2023, 2024, false)
-        );
+        assert_eq!((rate.year, rate.last_year, rate.is_nearest), (2023, 2024, false));
     }
 
     #[test]
     fn a_month_takes_its_own_average_where_there_is_one() {
         let text = "2024,USD,2.0\n2024-12,USD,3.0\n";
         let table = FxTable::from_csv(text, "test").unwrap();
-        let rate_of = |period: &str| {
-            table
-                .rate(
-                    Currency::EUR,
-                    Currency::USD,
-                    &Period::parse(period).unwrap(),
-                )
-                .unwrap()
-                .rate
-        };
+        let rate_of =
+            |period: &str| table.rate(Currency::EUR, Currency::USD, &Period::parse(period).unwrap()).unwrap().rate;
         assert_near(rate_of("2024-12"), 3.0, 1e-12);
         assert_near(rate_of("2024-11"), 2.0, 1e-12);
         assert_near(rate_of("2024"), 2.0, 1e-12);
@@ -393,9 +322,7 @@ mod tests {
              2015-01 to 2026-10 here"
         );
         let year = Period::parse("2014").unwrap();
-        let nearest = FxTable::bundled()
-            .rate_or_nearest(Currency::USD, Currency::CNY, &year)
-            .unwrap();
+        let nearest = FxTable::bundled().rate_or_nearest(Currency::USD, Currency::CNY, &year).unwrap();
         assert!(nearest.is_nearest);
         let unknown = rate("TWD", "USD", "2024").unwrap_err();
         assert!(matches!(unknown, FxError::UnknownCurrency { .. }));
@@ -404,9 +331,7 @@ mod tests {
     #[test]
     fn money_is_converted_at_the_rate_of_its_period() {
         let period = Period::parse("2024").unwrap();
-        let (amount, rate) = FxTable::bundled()
-            .convert(100.0, Currency::USD, Currency::CNY, &period)
-            .unwrap();
+        let (amount, rate) = FxTable::bundled().convert(100.0, Currency::USD, Currency::CNY, &period).unwrap();
         assert_near(amount, 100.0 * rate.rate, 1e-9);
         assert!(FxTable::from_csv("2024,USD,-1", "test").is_err());
         assert!(FxTable::from_csv("2024-Q1,USD,1", "test").is_err());

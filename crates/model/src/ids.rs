@@ -134,10 +134,7 @@ pub fn claim_ref(mention_id: i64, claim_id: i64) -> String {
 
 /// Mention id and claim id of a reference made by [`claim_ref`]; `None` for anything else.
 pub fn parse_claim_ref(text: &str) -> Option<(i64, i64)> {
-    let is_reference = text.len() == 32
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_reference = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if !is_reference {
         return None;
     }
@@ -216,14 +213,8 @@ mod tests {
     #[test]
     fn golden_ids_never_change() {
         let mut scratch = Vec::new();
-        assert_eq!(
-            mention_id("AI产品榜", Kind::Product, None, "豆包"),
-            GOLDEN_MENTION
-        );
-        assert_eq!(
-            mention_id("app-store", Kind::Product, Some("com.larus.nova"), "豆包"),
-            GOLDEN_NATIVE
-        );
+        assert_eq!(mention_id("AI产品榜", Kind::Product, None, "豆包"), GOLDEN_MENTION);
+        assert_eq!(mention_id("app-store", Kind::Product, Some("com.larus.nova"), "豆包"), GOLDEN_NATIVE);
         assert_eq!(entity_id(Kind::Company, "智谱"), GOLDEN_ENTITY);
         assert_eq!(event_id(&["funding", "智谱", "2025-03"]), GOLDEN_EVENT);
         assert_eq!(doubao_in_december().id(&mut scratch), GOLDEN_CLAIM);
@@ -251,10 +242,7 @@ mod tests {
 
     #[test]
     fn a_native_id_is_not_a_name() {
-        assert_ne!(
-            mention_id("s", Kind::Product, Some("kimi"), "other"),
-            mention_id("s", Kind::Product, None, "kimi")
-        );
+        assert_ne!(mention_id("s", Kind::Product, Some("kimi"), "other"), mention_id("s", Kind::Product, None, "kimi"));
         assert_eq!(
             mention_id("s", Kind::Product, Some("kimi"), "one name"),
             mention_id("s", Kind::Product, Some("kimi"), "another")

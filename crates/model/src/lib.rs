@@ -51,13 +51,11 @@ pub use ids::{ClaimKey, claim_ref, entity_id, event_id, mention_id, parse_claim_
 pub use kind::Kind;
 pub use metric::{Metric, MetricError, MetricKind, MetricRegistry, OverTime};
 pub use name::{
-    Name, Script, initials_key, normalise, normalise_into, pinyin_key, script_of, search_key,
-    split_legal_form, to_simplified, to_traditional,
+    Name, Script, initials_key, normalise, normalise_into, pinyin_key, script_of, search_key, split_legal_form,
+    to_simplified, to_traditional,
 };
 pub use period::{Grain, Period, PeriodContext, PeriodError, day_to_string, parse_day, parse_said};
-pub use quantity::{
-    Bound, Quantity, QuantityError, find_quantities, parse_plain_number, parse_quantity,
-};
+pub use quantity::{Bound, Quantity, QuantityError, find_quantities, parse_plain_number, parse_quantity};
 pub use status::Status;
 pub use tables::{Column, ColumnType, TABLES, Table};
 pub use unit::Unit;

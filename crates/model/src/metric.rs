@@ -87,14 +87,9 @@ impl MetricRegistry {
     /// The metrics that every market knows.
     pub fn built_in() -> MetricRegistry {
         static BUILT_IN: LazyLock<MetricRegistry> = LazyLock::new(|| {
-            let empty = MetricRegistry {
-                metrics: BTreeMap::new(),
-            };
+            let empty = MetricRegistry { metrics: BTreeMap::new() };
             // Infallible: a unit test reads the same text.
-            empty
-                .clone()
-                .extended_with_toml(BUILT_IN_TOML, "data/metrics.toml")
-                .unwrap_or(empty)
+            empty.clone().extended_with_toml(BUILT_IN_TOML, "data/metrics.toml").unwrap_or(empty)
         });
         BUILT_IN.clone()
     }
@@ -107,11 +102,7 @@ impl MetricRegistry {
     ///
     /// # Errors
     /// [`MetricError`] with all faults of the file: broken TOML, unknown keys, missing keys, wrong words.
-    pub fn extended_with_toml(
-        mut self,
-        text: &str,
-        file: &str,
-    ) -> Result<MetricRegistry, MetricError> {
+    pub fn extended_with_toml(mut self, text: &str, file: &str) -> Result<MetricRegistry, MetricError> {
         let tables: toml::Table = text.parse().map_err(|error: toml::de::Error| MetricError {
             file: file.to_owned(),
             faults: vec![error.to_string().trim().replace('\n', " ")],
@@ -125,14 +116,7 @@ impl MetricRegistry {
                 None => continue,
             }
         }
-        if faults.is_empty() {
-            Ok(self)
-        } else {
-            Err(MetricError {
-                file: file.to_owned(),
-                faults,
-            })
-        }
+        if faults.is_empty() { Ok(self) } else { Err(MetricError { file: file.to_owned(), faults }) }
     }
 
     /// The metric of that id.
@@ -150,11 +134,8 @@ impl MetricRegistry {
     /// Like means at most a third of the letters differ (Damerau–Levenshtein distance, restricted).
     pub fn closest(&self, id: &str) -> Option<&str> {
         let wanted = id.trim().to_lowercase().replace(['-', ' '], "_");
-        let (distance, closest) = self
-            .metrics
-            .keys()
-            .map(|known| (strsim::osa_distance(&wanted, known), known.as_str()))
-            .min()?;
+        let (distance, closest) =
+            self.metrics.keys().map(|known| (strsim::osa_distance(&wanted, known), known.as_str())).min()?;
         let is_like = distance * 3 <= wanted.chars().count().max(closest.len());
         is_like.then_some(closest)
     }
@@ -196,32 +177,21 @@ struct Written {
 fn read_metric(id: &str, value: toml::Value, faults: &mut Vec<String>) -> Option<Metric> {
     let n_faults_before = faults.len();
     if !is_metric_id(id) {
-        faults.push(format!(
-            "[{id}]: an id is lower-case letters, digits and underscores, and starts with a letter"
-        ));
+        faults.push(format!("[{id}]: an id is lower-case letters, digits and underscores, and starts with a letter"));
     }
     let toml::Value::Table(table) = value else {
         faults.push(format!("{id}: expected a table, write [{id}]"));
         return None;
     };
     for key in table.keys().filter(|key| !KEYS.contains(&key.as_str())) {
-        faults.push(format!(
-            "[{id}] {key}: unknown key, expected one of {}",
-            KEYS.join(", ")
-        ));
+        faults.push(format!("[{id}] {key}: unknown key, expected one of {}", KEYS.join(", ")));
     }
     let written: Written = toml::Value::Table(table).try_into().unwrap_or_default();
     let label_en = text_of(id, "label_en", written.label_en, None, faults);
     let fallback = Some(label_en.clone());
     let metric = Metric {
         id: id.to_owned(),
-        label_zh_hans: text_of(
-            id,
-            "label_zh_hans",
-            written.label_zh_hans,
-            fallback.clone(),
-            faults,
-        ),
+        label_zh_hans: text_of(id, "label_zh_hans", written.label_zh_hans, fallback.clone(), faults),
         label_zh_hant: text_of(id, "label_zh_hant", written.label_zh_hant, fallback, faults),
         label_en,
         unit: text_of(id, "unit", written.unit, None, faults),
@@ -229,21 +199,13 @@ fn read_metric(id: &str, value: toml::Value, faults: &mut Vec<String>) -> Option
         over_time: word_of(id, "over_time", written.over_time, OverTime::No, faults),
         sums_over_regions: flag_of(id, "sums_over_regions", written.sums_over_regions, faults),
         lower_is_better: flag_of(id, "lower_is_better", written.lower_is_better, faults),
-        description: text_of(
-            id,
-            "description",
-            written.description,
-            Some(String::new()),
-            faults,
-        ),
+        description: text_of(id, "description", written.description, Some(String::new()), faults),
     };
     (faults.len() == n_faults_before).then_some(metric)
 }
 
 fn is_metric_id(id: &str) -> bool {
-    let is_of_letters = id
-        .bytes()
-        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    let is_of_letters = id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
     is_of_letters && id.starts_with(|first: char| first.is_ascii_lowercase()) && id.len() <= 64
 }
 
@@ -257,10 +219,7 @@ fn text_of(
     match (value, default) {
         (Some(toml::Value::String(text)), _) => text,
         (Some(other), _) => {
-            faults.push(format!(
-                "[{id}] {key}: expected text in quotes, found {}",
-                other.type_str()
-            ));
+            faults.push(format!("[{id}] {key}: expected text in quotes, found {}", other.type_str()));
             String::new()
         }
         (None, Some(default)) => default,
@@ -271,13 +230,7 @@ fn text_of(
     }
 }
 
-fn word_of<W>(
-    id: &str,
-    key: &str,
-    value: Option<toml::Value>,
-    stand_in: W,
-    faults: &mut Vec<String>,
-) -> W
+fn word_of<W>(id: &str, key: &str, value: Option<toml::Value>, stand_in: W, faults: &mut Vec<String>) -> W
 where
     W: std::str::FromStr<Err = crate::word::UnknownWord>,
 {
@@ -297,10 +250,7 @@ fn flag_of(id: &str, key: &str, value: Option<toml::Value>, faults: &mut Vec<Str
         None => false,
         Some(toml::Value::Boolean(flag)) => flag,
         Some(other) => {
-            faults.push(format!(
-                "[{id}] {key}: expected true or false, found {}",
-                other.type_str()
-            ));
+            faults.push(format!("[{id}] {key}: expected true or false, found {}", other.type_str()));
             false
         }
     }
@@ -312,21 +262,13 @@ mod tests {
 
     #[test]
     fn every_built_in_block_can_be_read() {
-        let empty = MetricRegistry {
-            metrics: BTreeMap::new(),
-        };
-        let built_in = empty
-            .extended_with_toml(BUILT_IN_TOML, "data/metrics.toml")
-            .unwrap();
+        let empty = MetricRegistry { metrics: BTreeMap::new() };
+        let built_in = empty.extended_with_toml(BUILT_IN_TOML, "data/metrics.toml").unwrap();
         assert_eq!(built_in, MetricRegistry::built_in());
         for metric in built_in.iter() {
             assert!(metric.description.ends_with('.'), "{}", metric.id);
             let labels = [&metric.label_zh_hans, &metric.label_zh_hant];
-            assert!(
-                labels.iter().all(|label| !label.is_ascii()),
-                "{}",
-                metric.id
-            );
+            assert!(labels.iter().all(|label| !label.is_ascii()), "{}", metric.id);
             let is_rank = metric.kind == MetricKind::Rank;
             assert!(!is_rank || metric.lower_is_better, "{}", metric.id);
         }
@@ -344,9 +286,7 @@ mod tests {
     fn a_market_adds_and_redefines_metrics() {
         let text = "[chats]\nlabel_en = \"Chats\"\nunit = \"chats\"\nkind = \"flow\"\nover_time = \"sum\"\n\
                     [mau]\nlabel_en = \"MAU\"\nunit = \"users\"\nkind = \"stock\"\nover_time = \"last\"\n";
-        let registry = MetricRegistry::built_in()
-            .extended_with_toml(text, "metrics.toml")
-            .unwrap();
+        let registry = MetricRegistry::built_in().extended_with_toml(text, "metrics.toml").unwrap();
         assert_eq!(registry.get("chats").unwrap().label_zh_hans, "Chats");
         assert_eq!(registry.get("mau").unwrap().over_time, OverTime::Last);
         assert!(registry.get("downloads").unwrap().sums_over_regions);
@@ -356,23 +296,16 @@ mod tests {
     fn all_faults_of_a_file_are_listed() {
         let text = "[Chats]\nunit = 3\nkind = \"flux\"\nover_time = \"sum\"\nlabel_en = \"Chats\"\ncolour = \"red\"\n\
                     lower_is_better = \"no\"\n[other]\n";
-        let error = MetricRegistry::built_in()
-            .extended_with_toml(text, "metrics.toml")
-            .unwrap_err();
+        let error = MetricRegistry::built_in().extended_with_toml(text, "metrics.toml").unwrap_err();
         assert_eq!(error.faults.len(), 9, "{:#?}", error.faults);
         let all = error.to_string();
         assert!(all.starts_with("metrics.toml: "), "{all}");
-        for part in [
-            "colour: unknown key",
-            "unknown metric kind \"flux\"",
-            "unit: expected text",
-            "[other] unit: missing",
-        ] {
+        for part in
+            ["colour: unknown key", "unknown metric kind \"flux\"", "unit: expected text", "[other] unit: missing"]
+        {
             assert!(all.contains(part), "{part} not in {all}");
         }
-        let broken = MetricRegistry::built_in()
-            .extended_with_toml("[a\n", "metrics.toml")
-            .unwrap_err();
+        let broken = MetricRegistry::built_in().extended_with_toml("[a\n", "metrics.toml").unwrap_err();
         assert_eq!(broken.faults.len(), 1);
     }
 

@@ -14,8 +14,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::calendar::{
-    CivilDate, civil_date, day_number, day_number_checked, days_in_month, first_iso_monday,
-    iso_week, iso_weeks_in_year, weekday_from_monday,
+    CivilDate, civil_date, day_number, day_number_checked, days_in_month, first_iso_monday, iso_week,
+    iso_weeks_in_year, weekday_from_monday,
 };
 use crate::word::word_enum;
 
@@ -67,10 +67,7 @@ pub struct PeriodContext {
 impl Default for PeriodContext {
     /// No known day; fiscal years are calendar years.
     fn default() -> Self {
-        PeriodContext {
-            today: None,
-            fiscal_year_start_month: 1,
-        }
+        PeriodContext { today: None, fiscal_year_start_month: 1 }
     }
 }
 
@@ -97,9 +94,7 @@ pub enum PeriodError {
         reason: &'static str,
     },
     /// The end of a span isn't after its start.
-    #[error(
-        "period {text:?}: the end is not after the start; the end of a span of days is the first day outside it"
-    )]
+    #[error("period {text:?}: the end is not after the start; the end of a span of days is the first day outside it")]
     Reversed {
         /// The text as found.
         text: String,
@@ -163,8 +158,7 @@ impl Period {
     /// [`PeriodError::NotOfThatGrain`] if the days do not make up one unit of that grain, or lie outside the years
     /// 1–9999.
     pub fn new(start: i32, end: i32, grain: Grain) -> Result<Period, PeriodError> {
-        let is_in_calendar =
-            start < end && start >= day_number(1, 1, 1) && end <= day_number(10_000, 1, 1);
+        let is_in_calendar = start < end && start >= day_number(1, 1, 1) && end <= day_number(10_000, 1, 1);
         if !is_in_calendar {
             return Err(PeriodError::NotOfThatGrain { start, end, grain });
         }
@@ -190,11 +184,7 @@ impl Period {
     pub fn from_days(start: i32, end: i32) -> Period {
         let start = start.clamp(day_number(1, 1, 1), day_number(9999, 12, 31));
         let end = end.clamp(start + 1, day_number(10_000, 1, 1));
-        Period {
-            start,
-            end,
-            grain: infer_grain(start, end),
-        }
+        Period { start, end, grain: infer_grain(start, end) }
     }
 
     /// The unit of a grain in which a day lies. [`Grain::Span`] has no units of its own and gives the day.
@@ -202,11 +192,7 @@ impl Period {
         let day = day.clamp(day_number(1, 1, 1), day_number(9999, 12, 31));
         let CivilDate { year, month, .. } = civil_date(day);
         match grain {
-            Grain::Instant => Period {
-                start: day,
-                end: day + 1,
-                grain: Grain::Instant,
-            },
+            Grain::Instant => Period { start: day, end: day + 1, grain: Grain::Instant },
             Grain::Day | Grain::Span => Period::from_days(day, day + 1),
             Grain::Week => {
                 let monday = day - weekday_from_monday(day);
@@ -315,11 +301,7 @@ impl Period {
 /// A run of whole months; the caller gives an existing year and month.
 fn months(year: i32, month: i32, n_months: i32) -> Period {
     let months_to_end = year * 12 + (month - 1) + n_months;
-    let end = day_number(
-        months_to_end.div_euclid(12),
-        months_to_end.rem_euclid(12) + 1,
-        1,
-    );
+    let end = day_number(months_to_end.div_euclid(12), months_to_end.rem_euclid(12) + 1, 1);
     Period::from_days(day_number(year, month, 1), end)
 }
 
@@ -442,21 +424,14 @@ mod tests {
             ("2020-W53", "2019-W52"),
             ("2024-01-01/2024-06-15", "2023-01-01/2023-06-15"),
         ] {
-            assert_eq!(
-                period(text).same_period_last_year(),
-                Some(period(earlier)),
-                "{text}"
-            );
+            assert_eq!(period(text).same_period_last_year(), Some(period(earlier)), "{text}");
         }
         assert_eq!(period("0001-02").same_period_last_year(), None);
     }
 
     #[test]
     fn a_split_covers_exactly_the_period() {
-        assert_eq!(
-            texts(&period("2024").split(Grain::Quarter)),
-            ["2024-Q1", "2024-Q2", "2024-Q3", "2024-Q4"]
-        );
+        assert_eq!(texts(&period("2024").split(Grain::Quarter)), ["2024-Q1", "2024-Q2", "2024-Q3", "2024-Q4"]);
         assert_eq!(
             texts(&period("2024-05-20/2024-07-02").split(Grain::Month)),
             ["2024-05-20/2024-06-01", "2024-06", "2024-07-01"]
@@ -468,14 +443,8 @@ mod tests {
     #[test]
     fn the_days_decide_the_grain() {
         let december = period("2024-12");
-        assert_eq!(
-            Period::new(december.start, december.end, Grain::Span),
-            Ok(december)
-        );
-        assert_eq!(
-            Period::new(december.start, december.end, Grain::Month),
-            Ok(december)
-        );
+        assert_eq!(Period::new(december.start, december.end, Grain::Span), Ok(december));
+        assert_eq!(Period::new(december.start, december.end, Grain::Month), Ok(december));
         assert!(Period::new(december.start, december.end, Grain::Quarter).is_err());
         assert!(Period::new(5, 5, Grain::Day).is_err());
         assert_eq!(Period::from_days(5, 5), Period::from_days(5, 6));

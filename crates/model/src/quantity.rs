@@ -89,9 +89,7 @@ pub enum QuantityError {
         text: String,
     },
     /// It's a date, a time, a version or a fraction.
-    #[error(
-        "{text:?} looks like {what}, not a quantity: map the column to another field, or write a plain number"
-    )]
+    #[error("{text:?} looks like {what}, not a quantity: map the column to another field, or write a plain number")]
     LooksLike {
         /// The text as found.
         text: String,
@@ -99,9 +97,7 @@ pub enum QuantityError {
         what: &'static str,
     },
     /// The separators fit no locale.
-    #[error(
-        "{text:?}: the separators fit no way of writing numbers: write 1,234,567.89 or 1.234.567,89"
-    )]
+    #[error("{text:?}: the separators fit no way of writing numbers: write 1,234,567.89 or 1.234.567,89")]
     Separators {
         /// The text as found.
         text: String,
@@ -185,10 +181,9 @@ mod tests {
         assert_eq!(parse_plain_number(b"71160000"), Some(71_160_000.0));
         assert_eq!(parse_plain_number(b"-0.5"), Some(-0.5));
         assert_eq!(parse_plain_number(b"+1.5e3"), Some(1500.0));
-        for text in [
-            "", "-", ".5", "5.", "1.e5", "1,000", " 1", "1 ", "inf", "nan", "0x10", "1e", "1e999",
-            "--1", "+-1",
-        ] {
+        for text in
+            ["", "-", ".5", "5.", "1.e5", "1,000", " 1", "1 ", "inf", "nan", "0x10", "1e", "1e999", "--1", "+-1"]
+        {
             assert_eq!(parse_plain_number(text.as_bytes()), None, "{text:?}");
         }
     }
@@ -204,16 +199,11 @@ mod tests {
     // A hundred thousand letters of anything that keeps a reader busy: quadratic time would not end here.
     #[test]
     fn long_prose_is_read_in_linear_time() {
-        for piece in [
-            " ", "1", "1,", "一", "零", "约", "近 ", "1-", "(", "$", "万",
-        ] {
+        for piece in [" ", "1", "1,", "一", "零", "约", "近 ", "1-", "(", "$", "万"] {
             let _ = find_quantities(&piece.repeat(100_000 / piece.len()));
         }
         let cell = "1 ".repeat(1_000_000);
-        assert!(matches!(
-            parse_quantity(&cell),
-            Err(QuantityError::OutOfRange { .. })
-        ));
+        assert!(matches!(parse_quantity(&cell), Err(QuantityError::OutOfRange { .. })));
     }
 
     #[test]

@@ -39,11 +39,8 @@ mod tests {
 
     #[test]
     fn only_the_denied_and_the_withdrawn_do_not_count() {
-        let left_out: Vec<&str> = Status::ALL
-            .iter()
-            .filter(|status| !status.counts_by_default())
-            .map(|status| status.as_str())
-            .collect();
+        let left_out: Vec<&str> =
+            Status::ALL.iter().filter(|status| !status.counts_by_default()).map(|status| status.as_str()).collect();
         assert_eq!(left_out, ["denied", "withdrawn"]);
     }
 }

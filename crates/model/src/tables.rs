@@ -61,17 +61,8 @@ impl Table {
 }
 
 /// Every table of the lake.
-pub static TABLES: &[&Table] = &[
-    &CLAIMS,
-    &EVENTS,
-    &MENTIONS,
-    &DOCUMENTS,
-    &ALIASES,
-    &RELATIONS,
-    &JUDGEMENTS,
-    &FIGURES,
-    &SIGNALS,
-];
+pub static TABLES: &[&Table] =
+    &[&CLAIMS, &EVENTS, &MENTIONS, &DOCUMENTS, &ALIASES, &RELATIONS, &JUDGEMENTS, &FIGURES, &SIGNALS];
 
 /// The table of that name, if there is one.
 pub fn table(name: &str) -> Option<&'static Table> {
@@ -79,21 +70,11 @@ pub fn table(name: &str) -> Option<&'static Table> {
 }
 
 const fn required(name: &'static str, column_type: ColumnType, doc: &'static str) -> Column {
-    Column {
-        name,
-        column_type,
-        nullable: false,
-        doc,
-    }
+    Column { name, column_type, nullable: false, doc }
 }
 
 const fn optional(name: &'static str, column_type: ColumnType, doc: &'static str) -> Column {
-    Column {
-        name,
-        column_type,
-        nullable: true,
-        doc,
-    }
+    Column { name, column_type, nullable: true, doc }
 }
 
 /// Claims: one source's word on one figure.
@@ -104,79 +85,31 @@ pub static CLAIMS: Table = Table {
     sort_by: &["period_start", "mention_id", "known_at"],
     unique_by: &["mention_id", "claim_id"],
     columns: &[
-        required(
-            "claim_id",
-            Int64,
-            "Hash of everything the claim says; see `ids`.",
-        ),
+        required("claim_id", Int64, "Hash of everything the claim says; see `ids`."),
         required("mention_id", Int64, "The mention the claim is about."),
         required("subject", Text, "The subject's name as this row writes it."),
         required("kind", Text, "product, company or segment."),
         required("metric", Text, "Id of the metric in the registry."),
-        required(
-            "period",
-            Text,
-            "The period the value is for, as canonical ISO text.",
-        ),
+        required("period", Text, "The period the value is for, as canonical ISO text."),
         required("period_start", Day, "First day of the period."),
         required("period_end", Day, "Day after the period's last."),
-        required(
-            "grain",
-            Text,
-            "instant, day, week, month, quarter, half, year or span.",
-        ),
+        required("grain", Text, "instant, day, week, month, quarter, half, year or span."),
         required("region", Text, "Region the value is for."),
         required("platform", Text, "Platform the value is for."),
         required("segment", Text, "Segment the value is for."),
-        required(
-            "value",
-            Float64,
-            "The value, in `unit`; the midpoint if a range was given.",
-        ),
-        optional(
-            "low",
-            Float64,
-            "Lower bound the writing implies, in `unit`.",
-        ),
-        optional(
-            "high",
-            Float64,
-            "Upper bound the writing implies, in `unit`.",
-        ),
-        required(
-            "bound",
-            Text,
-            "exact, approximate, at_least, at_most or range.",
-        ),
-        required(
-            "unit",
-            Text,
-            "Unit, or ISO 4217 code if the value is money.",
-        ),
+        required("value", Float64, "The value, in `unit`; the midpoint if a range was given."),
+        optional("low", Float64, "Lower bound the writing implies, in `unit`."),
+        optional("high", Float64, "Upper bound the writing implies, in `unit`."),
+        required("bound", Text, "exact, approximate, at_least, at_most or range."),
+        required("unit", Text, "Unit, or ISO 4217 code if the value is money."),
         optional("as_written", Text, "The number as the source wrote it."),
-        required(
-            "status",
-            Text,
-            "reported, estimated, official, rumoured, denied, confirmed or withdrawn.",
-        ),
+        required("status", Text, "reported, estimated, official, rumoured, denied, confirmed or withdrawn."),
         required("source", Text, "Who says so."),
         optional("said_at", Instant, "When the source said it, if it tells."),
-        required(
-            "known_at",
-            Instant,
-            "When this lake could know it: as-of questions go by this.",
-        ),
+        required("known_at", Instant, "When this lake could know it: as-of questions go by this."),
         required("recorded_at", Instant, "When the row was written."),
-        required(
-            "document",
-            Text,
-            "SHA-256 of the document it was read from, hexadecimal.",
-        ),
-        optional(
-            "record",
-            Int64,
-            "Line or row number in the document, from 1.",
-        ),
+        required("document", Text, "SHA-256 of the document it was read from, hexadecimal."),
+        optional("record", Int64, "Line or row number in the document, from 1."),
         optional("url", Text, "Address at which the source says it."),
     ],
 };
@@ -189,81 +122,29 @@ pub static EVENTS: Table = Table {
     sort_by: &["said_at"],
     unique_by: &["event_id"],
     columns: &[
-        required(
-            "event_id",
-            Int64,
-            "Hash of everything the event says; see `ids`.",
-        ),
+        required("event_id", Int64, "Hash of everything the event says; see `ids`."),
         required("mention_id", Int64, "The mention it happened to."),
         required("subject", Text, "The subject's name as this row writes it."),
         required("kind", Text, "product, company or segment."),
-        required(
-            "event",
-            Text,
-            "What happened: funding, acquisition, launch, departure, …",
-        ),
-        optional(
-            "happened_on",
-            Text,
-            "When it happened, as canonical ISO text of a period.",
-        ),
-        optional(
-            "happened_start",
-            Day,
-            "First day on which it can have happened.",
-        ),
-        optional(
-            "happened_end",
-            Day,
-            "Day after the last on which it can have happened.",
-        ),
-        optional(
-            "counterparty",
-            Text,
-            "The other side: buyer, investors, partner; several separated by `;`.",
-        ),
+        required("event", Text, "What happened: funding, acquisition, launch, departure, …"),
+        optional("happened_on", Text, "When it happened, as canonical ISO text of a period."),
+        optional("happened_start", Day, "First day on which it can have happened."),
+        optional("happened_end", Day, "Day after the last on which it can have happened."),
+        optional("counterparty", Text, "The other side: buyer, investors, partner; several separated by `;`."),
         optional("person", Text, "Who left, joined or spoke."),
         optional("round", Text, "Round of funding."),
         optional("amount", Float64, "Amount of money, in `currency`."),
         optional("currency", Text, "ISO 4217 code of `amount`."),
-        optional(
-            "valuation_low",
-            Float64,
-            "Lower bound of the valuation, in `valuation_currency`.",
-        ),
-        optional(
-            "valuation_high",
-            Float64,
-            "Upper bound of the valuation, in `valuation_currency`.",
-        ),
-        optional(
-            "valuation_currency",
-            Text,
-            "ISO 4217 code of the valuation.",
-        ),
-        required(
-            "status",
-            Text,
-            "reported, estimated, official, rumoured, denied, confirmed or withdrawn.",
-        ),
+        optional("valuation_low", Float64, "Lower bound of the valuation, in `valuation_currency`."),
+        optional("valuation_high", Float64, "Upper bound of the valuation, in `valuation_currency`."),
+        optional("valuation_currency", Text, "ISO 4217 code of the valuation."),
+        required("status", Text, "reported, estimated, official, rumoured, denied, confirmed or withdrawn."),
         required("source", Text, "Who says so."),
         optional("said_at", Instant, "When the source said it, if it tells."),
-        required(
-            "known_at",
-            Instant,
-            "When this lake could know it: as-of questions go by this.",
-        ),
+        required("known_at", Instant, "When this lake could know it: as-of questions go by this."),
         required("recorded_at", Instant, "When the row was written."),
-        required(
-            "document",
-            Text,
-            "SHA-256 of the document it was read from, hexadecimal.",
-        ),
-        optional(
-            "record",
-            Int64,
-            "Line or row number in the document, from 1.",
-        ),
+        required("document", Text, "SHA-256 of the document it was read from, hexadecimal."),
+        optional("record", Int64, "Line or row number in the document, from 1."),
         optional("url", Text, "Address at which the source says it."),
         optional("note", Text, "What else the source says, in a few words."),
     ],
@@ -277,45 +158,17 @@ pub static MENTIONS: Table = Table {
     sort_by: &["mention_id"],
     unique_by: &["mention_id"],
     columns: &[
-        required(
-            "mention_id",
-            Int64,
-            "Hash of source, kind and native id or normalised name.",
-        ),
+        required("mention_id", Int64, "Hash of source, kind and native id or normalised name."),
         required("source", Text, "The source that writes it so."),
         required("kind", Text, "product, company or segment."),
         required("name", Text, "The name as first written."),
-        optional(
-            "native_id",
-            Text,
-            "The source's own id, for example a package name.",
-        ),
-        required(
-            "name_key",
-            Text,
-            "The name, normalised: the key that names are compared by.",
-        ),
-        required(
-            "entity_id",
-            Int64,
-            "The identity the mention has by itself, before any judgement.",
-        ),
-        optional(
-            "pinyin",
-            Text,
-            "Pinyin of the name without tones, if it has Chinese characters.",
-        ),
-        optional(
-            "initials",
-            Text,
-            "First letters of the pinyin, if it has Chinese characters.",
-        ),
+        optional("native_id", Text, "The source's own id, for example a package name."),
+        required("name_key", Text, "The name, normalised: the key that names are compared by."),
+        required("entity_id", Int64, "The identity the mention has by itself, before any judgement."),
+        optional("pinyin", Text, "Pinyin of the name without tones, if it has Chinese characters."),
+        optional("initials", Text, "First letters of the pinyin, if it has Chinese characters."),
         required("known_at", Instant, "When this lake first met it."),
-        required(
-            "document",
-            Text,
-            "SHA-256 of the document it was first read from, hexadecimal.",
-        ),
+        required("document", Text, "SHA-256 of the document it was first read from, hexadecimal."),
     ],
 };
 
@@ -332,20 +185,12 @@ pub static DOCUMENTS: Table = Table {
         required("source", Text, "The source it came from."),
         required("media_type", Text, "Media type, for example text/csv."),
         required("n_bytes", Int64, "Number of bytes as it arrived."),
-        required(
-            "mapping",
-            Text,
-            "Hash of the mapping and the source, hexadecimal.",
-        ),
+        required("mapping", Text, "Hash of the mapping and the source, hexadecimal."),
         optional("mapping_toml", Text, "The mapping it was read with."),
         required("n_records", Int64, "Number of records read."),
         required("n_claims", Int64, "Number of claims read."),
         required("n_events", Int64, "Number of events read."),
-        required(
-            "n_rejects",
-            Int64,
-            "Number of records that could not be read.",
-        ),
+        required("n_rejects", Int64, "Number of records that could not be read."),
         required("known_at", Instant, "When it was imported."),
         optional("origin", Text, "Address it came from."),
     ],
@@ -360,26 +205,14 @@ pub static ALIASES: Table = Table {
     unique_by: &["alias_id"],
     columns: &[
         required("alias_id", Int64, "Hash of everything the row says."),
-        required(
-            "self_entity_id",
-            Int64,
-            "The identity the alias has by itself.",
-        ),
+        required("self_entity_id", Int64, "The identity the alias has by itself."),
         required("entity_id", Int64, "The entity it is a name of."),
         required("entity", Text, "The entity's canonical name."),
         required("kind", Text, "product, company or segment."),
         required("alias", Text, "The name."),
-        required(
-            "language",
-            Text,
-            "en, zh-Hans, zh-Hant or pinyin; empty if not said.",
-        ),
+        required("language", Text, "en, zh-Hans, zh-Hant or pinyin; empty if not said."),
         required("active", Boolean, "Whether it holds, from `known_at` on."),
-        required(
-            "by",
-            Text,
-            "Who says so: a file of the catalogue, or a person.",
-        ),
+        required("by", Text, "Who says so: a file of the catalogue, or a person."),
         required("known_at", Instant, "When the lake learnt it."),
     ],
 };
@@ -399,11 +232,7 @@ pub static RELATIONS: Table = Table {
         required("owner_id", Int64, "The company it belongs to."),
         required("owner", Text, "That company's canonical name."),
         required("active", Boolean, "Whether it holds, from `known_at` on."),
-        required(
-            "by",
-            Text,
-            "Who says so: a file of the catalogue, or a person.",
-        ),
+        required("by", Text, "Who says so: a file of the catalogue, or a person."),
         required("known_at", Instant, "When the lake learnt it."),
     ],
 };
@@ -416,11 +245,7 @@ pub static JUDGEMENTS: Table = Table {
     sort_by: &["known_at"],
     unique_by: &["judgement_id"],
     columns: &[
-        required(
-            "judgement_id",
-            Int64,
-            "Hash of everything the judgement says.",
-        ),
+        required("judgement_id", Int64, "Hash of everything the judgement says."),
         required("left", Int64, "One mention."),
         required("right", Int64, "The other mention."),
         required("verdict", Text, "same, different or unsure."),
@@ -441,11 +266,7 @@ pub static FIGURES: Table = Table {
         required("figure_id", Int64, "Hash of everything the figure says."),
         required("entity_id", Int64, "The entity it is about."),
         required("metric", Text, "Id of the metric in the registry."),
-        required(
-            "period",
-            Text,
-            "The period the value is for, as canonical ISO text.",
-        ),
+        required("period", Text, "The period the value is for, as canonical ISO text."),
         required("period_start", Day, "First day of the period."),
         required("period_end", Day, "Day after the period's last."),
         required("grain", Text, "Grain of the period."),
@@ -455,17 +276,9 @@ pub static FIGURES: Table = Table {
         required("value", Float64, "The value, in `unit`."),
         optional("low", Float64, "Lower end of the interval, in `unit`."),
         optional("high", Float64, "Upper end of the interval, in `unit`."),
-        required(
-            "unit",
-            Text,
-            "Unit, or ISO 4217 code if the value is money.",
-        ),
+        required("unit", Text, "Unit, or ISO 4217 code if the value is money."),
         required("n_claims", Int64, "Number of claims that contribute."),
-        required(
-            "claims",
-            Text,
-            "References of the contributing claims, separated by blanks.",
-        ),
+        required("claims", Text, "References of the contributing claims, separated by blanks."),
         required("method", Text, "Method that reconciled them."),
         required("known_at", Instant, "The moment as of which it holds."),
     ],
@@ -483,23 +296,11 @@ pub static SIGNALS: Table = Table {
         required("entity_id", Int64, "The entity it is about."),
         required("metric", Text, "Id of the metric whose series was read."),
         required("detector", Text, "Name of the detector."),
-        required(
-            "period",
-            Text,
-            "The period it speaks of, as canonical ISO text.",
-        ),
+        required("period", Text, "The period it speaks of, as canonical ISO text."),
         required("period_start", Day, "First day of the period."),
         required("period_end", Day, "Day after the period's last."),
-        optional(
-            "probability",
-            Float64,
-            "Calibrated probability, 0 to 1, if the detector gives one.",
-        ),
-        optional(
-            "value",
-            Float64,
-            "Its value, for example a forecast, in the metric's unit.",
-        ),
+        optional("probability", Float64, "Calibrated probability, 0 to 1, if the detector gives one."),
+        optional("value", Float64, "Its value, for example a forecast, in the metric's unit."),
         optional("low", Float64, "Lower end of the interval."),
         optional("high", Float64, "Upper end of the interval."),
         optional("evidence", Text, "What it rests on, as JSON."),
@@ -516,9 +317,7 @@ mod tests {
         for table in TABLES {
             let keys = table.partition_by.iter().chain(table.unique_by);
             for key in keys {
-                let column = table
-                    .column(key)
-                    .unwrap_or_else(|| panic!("{}.{key}", table.name));
+                let column = table.column(key).unwrap_or_else(|| panic!("{}.{key}", table.name));
                 assert!(!column.nullable, "{}.{key} may be empty", table.name);
             }
             for key in table.sort_by {
@@ -531,16 +330,9 @@ mod tests {
     fn column_names_occur_once_and_are_documented() {
         for table in TABLES {
             for (index, column) in table.columns.iter().enumerate() {
-                let is_first = table.columns[..index]
-                    .iter()
-                    .all(|other| other.name != column.name);
+                let is_first = table.columns[..index].iter().all(|other| other.name != column.name);
                 assert!(is_first, "{}.{}", table.name, column.name);
-                assert!(
-                    column.doc.ends_with(['.', '…']),
-                    "{}.{}",
-                    table.name,
-                    column.name
-                );
+                assert!(column.doc.ends_with(['.', '…']), "{}.{}", table.name, column.name);
             }
         }
         assert_eq!(table("claims"), Some(&CLAIMS));

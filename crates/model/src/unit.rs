@@ -72,17 +72,7 @@ pub(crate) const COUNT_WORDS: &[(&str, &str)] = &[
     ("名次", "rank"),
 ];
 
-const RATIO_WORDS: &[&str] = &[
-    "ratio",
-    "%",
-    "％",
-    "percent",
-    "per cent",
-    "pct",
-    "share",
-    "倍",
-    "百分点",
-];
+const RATIO_WORDS: &[&str] = &["ratio", "%", "％", "percent", "per cent", "pct", "share", "倍", "百分点"];
 
 impl Unit {
     /// Reads a unit's word: `CNY`, `元`, `%`, `ratio`, `users`, `用户`, or any other single word, which is a count
@@ -143,8 +133,7 @@ impl serde::Serialize for Unit {
 impl<'de> serde::Deserialize<'de> for Unit {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = Cow::<'de, str>::deserialize(deserializer)?;
-        Unit::parse(&word)
-            .ok_or_else(|| serde::de::Error::custom(format!("{word:?} is not a unit")))
+        Unit::parse(&word).ok_or_else(|| serde::de::Error::custom(format!("{word:?} is not a unit")))
     }
 }
 
@@ -154,9 +143,7 @@ mod tests {
 
     #[test]
     fn units_read_back_from_what_they_are_stored_as() {
-        for word in [
-            "CNY", "USD", "ratio", "users", "projects", "tokens", "rank", "elo",
-        ] {
+        for word in ["CNY", "USD", "ratio", "users", "projects", "tokens", "rank", "elo"] {
             assert_eq!(Unit::parse(word).unwrap().as_str(), word);
         }
     }

@@ -91,22 +91,13 @@ mod tests {
     fn a_word_is_read_in_any_case_and_written_in_one() {
         assert_eq!(" Rumoured ".parse::<Status>(), Ok(Status::Rumoured));
         assert_eq!(Status::Rumoured.to_string(), "rumoured");
-        assert_eq!(
-            serde_json::to_string(&Kind::Company).unwrap(),
-            "\"company\""
-        );
-        assert_eq!(
-            serde_json::from_str::<Grain>("\"quarter\"").unwrap(),
-            Grain::Quarter
-        );
+        assert_eq!(serde_json::to_string(&Kind::Company).unwrap(), "\"company\"");
+        assert_eq!(serde_json::from_str::<Grain>("\"quarter\"").unwrap(), Grain::Quarter);
     }
 
     #[test]
     fn an_unknown_word_names_the_list_and_its_words() {
         let error = "gadget".parse::<Kind>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "unknown kind \"gadget\": expected one of product, company, segment"
-        );
+        assert_eq!(error.to_string(), "unknown kind \"gadget\": expected one of product, company, segment");
     }
 }

@@ -1,8 +1,7 @@
 //! Runs `cases/names.toml`.
 
 use crowsnest_model::{
-    initials_key, normalise, pinyin_key, script_of, search_key, split_legal_form, to_simplified,
-    to_traditional,
+    initials_key, normalise, pinyin_key, script_of, search_key, split_legal_form, to_simplified, to_traditional,
 };
 use serde::Deserialize;
 
@@ -71,12 +70,7 @@ fn ways_to_write_one_name_have_one_key() {
 fn legal_forms_come_off_as_their_cases_say() {
     for case in cases().legal {
         let name = split_legal_form(&case.text);
-        assert_eq!(
-            (&name.core, &name.legal_form),
-            (&case.core, &case.form),
-            "{:?}",
-            case.text
-        );
+        assert_eq!((&name.core, &name.legal_form), (&case.core, &case.form), "{:?}", case.text);
         assert_eq!(name.as_written, case.text);
     }
 }
@@ -92,12 +86,7 @@ fn chinese_names_are_found_by_pinyin() {
 #[test]
 fn scripts_are_told_apart() {
     for case in cases().scripts {
-        assert_eq!(
-            script_of(&case.text).as_str(),
-            case.script,
-            "{:?}",
-            case.text
-        );
+        assert_eq!(script_of(&case.text).as_str(), case.script, "{:?}", case.text);
     }
 }
 

@@ -36,13 +36,7 @@ fn cases() -> Cases {
 fn each_text_is_the_period_of_its_case() {
     let cases = cases().cases;
     let failures: Vec<String> = cases.iter().filter_map(failure).collect();
-    assert!(
-        failures.is_empty(),
-        "{} of {}:\n{}",
-        failures.len(),
-        cases.len(),
-        failures.join("\n")
-    );
+    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), cases.len(), failures.join("\n"));
 }
 
 #[expect(clippy::unwrap_used, reason = "a broken day in a case fails the test")]
@@ -54,9 +48,7 @@ fn failure(case: &Case) -> Option<String> {
     let got = Period::parse_written(&case.text, &context);
     let is_right = match (&got, &case.error, &case.iso) {
         (Err(error), Some(part), None) => error.to_string().contains(part.as_str()),
-        (Ok(period), None, Some(iso)) => {
-            period.to_string() == *iso && Period::parse(iso).as_ref() == Ok(period)
-        }
+        (Ok(period), None, Some(iso)) => period.to_string() == *iso && Period::parse(iso).as_ref() == Ok(period),
         _ => false,
     };
     (!is_right).then(|| format!("{:?}: {got:?}", case.text))
@@ -65,11 +57,6 @@ fn failure(case: &Case) -> Option<String> {
 #[test]
 fn what_is_said_is_dated_at_its_latest() {
     for case in cases().said {
-        assert_eq!(
-            parse_said(&case.text).map(day_to_string),
-            case.day,
-            "{:?}",
-            case.text
-        );
+        assert_eq!(parse_said(&case.text).map(day_to_string), case.day, "{:?}", case.text);
     }
 }

@@ -1,9 +1,9 @@
 //! What holds for any input: parsers never panic, canonical texts read back, keys and ids are stable.
 
 use crowsnest_model::{
-    Bound, ClaimKey, Grain, Kind, Period, PeriodContext, Status, claim_ref, find_quantities,
-    initials_key, mention_id, normalise, parse_claim_ref, parse_day, parse_plain_number,
-    parse_quantity, parse_said, pinyin_key, script_of, search_key, split_legal_form,
+    Bound, ClaimKey, Grain, Kind, Period, PeriodContext, Status, claim_ref, find_quantities, initials_key, mention_id,
+    normalise, parse_claim_ref, parse_day, parse_plain_number, parse_quantity, parse_said, pinyin_key, script_of,
+    search_key, split_legal_form,
 };
 use proptest::prelude::*;
 

@@ -39,13 +39,7 @@ fn cases() -> Cases {
 fn each_cell_is_read_as_its_case_says() {
     let cases = cases().whole;
     let failures: Vec<String> = cases.iter().filter_map(failure).collect();
-    assert!(
-        failures.is_empty(),
-        "{} of {}:\n{}",
-        failures.len(),
-        cases.len(),
-        failures.join("\n")
-    );
+    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), cases.len(), failures.join("\n"));
 }
 
 fn failure(case: &Whole) -> Option<String> {
@@ -73,10 +67,7 @@ fn unit_of(quantity: &Quantity) -> Option<&str> {
 fn prose_holds_exactly_the_quantities_of_its_case() {
     for case in cases().running {
         let quantities = find_quantities(&case.text);
-        let found: Vec<&str> = quantities
-            .iter()
-            .map(|one| &case.text[one.span.clone()])
-            .collect();
+        let found: Vec<&str> = quantities.iter().map(|one| &case.text[one.span.clone()]).collect();
         let values: Vec<f64> = quantities.iter().map(|one| one.value).collect();
         assert_eq!(found, case.found, "{:?}", case.text);
         assert_eq!(values, case.values, "{:?}", case.text);

@@ -118,10 +118,10 @@ impl LineChart {
             (x, y_axis.place(point.value))
         };
         let lines = data.lines.iter().enumerate().map(|(index, line)| plot(line, index % N_STYLES, &place, &y_axis));
-        let y_ticks = y_axis.ticks.iter().map(|value| Tick {
-            at: y_axis.place(*value),
-            label: numbers::with_unit(*value, &data.unit, language),
-        });
+        let y_ticks = y_axis
+            .ticks
+            .iter()
+            .map(|value| Tick { at: y_axis.place(*value), label: numbers::with_unit(*value, &data.unit, language) });
         Ok(Self {
             metric: data.metric.clone(),
             title: data.title.clone(),
@@ -138,12 +138,7 @@ pub(crate) fn for_script(json: &str) -> String {
     json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
-fn plot(
-    line: &ChartLine,
-    style: usize,
-    place: &dyn Fn(&ChartPoint) -> (f64, f64),
-    y_axis: &ValueAxis,
-) -> PlottedLine {
+fn plot(line: &ChartLine, style: usize, place: &dyn Fn(&ChartPoint) -> (f64, f64), y_axis: &ValueAxis) -> PlottedLine {
     let mut path = String::new();
     let mut points = Vec::with_capacity(line.points.len());
     for point in &line.points {
@@ -313,12 +308,8 @@ mod tests {
 
     fn chart(values: &[f64], lower_is_better: bool) -> LineChart {
         let points = values.iter().enumerate().map(|(index, value)| point(index as f64 * 30.0, *value)).collect();
-        let words = ChartWords {
-            known: String::new(),
-            restated: String::new(),
-            written: String::new(),
-            open: String::new(),
-        };
+        let words =
+            ChartWords { known: String::new(), restated: String::new(), written: String::new(), open: String::new() };
         let data = ChartData {
             metric: "mau".into(),
             title: "MAU".into(),

@@ -63,7 +63,14 @@ pub(crate) fn with_unit(value: f64, unit: &str, language: Language) -> String {
 }
 
 /// A figure with the bound its writing implies: `≈ 187M`, `≥ 230`, `100M–999M`.
-pub(crate) fn bounded(value: f64, low: Option<f64>, high: Option<f64>, bound: &str, unit: &str, language: Language) -> String {
+pub(crate) fn bounded(
+    value: f64,
+    low: Option<f64>,
+    high: Option<f64>,
+    bound: &str,
+    unit: &str,
+    language: Language,
+) -> String {
     let plain = |value| with_unit(value, unit, language);
     match (bound, low, high) {
         ("approximate", _, _) => format!("≈ {}", plain(value)),
@@ -107,7 +114,11 @@ pub(crate) fn period(text: &str, language: Language) -> String {
     }
     let Some(second) = second else { return if is_english { year.into() } else { format!("{year}年") } };
     if let Some(quarter) = second.strip_prefix('Q') {
-        return if is_english { format!("Q{quarter} {year}") } else { format!("{year}年{}", chinese_quarter(quarter)) };
+        return if is_english {
+            format!("Q{quarter} {year}")
+        } else {
+            format!("{year}年{}", chinese_quarter(quarter))
+        };
     }
     if let Some(half) = second.strip_prefix('H') {
         let word = if half == "1" { "上半年" } else { "下半年" };

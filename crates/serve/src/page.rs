@@ -15,8 +15,8 @@ use axum::response::{IntoResponse, Response};
 use crowsnest_lake::{Answer, encode};
 use futures::FutureExt as _;
 
-use crate::cache;
 use crate::ServeError;
+use crate::cache;
 use crate::frame::Frame;
 use crate::request::{Format, PageRequest};
 

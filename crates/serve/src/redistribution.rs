@@ -6,8 +6,8 @@
 use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;
-use crowsnest_lake::{Answer, Lake};
 use crowsnest_lake::questions::{self, DocumentQuestion};
+use crowsnest_lake::{Answer, Lake};
 
 use crate::ServeError;
 use crate::request::Shared;

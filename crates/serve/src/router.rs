@@ -33,10 +33,10 @@ pub(crate) struct Site {
 /// All pages over a lake, as options for serving say who may look.
 pub fn router(lake: Lake, options: &ServeOptions) -> Router {
     let cards = &lake.market().sources;
-    let kept_back =
-        cards.iter().filter(|card| !card.redistribute).flat_map(|card| {
-            std::iter::once(card.name.clone()).chain(card.aliases.iter().cloned())
-        });
+    let kept_back = cards
+        .iter()
+        .filter(|card| !card.redistribute)
+        .flat_map(|card| std::iter::once(card.name.clone()).chain(card.aliases.iter().cloned()));
     let shared = Arc::new(Shared {
         is_shared: !options.listen.ip().is_loopback(),
         kept_back: kept_back.collect(),
@@ -66,12 +66,11 @@ pub fn router(lake: Lake, options: &ServeOptions) -> Router {
 /// One route per page. Where the path ends in a parameter, the format's ending is part of what it matches; elsewhere
 /// the endings are routes of their own.
 fn add(mut router: Router<Site>, path: &'static str, page: &'static dyn Page) -> Router<Site> {
-    let handler = get(
-        move |State(site): State<Site>, parameters: RawPathParams, uri: Uri, headers: HeaderMap| async move {
+    let handler =
+        get(move |State(site): State<Site>, parameters: RawPathParams, uri: Uri, headers: HeaderMap| async move {
             let parameter = parameters.iter().next().map(|(_, value)| value.to_owned());
             show(page, &site, &uri, &headers, parameter.as_deref()).await
-        },
-    );
+        });
     router = router.route(path, handler.clone());
     if path.ends_with('}') {
         return router;

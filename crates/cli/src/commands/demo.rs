@@ -78,8 +78,7 @@ async fn build(context: &Context, dir: PathBuf) -> Result<(Lake, Done), Failure>
 
 fn in_words(report: &RunReport) -> String {
     let import = &report.import;
-    let names: Vec<&str> =
-        import.files.iter().map(|file| file.file.rsplit('/').next().unwrap_or(&file.file)).collect();
+    let names: Vec<&str> = import.files.iter().map(|file| file.file.rsplit('/').next().unwrap_or(&file.file)).collect();
     if import.files.iter().all(|file| file.is_known_document) {
         return format!("{}: imported before", names.join(", "));
     }

@@ -69,14 +69,18 @@ impl Doctor {
             Err(error) => checks.push(failed("configuration", &error)),
         }
         let is_failed = checks.iter().any(|check| check.state == State::Fail);
-        let fields =
-            [("state", Holds::Text), ("check", Holds::Text), ("found", Holds::Text), ("remedy", Holds::Text)];
+        let fields = [("state", Holds::Text), ("check", Holds::Text), ("found", Holds::Text), ("remedy", Holds::Text)];
         context.print(&own_rows::answer(&fields, &checks)?, Layout::of(COLUMNS))?;
         Ok(if is_failed { Done::WithFaults } else { Done::Well })
     }
 
     async fn check_market(&self, context: &Context, market: Market, checks: &mut Vec<Check>) {
-        let found = format!("market {:?}, {} metrics, {} source cards", market.config.name, market.metrics.iter().count(), market.sources.len());
+        let found = format!(
+            "market {:?}, {} metrics, {} source cards",
+            market.config.name,
+            market.metrics.iter().count(),
+            market.sources.len()
+        );
         checks.push(check(State::Ok, "configuration", found, ""));
         checks.extend(disk(&market.dir));
         checks.push(catalogue(&market.dir));
@@ -207,7 +211,12 @@ async fn sources(lake: &Lake) -> Check {
         return check(State::Ok, "sources", format!("{} in use, all with a card", found.len()), "");
     }
     let remedy = "say in sources/NAME.toml under which licence they are, and whether rows may be passed on";
-    check(State::Warn, "sources", format!("{} of {} have no card: {}", unknown.len(), found.len(), some_of(&unknown)), remedy)
+    check(
+        State::Warn,
+        "sources",
+        format!("{} of {} have no card: {}", unknown.len(), found.len(), some_of(&unknown)),
+        remedy,
+    )
 }
 
 fn runs(lake: &Lake) -> Check {

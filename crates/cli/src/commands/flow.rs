@@ -42,8 +42,7 @@ impl Flow {
                 does: step.doc,
             })
             .collect();
-        let fields =
-            [("step", Holds::Text), ("reads", Holds::Text), ("writes", Holds::Text), ("does", Holds::Text)];
+        let fields = [("step", Holds::Text), ("reads", Holds::Text), ("writes", Holds::Text), ("does", Holds::Text)];
         context.print(&own_rows::answer(&fields, &rows)?, Layout::of(COLUMNS))?;
         Ok(Done::Well)
     }

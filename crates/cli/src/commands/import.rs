@@ -179,8 +179,10 @@ fn file_in_words(file: &FileReport) -> String {
     if file.is_known_document {
         return format!("{}: imported before in full, not read again", file.file);
     }
-    let kinds: Vec<&str> =
-        [file.format, file.compression, file.encoding].into_iter().filter(|kind| !kind.is_empty() && *kind != "plain").collect();
+    let kinds: Vec<&str> = [file.format, file.compression, file.encoding]
+        .into_iter()
+        .filter(|kind| !kind.is_empty() && *kind != "plain")
+        .collect();
     format!("{}: {} records ({})", file.file, number::count(file.n_records), kinds.join(", "))
 }
 

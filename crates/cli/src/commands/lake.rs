@@ -13,10 +13,13 @@ use crate::table::{Cell, Column, column};
 
 /// Look after the tables: their size, bringing small files together, removing old ones
 #[derive(Debug, Args)]
-#[command(name = "lake", after_help = "Examples:
+#[command(
+    name = "lake",
+    after_help = "Examples:
   crowsnest lake status
   crowsnest lake optimize
-  crowsnest lake vacuum --hours 24 --dry-run")]
+  crowsnest lake vacuum --hours 24 --dry-run"
+)]
 pub(crate) struct LakeCommand {
     #[command(subcommand)]
     task: Task,

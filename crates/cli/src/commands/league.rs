@@ -148,7 +148,11 @@ fn concentration(concentration: Option<&Value>) -> Option<String> {
     let concentration = concentration?;
     let hhi = concentration["hhi"].as_f64()?;
     let top4 = concentration["top4"].as_f64()?;
-    Some(format!("concentration  HHI {hhi:.3}, the four largest have {} of {}", number::percent(top4), concentration["n"]))
+    Some(format!(
+        "concentration  HHI {hhi:.3}, the four largest have {} of {}",
+        number::percent(top4),
+        concentration["n"]
+    ))
 }
 
 fn names(found: Option<&Value>, heading: &str) -> Option<String> {

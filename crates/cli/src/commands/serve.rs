@@ -68,8 +68,7 @@ async fn interrupted() {
 fn open_browser(url: &str) {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let null = std::process::Stdio::null;
-    let started =
-        std::process::Command::new(opener).arg(url).stdin(null()).stdout(null()).stderr(null()).spawn();
+    let started = std::process::Command::new(opener).arg(url).stdin(null()).stdout(null()).stderr(null()).spawn();
     if let Err(error) = started {
         print::note(&format!("the browser could not be opened with {opener}: {error}"));
     }

@@ -1,8 +1,8 @@
 //! `crowsnest why NAME METRIC PERIOD`: every saying behind one figure, word for word.
 
 use clap::Args;
-use crowsnest_lake::questions::{self, WhyQuestion};
 use crowsnest_lake::Answer;
+use crowsnest_lake::questions::{self, WhyQuestion};
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};

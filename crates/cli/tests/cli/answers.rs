@@ -150,13 +150,17 @@ fn doctor_finds_what_is_missing() {
     on(&market).arg("import").arg(claims).assert().success();
     assert_eq!(on(&market).args(["doctor", "--deep"]).output().unwrap().status.code(), Some(0));
     std::fs::remove_dir_all(market.join("raw")).unwrap();
-    std::fs::write(market.join("catalogue/aliases.csv"), "entity,kind,alias,language\nA,product,X,\nB,product,X,\n").unwrap();
+    std::fs::write(market.join("catalogue/aliases.csv"), "entity,kind,alias,language\nA,product,X,\nB,product,X,\n")
+        .unwrap();
     check_output("doctor_fails", &on(&market).arg("doctor").output().unwrap());
 }
 
 #[test]
 fn sql_answers_tables_views_and_functions() {
-    check("sql", &["sql", "SELECT name, period, value FROM claims_named WHERE metric = 'mau' ORDER BY value DESC, name LIMIT 3"]);
+    check(
+        "sql",
+        &["sql", "SELECT name, period, value FROM claims_named WHERE metric = 'mau' ORDER BY value DESC, name LIMIT 3"],
+    );
     check("sql_function", &["sql", "SELECT rank, name, value FROM league('mau', '2024-12')", "--format", "csv"]);
     check("sql_cut", &["sql", "SELECT subject FROM claims ORDER BY subject", "--limit", "2"]);
     check("sql_empty", &["sql", "SELECT subject FROM claims WHERE metric = 'none'", "--format", "json"]);

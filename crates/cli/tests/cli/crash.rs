@@ -21,7 +21,8 @@ fn claims(range: std::ops::Range<u64>) -> String {
         let value = n.wrapping_mul(2_654_435_761) % 100_000_007;
         let unit = if metric == "revenue" { "元" } else { "" };
         let (year, month) = (2022 + month / 12, month % 12 + 1);
-        writeln!(text, "product {product},{metric},{year}-{month:02},{value}{unit},source {},2025-01-05", n % 3).unwrap();
+        writeln!(text, "product {product},{metric},{year}-{month:02},{value}{unit},source {},2025-01-05", n % 3)
+            .unwrap();
     }
     text
 }

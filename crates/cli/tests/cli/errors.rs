@@ -85,7 +85,10 @@ fn every_command_has_help_with_examples() {
     assert!(names.len() > 20, "{names:?}");
     for name in names {
         let help = String::from_utf8(crowsnest().args([name, "--help"]).output().unwrap().stdout).unwrap();
-        assert!(help.contains("Examples:\n  crowsnest ") || help.contains(&format!("crowsnest {name}")), "{name}: {help}");
+        assert!(
+            help.contains("Examples:\n  crowsnest ") || help.contains(&format!("crowsnest {name}")),
+            "{name}: {help}"
+        );
     }
 }
 

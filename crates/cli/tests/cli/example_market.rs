@@ -25,7 +25,8 @@ fn example() -> &'static Path {
 
 #[test]
 fn tenders_of_november_2024() {
-    let answer = json(example(), &["league", "--metric", "tender_amount", "--period", "2024-11", "--language", "zh-Hans"]);
+    let answer =
+        json(example(), &["league", "--metric", "tender_amount", "--period", "2024-11", "--language", "zh-Hans"]);
     let found: Vec<(String, f64, String)> = answer["rows"]
         .as_array()
         .unwrap()
@@ -35,11 +36,13 @@ fn tenders_of_november_2024() {
             (text("name"), row["value"].as_f64().unwrap(), text("unit"))
         })
         .collect();
-    let expected = [("腾讯云", 129_120_000.0), ("阿里云", 82_620_000.0), ("火山引擎", 5_940_000.0), ("智谱", 1_700_000.0)];
+    let expected =
+        [("腾讯云", 129_120_000.0), ("阿里云", 82_620_000.0), ("火山引擎", 5_940_000.0), ("智谱", 1_700_000.0)];
     let places: Vec<usize> = expected
         .iter()
         .map(|(name, value)| {
-            let place = found.iter().position(|row| row.0 == *name).unwrap_or_else(|| panic!("{name} not in {found:?}"));
+            let place =
+                found.iter().position(|row| row.0 == *name).unwrap_or_else(|| panic!("{name} not in {found:?}"));
             assert_eq!((found[place].1, found[place].2.as_str()), (*value, "CNY"), "{name}");
             place
         })

@@ -48,8 +48,14 @@ Alibaba Cloud,company,阿里云,zh-Hans
 const OWNERS: &str = "product,company\nDoubao,ByteDance\nTencent Yuanbao,Tencent\n";
 
 const SOURCE_CARDS: &[(&str, &str)] = &[
-    ("aicpb", "name = \"AI产品榜\"\nlicence = \"public chart\"\nprice = \"free\"\nhomepage = \"https://example.org/aicpb\"\n"),
-    ("questmobile", "name = \"QuestMobile\"\nlicence = \"subscription\"\nredistribute = false\nprice = \"on request\"\n"),
+    (
+        "aicpb",
+        "name = \"AI产品榜\"\nlicence = \"public chart\"\nprice = \"free\"\nhomepage = \"https://example.org/aicpb\"\n",
+    ),
+    (
+        "questmobile",
+        "name = \"QuestMobile\"\nlicence = \"subscription\"\nredistribute = false\nprice = \"on request\"\n",
+    ),
 ];
 
 /// The command, in a folder and with surroundings that are the same everywhere.

@@ -8,9 +8,7 @@
 use std::mem::size_of;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray as _, BooleanArray, Float64Array, Int64Array, TimestampMicrosecondArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray as _, BooleanArray, Float64Array, Int64Array, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -177,7 +175,9 @@ impl GroupsAccumulator for Groups {
     }
 
     fn size(&self) -> usize {
-        self.orders.capacity() * size_of::<i128>() + self.values.capacity() * size_of::<f64>() + self.is_present.capacity()
+        self.orders.capacity() * size_of::<i128>()
+            + self.values.capacity() * size_of::<f64>()
+            + self.is_present.capacity()
     }
 }
 

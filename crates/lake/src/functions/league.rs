@@ -36,8 +36,15 @@ impl TableFunctionImpl for League {
             None => return Err(DataFusionError::Plan(format!("no metric is called {metric:?}"))),
         };
         let period = Period::parse(&period).map_err(|error| DataFusionError::Plan(error.to_string()))?;
-        let shape =
-            LeagueShape { metric: &metric, lower_is_better, period, filter, by_source: false, as_of: None, name: "e.name" };
+        let shape = LeagueShape {
+            metric: &metric,
+            lower_is_better,
+            period,
+            filter,
+            by_source: false,
+            as_of: None,
+            name: "e.name",
+        };
         super::plan::view(&self.0, &format!("SELECT * EXCEPT (entity_id) FROM ({})", shape.sql()))
     }
 }

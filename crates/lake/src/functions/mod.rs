@@ -53,7 +53,8 @@ pub(crate) fn register_scalars(context: &SessionContext) {
 }
 
 pub(crate) fn register(context: &SessionContext, market: &Market, identity: &Arc<Identity>) -> Result<()> {
-    let surroundings = Surroundings { state: context.state(), identity: Arc::clone(identity), metrics: market.metrics.clone() };
+    let surroundings =
+        Surroundings { state: context.state(), identity: Arc::clone(identity), metrics: market.metrics.clone() };
     for function in FUNCTIONS {
         context.register_udtf(function.name, (function.make)(surroundings.clone()));
     }

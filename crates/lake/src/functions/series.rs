@@ -21,8 +21,7 @@ struct Series(Surroundings);
 impl TableFunctionImpl for Series {
     fn call(&self, args: &[Expr]) -> Result<Arc<dyn TableProvider>> {
         let [name, metric] = arguments::texts(args, "series('name', 'metric')")?;
-        let entity =
-            self.0.identity.find(&name, None).map_err(|error| DataFusionError::Plan(error.to_string()))?;
+        let entity = self.0.identity.find(&name, None).map_err(|error| DataFusionError::Plan(error.to_string()))?;
         let filter = format!("mention_id IN (SELECT mention_id FROM identities WHERE entity_id = {})", entity.id);
         super::plan::view(&self.0, &series_sql(&filter, Some(&metric), None))
     }

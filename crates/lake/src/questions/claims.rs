@@ -1,7 +1,7 @@
 //! `claims`: claims as they were said, newest first.
 
-use super::rows::{self, CLAIM_COLUMNS};
 use super::quoted;
+use super::rows::{self, CLAIM_COLUMNS};
 use crate::{Answer, Lake, Language, Result};
 
 /// Which claims.

@@ -141,8 +141,10 @@ impl Table<'_> {
                 others.join("; ")
             ));
         }
-        let units: std::collections::BTreeSet<&str> =
-            all.column_by_name("unit").map(|column| column.as_string_view().iter().flatten().collect()).unwrap_or_default();
+        let units: std::collections::BTreeSet<&str> = all
+            .column_by_name("unit")
+            .map(|column| column.as_string_view().iter().flatten().collect())
+            .unwrap_or_default();
         if units.len() > 1 {
             notes.push(format!(
                 "values are in several units ({}), so that ranks and shares across them mean nothing",
@@ -179,7 +181,11 @@ impl Shape<'_> {
             None => format!("SELECT * FROM ({now}) WHERE FALSE"),
         };
         let order = if self.lower_is_better { "ASC" } else { "DESC" };
-        let key = if self.by_source { "n.entity_id = b.entity_id AND n.source = b.source" } else { "n.entity_id = b.entity_id" };
+        let key = if self.by_source {
+            "n.entity_id = b.entity_id AND n.source = b.source"
+        } else {
+            "n.entity_id = b.entity_id"
+        };
         format!(
             "WITH now AS ({now}), before AS ({before}), \
              ranked_now AS (SELECT *, rank() OVER (ORDER BY value {order}) AS rank, sum(value) OVER () AS total FROM now), \
@@ -238,8 +244,5 @@ async fn nothing(lake: &Lake, question: &LeagueQuestion, period: &Period) -> Res
     let asked = [("region", &question.region), ("platform", &question.platform), ("segment", &question.segment)];
     let dims: Vec<String> =
         asked.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!(", {name} {value}"))).collect();
-    Err(LakeError::bad_question(
-        format!("no claims on {} for {period}{}", question.metric, dims.concat()),
-        hint,
-    ))
+    Err(LakeError::bad_question(format!("no claims on {} for {period}{}", question.metric, dims.concat()), hint))
 }

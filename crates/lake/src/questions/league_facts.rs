@@ -118,10 +118,7 @@ fn one_per_entity(all: &RecordBatch) -> Vec<(i64, f64)> {
     };
     let (ids, values) = (ids.as_primitive::<Int64Type>(), values.as_primitive::<Float64Type>());
     let mut seen = HashSet::new();
-    (0..all.num_rows())
-        .map(|row| (ids.value(row), values.value(row)))
-        .filter(|(id, _)| seen.insert(*id))
-        .collect()
+    (0..all.num_rows()).map(|row| (ids.value(row), values.value(row))).filter(|(id, _)| seen.insert(*id)).collect()
 }
 
 async fn claimed_totals(table: &Table<'_>) -> Result<Vec<Claimed>> {

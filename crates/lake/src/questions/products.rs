@@ -35,7 +35,8 @@ pub async fn products(lake: &Lake, question: &ProductsQuestion) -> Result<Answer
     let ids: Vec<String> = found.iter().skip(offset).map(|(_, entity)| entity.id.to_string()).collect();
     if ids.is_empty() {
         let filter = "FALSE".to_owned();
-        return listed(lake, &Listed { filter, order: "name", limit, offset: 0, as_of: question.as_of, language }).await;
+        return listed(lake, &Listed { filter, order: "name", limit, offset: 0, as_of: question.as_of, language })
+            .await;
     }
     let order = format!("array_position(make_array({}), e.entity_id)", ids.join(", "));
     let filter = format!("e.entity_id IN ({})", ids.join(", "));

@@ -33,10 +33,9 @@ pub(super) fn is_entity(entity: &Entity) -> String {
 /// A metric that the registry has.
 pub(super) fn known_metric<'a>(lake: &'a Lake, id: &str) -> Result<&'a crowsnest_model::Metric> {
     let metrics = &lake.market().metrics;
-    metrics.get(id).ok_or_else(|| LakeError::UnknownMetric {
-        name: id.to_owned(),
-        close: metrics.closest(id).map(str::to_owned),
-    })
+    metrics
+        .get(id)
+        .ok_or_else(|| LakeError::UnknownMetric { name: id.to_owned(), close: metrics.closest(id).map(str::to_owned) })
 }
 
 /// A period in ISO text.
@@ -60,10 +59,8 @@ pub(super) fn is_period(period: &Period) -> String {
 
 /// `column = value` for each dimension that is asked for, joined by AND; `TRUE` where none is.
 pub(super) fn equals(pairs: &[(&str, Option<&str>)]) -> String {
-    let parts: Vec<String> = pairs
-        .iter()
-        .filter_map(|(column, value)| value.map(|value| format!("{column} = {}", quoted(value))))
-        .collect();
+    let parts: Vec<String> =
+        pairs.iter().filter_map(|(column, value)| value.map(|value| format!("{column} = {}", quoted(value)))).collect();
     if parts.is_empty() { "TRUE".to_owned() } else { parts.join(" AND ") }
 }
 

@@ -1,8 +1,8 @@
 //! `share`: who has how much of a metric, period by period.
 
+use super::league::STATUS_RANK;
 use super::{in_force, quoted, rows};
 use crate::{Answer, Lake, LakeError, Language, Result};
-use super::league::STATUS_RANK;
 
 /// Which shares.
 #[derive(Debug, Clone, Default)]
@@ -110,9 +110,5 @@ async fn most_covered(lake: &Lake, question: &ShareQuestion, base: &str) -> Resu
         return Ok(None);
     }
     let text = |index: usize| found.column(index).as_string_view().value(0);
-    Ok(Some(rows::equals(&[
-        ("region", Some(text(0))),
-        ("platform", Some(text(1))),
-        ("segment", Some(text(2))),
-    ])))
+    Ok(Some(rows::equals(&[("region", Some(text(0))), ("platform", Some(text(1))), ("segment", Some(text(2)))])))
 }

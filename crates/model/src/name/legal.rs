@@ -156,27 +156,15 @@ const LATIN_FORMS: &[&str] = &[
 /// `core` is normalised, and never empty unless the key of the text is.
 pub fn split_legal_form(text: &str) -> Name {
     let key = normalise(text);
-    let (core, removed) = if key.chars().any(is_han) {
-        split_han(&key)
-    } else {
-        split_latin(&key)
-    };
-    Name {
-        as_written: text.to_owned(),
-        core,
-        legal_form: (!removed.is_empty()).then(|| removed.join(" ")),
-    }
+    let (core, removed) = if key.chars().any(is_han) { split_han(&key) } else { split_latin(&key) };
+    Name { as_written: text.to_owned(), core, legal_form: (!removed.is_empty()).then(|| removed.join(" ")) }
 }
 
 fn split_han(key: &str) -> (String, Vec<String>) {
     let (mut core, mut removed) = (key.to_owned(), Vec::new());
     let mut has_form = false;
     loop {
-        let ending = if has_form {
-            HAN_FORMS.iter().chain(TRADES).collect()
-        } else {
-            bare_endings()
-        };
+        let ending = if has_form { HAN_FORMS.iter().chain(TRADES).collect() } else { bare_endings() };
         if let Some((rest, piece)) = without_place_in_brackets(&core) {
             core = rest;
             removed.push(piece);
@@ -188,10 +176,7 @@ fn split_han(key: &str) -> (String, Vec<String>) {
             break;
         }
     }
-    let place = PLACES
-        .iter()
-        .filter(|place| core.starts_with(**place))
-        .max_by_key(|place| place.len());
+    let place = PLACES.iter().filter(|place| core.starts_with(**place)).max_by_key(|place| place.len());
     if let Some(place) = place.filter(|_| has_form) {
         let rest = &core[place.len()..];
         if is_enough(rest) {
@@ -207,18 +192,12 @@ fn split_han(key: &str) -> (String, Vec<String>) {
 
 /// What comes off a name that has no legal form.
 fn bare_endings() -> Vec<&'static &'static str> {
-    HAN_FORMS
-        .iter()
-        .chain(TRADES.iter().filter(|trade| **trade == "科技"))
-        .collect()
+    HAN_FORMS.iter().chain(TRADES.iter().filter(|trade| **trade == "科技")).collect()
 }
 
 fn without_longest_ending(core: &str, endings: &[&&str]) -> Option<(String, String)> {
     let fits = |ending: &&&&str| core.strip_suffix(***ending).is_some_and(is_enough);
-    let ending = endings
-        .iter()
-        .filter(fits)
-        .max_by_key(|ending| ending.len())?;
+    let ending = endings.iter().filter(fits).max_by_key(|ending| ending.len())?;
     let rest = core.strip_suffix(**ending)?;
     Some((rest.trim_end().to_owned(), (**ending).to_string()))
 }
@@ -235,10 +214,7 @@ fn without_place_in_brackets(core: &str) -> Option<(String, String)> {
 /// Two Chinese characters or three letters are the least that is a name.
 fn is_enough(rest: &str) -> bool {
     let n_han = rest.chars().filter(|letter| is_han(*letter)).count();
-    let n_letters = rest
-        .chars()
-        .filter(|letter| letter.is_alphanumeric())
-        .count();
+    let n_letters = rest.chars().filter(|letter| letter.is_alphanumeric()).count();
     n_han >= 2 || n_letters >= 3 && n_letters > n_han || (n_letters >= 2 && n_han == 0)
 }
 
@@ -246,10 +222,7 @@ fn split_latin(key: &str) -> (String, Vec<String>) {
     let mut words: Vec<&str> = key.split(' ').collect();
     let mut removed = Vec::new();
     while let [_, .., last] = words.as_slice() {
-        let form: String = last
-            .chars()
-            .filter(|letter| letter.is_alphanumeric())
-            .collect();
+        let form: String = last.chars().filter(|letter| letter.is_alphanumeric()).collect();
         let is_sign = form.is_empty() && matches!(*last, "&" | "," | "-");
         if !is_sign && !LATIN_FORMS.contains(&form.as_str()) {
             break;

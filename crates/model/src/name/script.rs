@@ -27,10 +27,8 @@ word_enum! {
     }
 }
 
-static TO_SIMPLIFIED: LazyLock<Option<OpenCC>> =
-    LazyLock::new(|| OpenCC::from_config(BuiltinConfig::T2s).ok());
-static TO_TRADITIONAL: LazyLock<Option<OpenCC>> =
-    LazyLock::new(|| OpenCC::from_config(BuiltinConfig::S2t).ok());
+static TO_SIMPLIFIED: LazyLock<Option<OpenCC>> = LazyLock::new(|| OpenCC::from_config(BuiltinConfig::T2s).ok());
+static TO_TRADITIONAL: LazyLock<Option<OpenCC>> = LazyLock::new(|| OpenCC::from_config(BuiltinConfig::S2t).ok());
 
 /// The text in simplified characters, for display.
 pub fn to_simplified(text: &str) -> String {
@@ -103,16 +101,9 @@ static CHARACTERS: LazyLock<Vec<char>> = LazyLock::new(|| {
             }
         })
         .collect();
-    let step = |letter: char| {
-        table_index(letter)
-            .and_then(|index| single_step.get(index).copied())
-            .unwrap_or(letter)
-    };
+    let step = |letter: char| table_index(letter).and_then(|index| single_step.get(index).copied()).unwrap_or(letter);
     // Some forms are simplified twice (a variant, then its standard); four steps are more than any chain has.
-    single_step
-        .iter()
-        .map(|once| step(step(step(*once))))
-        .collect()
+    single_step.iter().map(|once| step(step(step(*once)))).collect()
 });
 
 fn table_index(letter: char) -> Option<usize> {

@@ -5,9 +5,7 @@
 //! time periods" (`2024-Q4`) and common use (`2025-H1`).
 
 use super::{Grain, Period, PeriodError, months};
-use crate::calendar::{
-    self, CivilDate, YEARS, civil_date, day_number_checked, first_iso_monday, iso_weeks_in_year,
-};
+use crate::calendar::{self, CivilDate, YEARS, civil_date, day_number_checked, first_iso_monday, iso_weeks_in_year};
 
 const FIRST_DAY: i32 = calendar::day_number(1, 1, 1);
 const END_DAY: i32 = calendar::day_number(10_000, 1, 1);
@@ -89,9 +87,7 @@ fn unit(text: &str) -> Result<Period, Problem> {
         }
         [b'-', b'Q' | b'q', quarter] => quarter_of(year, i32::from(*quarter) - i32::from(b'0')),
         [b'-', b'H' | b'h', half] => half_of(year, i32::from(*half) - i32::from(b'0')),
-        [b'-', b'W' | b'w', week @ ..] if week.len() == 2 => {
-            week_of(year, digits(week).ok_or(Problem::NotAPeriod)?)
-        }
+        [b'-', b'W' | b'w', week @ ..] if week.len() == 2 => week_of(year, digits(week).ok_or(Problem::NotAPeriod)?),
         [b'-', _, _, b'-', _, _] => day(text),
         [b'-', _, _, b'-', _, _, b'T' | b't' | b' ', ..] => moment(text),
         _ => Err(Problem::NotAPeriod),
@@ -104,11 +100,7 @@ pub(super) fn month_of(year: i32, month: i32) -> Result<Period, Problem> {
     // Millions of these are read: the grain is known, so it isn't worked out again.
     let start = calendar::day_number(year, month, 1);
     let end = start + calendar::days_in_month(year, month);
-    Ok(Period {
-        start,
-        end,
-        grain: Grain::Month,
-    })
+    Ok(Period { start, end, grain: Grain::Month })
 }
 
 pub(super) fn quarter_of(year: i32, quarter: i32) -> Result<Period, Problem> {
@@ -130,11 +122,7 @@ pub(super) fn year_of(year: i32) -> Result<Period, Problem> {
 
 pub(super) fn week_of(year: i32, week: i32) -> Result<Period, Problem> {
     year_in_range(year)?;
-    in_range(
-        week,
-        iso_weeks_in_year(year),
-        "that year has no such ISO week",
-    )?;
+    in_range(week, iso_weeks_in_year(year), "that year has no such ISO week")?;
     let monday = first_iso_monday(year) + 7 * (week - 1);
     // The first and last week of the calendar reach outside the years 1–9999.
     Period::new(monday, monday + 7, Grain::Week)
@@ -142,18 +130,13 @@ pub(super) fn week_of(year: i32, week: i32) -> Result<Period, Problem> {
 }
 
 pub(super) fn day_of(year: i32, month: i32, day: i32) -> Result<Period, Problem> {
-    let number = day_number_checked(year, month, day)
-        .ok_or(Problem::NoSuch("the calendar has no such date"))?;
+    let number = day_number_checked(year, month, day).ok_or(Problem::NoSuch("the calendar has no such date"))?;
     Ok(Period::from_days(number, number + 1))
 }
 
 fn day(text: &str) -> Result<Period, Problem> {
     let bytes = text.as_bytes();
-    let parts = (
-        digits(&bytes[..4]),
-        digits(&bytes[5..7]),
-        digits(&bytes[8..10]),
-    );
+    let parts = (digits(&bytes[..4]), digits(&bytes[5..7]), digits(&bytes[8..10]));
     let (Some(year), Some(month), Some(day)) = parts else {
         return Err(Problem::NotAPeriod);
     };
@@ -163,13 +146,11 @@ fn day(text: &str) -> Result<Period, Problem> {
 fn moment(text: &str) -> Result<Period, Problem> {
     // Impossible dates get their own message; whatever else is wrong is wrong with the time.
     day(&text[..10])?;
-    let timestamp: jiff::Timestamp = text.parse().map_err(|_| {
-        Problem::NoSuch("a moment needs a time and an offset, as in 2024-12-01T08:00:00Z")
-    })?;
+    let timestamp: jiff::Timestamp =
+        text.parse().map_err(|_| Problem::NoSuch("a moment needs a time and an offset, as in 2024-12-01T08:00:00Z"))?;
     let day_number = timestamp.as_second().div_euclid(86_400);
     let day_number = i32::try_from(day_number).map_err(|_| Problem::NotAPeriod)?;
-    Period::new(day_number, day_number + 1, Grain::Instant)
-        .map_err(|_| Problem::NoSuch("years are 0001–9999"))
+    Period::new(day_number, day_number + 1, Grain::Instant).map_err(|_| Problem::NoSuch("years are 0001–9999"))
 }
 
 /// A span of two texts: the end is excluded if they are days, included if they are longer units.
@@ -187,11 +168,7 @@ pub(super) fn span_of(first: Period, last: Period) -> Result<Period, Problem> {
     if first.grain() != last.grain() || first.grain() == Grain::Instant {
         return Err(Problem::NotAPeriod);
     }
-    let end = if first.grain() == Grain::Day {
-        last.start_day()
-    } else {
-        last.end_day()
-    };
+    let end = if first.grain() == Grain::Day { last.start_day() } else { last.end_day() };
     if end <= first.start_day() || last.start_day() < first.start_day() {
         return Err(Problem::Reversed);
     }
@@ -199,19 +176,11 @@ pub(super) fn span_of(first: Period, last: Period) -> Result<Period, Problem> {
 }
 
 fn year_in_range(year: i32) -> Result<(), Problem> {
-    if YEARS.contains(&year) {
-        Ok(())
-    } else {
-        Err(Problem::NoSuch("years are 0001–9999"))
-    }
+    if YEARS.contains(&year) { Ok(()) } else { Err(Problem::NoSuch("years are 0001–9999")) }
 }
 
 fn in_range(number: i32, max: i32, reason: &'static str) -> Result<(), Problem> {
-    if (1..=max).contains(&number) {
-        Ok(())
-    } else {
-        Err(Problem::NoSuch(reason))
-    }
+    if (1..=max).contains(&number) { Ok(()) } else { Err(Problem::NoSuch(reason)) }
 }
 
 /// Value of up to nine ASCII digits; `None` if there are none, more, or anything else.

@@ -38,14 +38,10 @@ pub(super) fn parse(text: &str, context: &PeriodContext) -> Result<Period, Perio
         Err(PeriodError::NotAPeriod { .. }) => {}
         settled => return settled,
     }
-    let not_a_period = || PeriodError::NotAPeriod {
-        text: text.trim().to_owned(),
-    };
+    let not_a_period = || PeriodError::NotAPeriod { text: text.trim().to_owned() };
     // Longer than any period is written; keeps a document in a cell from being searched.
     if text.len() > 200 {
-        return Err(PeriodError::NotAPeriod {
-            text: text.chars().take(80).collect(),
-        });
+        return Err(PeriodError::NotAPeriod { text: text.chars().take(80).collect() });
     }
     let key = crate::name::normalise(text);
     match single(&key, context).and_then(|found| match found {
@@ -55,13 +51,8 @@ pub(super) fn parse(text: &str, context: &PeriodContext) -> Result<Period, Perio
         Ok(Some(period)) => Ok(period),
         Ok(None) => Err(not_a_period()),
         Err(Issue::Problem(problem)) => Err(problem.in_text(text.trim())),
-        Err(Issue::NeedsToday) => Err(PeriodError::NeedsToday {
-            text: text.trim().to_owned(),
-        }),
-        Err(Issue::Ambiguous(reason)) => Err(PeriodError::Ambiguous {
-            text: text.trim().to_owned(),
-            reason,
-        }),
+        Err(Issue::NeedsToday) => Err(PeriodError::NeedsToday { text: text.trim().to_owned() }),
+        Err(Issue::Ambiguous(reason)) => Err(PeriodError::Ambiguous { text: text.trim().to_owned(), reason }),
     }
 }
 
@@ -77,17 +68,7 @@ fn single(key: &str, context: &PeriodContext) -> Reading {
 
 /// `2025-01..2025-11`, `2024年1月1日至2024年6月15日`: both ends are included, days too.
 fn two_with_a_word_between(key: &str, context: &PeriodContext) -> Reading {
-    for between in [
-        "..",
-        "至",
-        "到",
-        "~",
-        " to ",
-        " - ",
-        " through ",
-        " until ",
-        "-",
-    ] {
+    for between in ["..", "至", "到", "~", " to ", " - ", " through ", " until ", "-"] {
         let mut parts = key.split(between);
         let (Some(first), Some(last), None) = (parts.next(), parts.next(), parts.next()) else {
             continue;
@@ -118,20 +99,15 @@ fn one_end(key: &str, context: &PeriodContext) -> Reading {
 /// `2024/12`, `2024.12.5`, `12/2024`, `31/12/2024`, `20241201`, `202412`.
 fn digits_with_separators(key: &str) -> Reading {
     let parts: Vec<&str> = key.split(['/', '.', '-']).collect();
-    let numbers: Option<Vec<i32>> = parts
-        .iter()
-        .map(|part| iso::digits(part.as_bytes()))
-        .collect();
+    let numbers: Option<Vec<i32>> = parts.iter().map(|part| iso::digits(part.as_bytes())).collect();
     let Some(numbers) = numbers else {
         return Ok(None);
     };
     let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
     match (numbers.as_slice(), lengths.as_slice()) {
-        ([compact], [8]) if PLAUSIBLE_YEARS.contains(&(compact / 10_000)) => Ok(Some(iso::day_of(
-            compact / 10_000,
-            compact / 100 % 100,
-            compact % 100,
-        )?)),
+        ([compact], [8]) if PLAUSIBLE_YEARS.contains(&(compact / 10_000)) => {
+            Ok(Some(iso::day_of(compact / 10_000, compact / 100 % 100, compact % 100)?))
+        }
         ([compact], [6]) if PLAUSIBLE_YEARS.contains(&(compact / 100)) => {
             Ok(Some(iso::month_of(compact / 100, compact % 100)?))
         }
@@ -151,9 +127,7 @@ fn day_and_month(first: i32, second: i32, year: i32) -> Reading {
     if first > 12 {
         return Ok(Some(iso::day_of(year, second, first)?));
     }
-    Err(Issue::Ambiguous(
-        "day/month or month/day: write it as 2024-12-05",
-    ))
+    Err(Issue::Ambiguous("day/month or month/day: write it as 2024-12-05"))
 }
 
 /// The full year of a number with two digits (1980–2079) or four.
@@ -178,11 +152,7 @@ fn this_year(context: &PeriodContext) -> Result<i32, Issue> {
 fn relative(context: &PeriodContext, grain: Grain, offset: i32) -> Reading {
     let mut period = Period::containing(today(context)?, grain);
     for _ in 0..offset.abs() {
-        let neighbour = if offset < 0 {
-            period.previous()
-        } else {
-            period.next()
-        };
+        let neighbour = if offset < 0 { period.previous() } else { period.next() };
         period = neighbour.ok_or(Issue::Problem(Problem::NoSuch("years are 0001–9999")))?;
     }
     Ok(Some(period))
@@ -191,9 +161,7 @@ fn relative(context: &PeriodContext, grain: Grain, offset: i32) -> Reading {
 /// The days up to and including today, so many.
 fn last_days(context: &PeriodContext, n_days: i32) -> Reading {
     if !(1..=3660).contains(&n_days) {
-        return Err(Issue::Problem(Problem::NoSuch(
-            "at most 3660 days can be looked back on",
-        )));
+        return Err(Issue::Problem(Problem::NoSuch("at most 3660 days can be looked back on")));
     }
     let end = today(context)? + 1;
     Ok(Some(Period::from_days(end - n_days, end)))
@@ -206,10 +174,7 @@ fn year_to_date(context: &PeriodContext, year: Option<i32>) -> Reading {
     if year.start_day() > today {
         return Err(Issue::Problem(Problem::Reversed));
     }
-    Ok(Some(Period::from_days(
-        year.start_day(),
-        year.end_day().min(today + 1),
-    )))
+    Ok(Some(Period::from_days(year.start_day(), year.end_day().min(today + 1))))
 }
 
 /// What is read with the year left out: the latest one that has begun by today.
@@ -230,9 +195,5 @@ fn fiscal(context: &PeriodContext, year: i32, first_month: i32, n_months: i32) -
     let start_month = i32::from(context.fiscal_year_start_month.clamp(1, 12));
     let first_year = if start_month == 1 { year } else { year - 1 };
     let month = start_month - 1 + first_month;
-    Ok(Some(months(
-        first_year + month / 12,
-        month % 12 + 1,
-        n_months,
-    )))
+    Ok(Some(months(first_year + month / 12, month % 12 + 1, n_months)))
 }

@@ -52,10 +52,7 @@ pub(super) fn read(letters: &Letters, index: usize) -> Attempt {
         read_numeral(letters, first)
     };
     match attempt {
-        Attempt::Number(body) => Attempt::Number(Body {
-            is_negative: has_sign && sign != '+',
-            ..body
-        }),
+        Attempt::Number(body) => Attempt::Number(Body { is_negative: has_sign && sign != '+', ..body }),
         other => other,
     }
 }
@@ -93,15 +90,9 @@ fn with_smaller_part(letters: &Letters, body: Body) -> Body {
     };
     let scale = read_scale(letters, digits_end);
     let smaller = number.shifted(scale.power);
-    let is_smaller =
-        scale.is_written && scale.power < body.power && smaller.is_below_power(body.power);
+    let is_smaller = scale.is_written && scale.power < body.power && smaller.is_below_power(body.power);
     match body.low.plus(&smaller) {
-        Some(sum) if is_smaller => Body {
-            low: sum,
-            is_at_least: scale.is_at_least,
-            next: scale.next,
-            ..body
-        },
+        Some(sum) if is_smaller => Body { low: sum, is_at_least: scale.is_at_least, next: scale.next, ..body },
         _ => body,
     }
 }
@@ -109,9 +100,7 @@ fn with_smaller_part(letters: &Letters, body: Body) -> Body {
 /// `several hundred million`.
 fn read_several(letters: &Letters, index: usize) -> Option<Body> {
     let latin = SEVERAL.iter().filter(|word| word.is_ascii());
-    let after = latin
-        .filter_map(|word| letters.word_at(index, word))
-        .max()?;
+    let after = latin.filter_map(|word| letters.word_at(index, word)).max()?;
     let scale = read_scale(letters, after);
     if !scale.is_written {
         return None;
@@ -158,26 +147,15 @@ struct Scale {
 
 /// Scales in a row multiply: `百万`, `万亿`, `hundred million`.
 fn read_scale(letters: &Letters, index: usize) -> Scale {
-    let mut scale = Scale {
-        power: 0,
-        is_written: false,
-        is_at_least: false,
-        next: index,
-    };
+    let mut scale = Scale { power: 0, is_written: false, is_at_least: false, next: index };
     loop {
         let adjacent = scale.next;
         let after_blanks = letters.skip_blanks(adjacent);
-        let is_open = matches!(letters.at(after_blanks), '多' | '余')
-            && han::power(letters.at(after_blanks + 1)).is_some();
-        let at = if is_open {
-            after_blanks + 1
-        } else {
-            after_blanks
-        };
+        let is_open =
+            matches!(letters.at(after_blanks), '多' | '余') && han::power(letters.at(after_blanks + 1)).is_some();
+        let at = if is_open { after_blanks + 1 } else { after_blanks };
         if let Some(power) = han::power(letters.at(at)) {
-            scale.power = scale
-                .power
-                .saturating_add(i32::try_from(power).unwrap_or(0));
+            scale.power = scale.power.saturating_add(i32::try_from(power).unwrap_or(0));
             scale.is_at_least |= is_open;
             scale.next = at + 1;
         } else if let Some((power, next)) = latin_scale(letters, adjacent, after_blanks) {

@@ -22,11 +22,7 @@ impl Decimal {
     }
 
     fn from_digits(digits: &str, n_decimals: i32, zeros_count: bool) -> Decimal {
-        Decimal {
-            digits: digits.trim_start_matches('0').to_owned(),
-            exponent: -n_decimals,
-            zeros_count,
-        }
+        Decimal { digits: digits.trim_start_matches('0').to_owned(), exponent: -n_decimals, zeros_count }
     }
 
     /// The number times a power of ten.
@@ -46,11 +42,7 @@ impl Decimal {
 
     /// Doubles half a step below and above, where a step is one unit of the last significant digit.
     pub(super) fn rounding_interval(&self) -> Option<(f64, f64)> {
-        let significant = if self.zeros_count {
-            &self.digits
-        } else {
-            self.digits.trim_end_matches('0')
-        };
+        let significant = if self.zeros_count { &self.digits } else { self.digits.trim_end_matches('0') };
         let n_dropped = i32::try_from(self.digits.len() - significant.len()).ok()?;
         let exponent = self.exponent.checked_add(n_dropped)?.checked_sub(1)?;
         // With one more digit, half a step is 5; eighteen digits are within a u128.
@@ -67,15 +59,9 @@ impl Decimal {
     /// The sum of two non-negative integers, for `1亿2000万`.
     pub(super) fn plus(&self, other: &Decimal) -> Option<Decimal> {
         let exponent = self.exponent.min(other.exponent);
-        let sum = self
-            .scaled_to(exponent)?
-            .checked_add(other.scaled_to(exponent)?)?;
+        let sum = self.scaled_to(exponent)?.checked_add(other.scaled_to(exponent)?)?;
         Some(Decimal {
-            digits: if sum == 0 {
-                String::new()
-            } else {
-                sum.to_string()
-            },
+            digits: if sum == 0 { String::new() } else { sum.to_string() },
             exponent,
             zeros_count: other.zeros_count,
         })
@@ -88,11 +74,7 @@ impl Decimal {
     }
 
     fn scaled_to(&self, exponent: i32) -> Option<u128> {
-        let digits: u128 = if self.digits.is_empty() {
-            0
-        } else {
-            self.digits.parse().ok()?
-        };
+        let digits: u128 = if self.digits.is_empty() { 0 } else { self.digits.parse().ok()? };
         let shift = u32::try_from(self.exponent.checked_sub(exponent)?).ok()?;
         digits.checked_mul(10u128.checked_pow(shift)?)
     }
@@ -143,21 +125,14 @@ pub(super) fn read(letters: &Letters, index: usize) -> Digits {
 }
 
 /// Whether the letter at the index separates digits of one number.
-fn continues_number(
-    letters: &Letters,
-    index: usize,
-    groups: &[String],
-    separators: &[char],
-) -> bool {
+fn continues_number(letters: &Letters, index: usize, groups: &[String], separators: &[char]) -> bool {
     let is_digit_next = letters.at(index + 1).is_ascii_digit();
     match letters.at(index) {
         '.' | ',' => is_digit_next,
         // Only ever between groups of three, or two numbers beside each other would become one.
         separator @ (' ' | '\'' | '_') => {
             let is_same_as_before = separators.iter().all(|other| *other == separator);
-            let n_following = (1..=4)
-                .take_while(|step| letters.at(index + step).is_ascii_digit())
-                .count();
+            let n_following = (1..=4).take_while(|step| letters.at(index + step).is_ascii_digit()).count();
             let group_fits = groups.len() > 1 || groups[0].len() <= 3;
             is_digit_next && is_same_as_before && n_following == 3 && group_fits && groups[0] != "0"
         }
@@ -168,31 +143,17 @@ fn continues_number(
 /// Digits without separators, the number of decimals, and whether there was a decimal sign.
 fn join_groups(groups: &[String], separators: &[char]) -> Option<(String, i32, bool)> {
     let decimal_sign = decimal_sign(groups, separators)?;
-    let n_whole = if decimal_sign.is_some() {
-        groups.len() - 1
-    } else {
-        groups.len()
-    };
+    let n_whole = if decimal_sign.is_some() { groups.len() - 1 } else { groups.len() };
     let whole = &groups[..n_whole];
     let whole_separators = &separators[..n_whole - 1];
     let is_uniform = whole_separators.windows(2).all(|pair| pair[0] == pair[1]);
-    let is_separate = !whole_separators
-        .iter()
-        .any(|separator| Some(*separator) == decimal_sign);
+    let is_separate = !whole_separators.iter().any(|separator| Some(*separator) == decimal_sign);
     if !is_uniform || !is_separate || !are_thousands(whole, whole_separators.first().copied()) {
         return None;
     }
-    let decimals = if decimal_sign.is_some() {
-        groups.last()?.as_str()
-    } else {
-        ""
-    };
+    let decimals = if decimal_sign.is_some() { groups.last()?.as_str() } else { "" };
     let n_decimals = i32::try_from(decimals.len()).ok()?;
-    Some((
-        whole.concat() + decimals,
-        n_decimals,
-        decimal_sign.is_some(),
-    ))
+    Some((whole.concat() + decimals, n_decimals, decimal_sign.is_some()))
 }
 
 /// The decimal sign if there is one; the outer `None` if the separators fit no locale.
@@ -235,8 +196,7 @@ fn are_thousands(groups: &[String], separator: Option<char>) -> bool {
             && last.len() == last_size
     };
     let begins_with_zero = first.starts_with('0');
-    let is_asian =
-        separator == Some(',') && (fits(2, 2, 3) || (!middle.is_empty() && fits(4, 4, 4)));
+    let is_asian = separator == Some(',') && (fits(2, 2, 3) || (!middle.is_empty() && fits(4, 4, 4)));
     !begins_with_zero && (fits(3, 3, 3) || is_asian)
 }
 

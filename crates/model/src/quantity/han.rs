@@ -144,9 +144,7 @@ impl Reader {
     fn step(&mut self, letters: &Letters, index: usize) -> Option<Option<usize>> {
         let letter = letters.at(index);
         if let Some(value) = digit(letter) {
-            return self
-                .take_digit(value)
-                .map(|taken| taken.then_some(index + 1));
+            return self.take_digit(value).map(|taken| taken.then_some(index + 1));
         }
         if let Some(power) = unit_power(letter) {
             return Some(self.take_unit(power)?.then_some(index + 1));
@@ -211,8 +209,7 @@ impl Reader {
     }
 
     fn take_unit(&mut self, power: u32) -> Option<bool> {
-        let is_descending =
-            self.section == NOTHING || self.last_power.is_some_and(|last| last > power);
+        let is_descending = self.section == NOTHING || self.last_power.is_some_and(|last| last > power);
         if !is_descending {
             return Some(false);
         }
@@ -250,20 +247,14 @@ impl Reader {
     fn take_pending(&mut self, has_unit: bool) -> Option<Bounds> {
         let pending = self.pending.take()?;
         let is_vague = std::mem::replace(&mut self.pending_is_vague, false);
-        Some(if is_vague && has_unit {
-            (100, 999)
-        } else {
-            pending
-        })
+        Some(if is_vague && has_unit { (100, 999) } else { pending })
     }
 
     fn finish(mut self, next: usize) -> Option<Numeral> {
         if self.n_letters == 0 {
             return None;
         }
-        let last_power = self
-            .last_power
-            .filter(|power| *power >= 2 && !self.last_was_zero && !self.pending_is_vague);
+        let last_power = self.last_power.filter(|power| *power >= 2 && !self.last_was_zero && !self.pending_is_vague);
         if let Some(pending) = self.take_pending(false) {
             // 两千三 is 2300, 一万二 is 12000, but 十二 is 12 and 一千零三 is 1003.
             let ones = scale(pending, last_power.map_or(0, |power| power - 1))?;

@@ -24,9 +24,7 @@ impl Refusal {
             Refusal::LooksLike(what) => QuantityError::LooksLike { text, what },
             Refusal::Separators => QuantityError::Separators { text },
             Refusal::ReversedRange => QuantityError::ReversedRange { text },
-            Refusal::OutOfRange => QuantityError::OutOfRange {
-                text: text.chars().take(80).collect(),
-            },
+            Refusal::OutOfRange => QuantityError::OutOfRange { text: text.chars().take(80).collect() },
             Refusal::NotANumber => QuantityError::NotANumber { text },
         }
     }
@@ -45,25 +43,12 @@ pub(super) struct Parts<'a> {
 pub(super) type Numbers = (f64, Option<f64>, Option<f64>, Bound);
 
 pub(super) fn numbers_of(parts: &Parts<'_>) -> Result<Numbers, Refusal> {
-    let ratio_power = if parts.prefix.is_per_cent {
-        -2
-    } else {
-        parts.suffix.ratio_power
-    };
+    let ratio_power = if parts.prefix.is_per_cent { -2 } else { parts.suffix.ratio_power };
     let is_decline = parts.prefix.senses.contains(&Sense::Decline);
     let sign = |body: &Body| {
-        if body.is_negative != (parts.prefix.is_negative != is_decline) {
-            -1.0
-        } else {
-            1.0
-        }
+        if body.is_negative != (parts.prefix.is_negative != is_decline) { -1.0 } else { 1.0 }
     };
-    let value_of = |decimal: Decimal| {
-        decimal
-            .shifted(ratio_power)
-            .value()
-            .ok_or(Refusal::OutOfRange)
-    };
+    let value_of = |decimal: Decimal| decimal.shifted(ratio_power).value().ok_or(Refusal::OutOfRange);
     if let Some(second) = parts.second {
         let high = sign(second) * value_of(second.low.clone())?;
         let low = sign(parts.body) * value_of(range_start(parts, second))?;
@@ -74,10 +59,7 @@ pub(super) fn numbers_of(parts: &Parts<'_>) -> Result<Numbers, Refusal> {
     }
     let magnitude = parts.body.low.clone();
     if let Some(high) = order_of_magnitude_or_range(parts) {
-        let (low, high) = (
-            sign(parts.body) * value_of(magnitude)?,
-            sign(parts.body) * value_of(high)?,
-        );
+        let (low, high) = (sign(parts.body) * value_of(magnitude)?, sign(parts.body) * value_of(high)?);
         return Ok(range(low.min(high), low.max(high)));
     }
     let value = sign(parts.body) * value_of(magnitude.clone())?;
@@ -91,15 +73,8 @@ pub(super) fn numbers_of(parts: &Parts<'_>) -> Result<Numbers, Refusal> {
         Bound::AtLeast => (value, Some(value), None, bound),
         Bound::AtMost => (value, None, Some(value), bound),
         Bound::Approximate => {
-            let (below, above) = magnitude
-                .shifted(ratio_power)
-                .rounding_interval()
-                .ok_or(Refusal::OutOfRange)?;
-            let (low, high) = if value < 0.0 {
-                (-above, -below)
-            } else {
-                (below, above)
-            };
+            let (below, above) = magnitude.shifted(ratio_power).rounding_interval().ok_or(Refusal::OutOfRange)?;
+            let (low, high) = if value < 0.0 { (-above, -below) } else { (below, above) };
             (value, Some(low), Some(high), bound)
         }
         Bound::Exact | Bound::Range => (value, None, None, Bound::Exact),
@@ -114,11 +89,7 @@ fn range(low: f64, high: f64) -> Numbers {
 fn range_start(parts: &Parts<'_>, second: &Body) -> Decimal {
     let start = parts.body.low.clone();
     let has_own_scale = parts.body.has_scale || parts.first_suffix.ratio_power != 0;
-    if has_own_scale {
-        start
-    } else {
-        start.shifted(second.power)
-    }
+    if has_own_scale { start } else { start.shifted(second.power) }
 }
 
 /// The upper end where one number stands for a range: `三四百万`, `数亿`, `百万级`.
@@ -131,11 +102,7 @@ fn order_of_magnitude_or_range(parts: &Parts<'_>) -> Option<Decimal> {
     }
     let value = parts.body.low.value()?;
     let is_power_of_ten = parts.body.is_only_units || value.log10().fract() == 0.0;
-    is_power_of_ten.then(|| {
-        Decimal::from_integer(999)
-            .shifted(-2)
-            .shifted(value.log10() as i32)
-    })
+    is_power_of_ten.then(|| Decimal::from_integer(999).shifted(-2).shifted(value.log10() as i32))
 }
 
 fn bound_of(parts: &Parts<'_>) -> Bound {
@@ -165,9 +132,5 @@ pub(super) fn unit_of(parts: &Parts<'_>) -> Option<Unit> {
     if let Some(currency) = parts.prefix.currency {
         return Some(Unit::Currency(currency));
     }
-    parts
-        .suffix
-        .unit
-        .clone()
-        .or_else(|| parts.first_suffix.unit.clone())
+    parts.suffix.unit.clone().or_else(|| parts.first_suffix.unit.clone())
 }

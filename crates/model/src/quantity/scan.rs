@@ -41,14 +41,10 @@ pub(super) fn whole(text: &str) -> Result<Quantity, QuantityError> {
     }
     let letters = Letters::of(text);
     if letters.len() > WHOLE_LETTERS_MAX {
-        return Err(QuantityError::OutOfRange {
-            text: trimmed.chars().take(80).collect(),
-        });
+        return Err(QuantityError::OutOfRange { text: trimmed.chars().take(80).collect() });
     }
     if NO_VALUE.contains(&trimmed.to_lowercase().as_str()) {
-        return Err(QuantityError::NoValue {
-            text: trimmed.to_owned(),
-        });
+        return Err(QuantityError::NoValue { text: trimmed.to_owned() });
     }
     let from = letters.skip_blanks(0);
     if let Some(quantity) = accounting_negative(text, &letters, from) {
@@ -59,17 +55,12 @@ pub(super) fn whole(text: &str) -> Result<Quantity, QuantityError> {
             let end = skip_closing(&letters, found.to);
             if end < letters.len() {
                 let rest = &text[letters.span(found.to, letters.len())];
-                return Err(QuantityError::TrailingText {
-                    text: trimmed.to_owned(),
-                    rest: rest.trim().to_owned(),
-                });
+                return Err(QuantityError::TrailingText { text: trimmed.to_owned(), rest: rest.trim().to_owned() });
             }
             Ok(found.into_quantity(&letters))
         }
         Candidate::Refused(refusal, _) => Err(refusal.of_text(trimmed)),
-        Candidate::Nothing => Err(QuantityError::NotANumber {
-            text: trimmed.to_owned(),
-        }),
+        Candidate::Nothing => Err(QuantityError::NotANumber { text: trimmed.to_owned() }),
     }
 }
 
@@ -92,20 +83,14 @@ pub(super) fn all(text: &str) -> Vec<Quantity> {
 
 /// `(1,234)` is minus 1234 where a whole cell is written so.
 fn accounting_negative(text: &str, letters: &Letters, from: usize) -> Option<Quantity> {
-    let last = (from..letters.len())
-        .rev()
-        .find(|index| !letters.at(*index).is_whitespace())?;
+    let last = (from..letters.len()).rev().find(|index| !letters.at(*index).is_whitespace())?;
     if letters.at(from) != '(' || letters.at(last) != ')' || last <= from + 1 {
         return None;
     }
     let inner = letters.span(from + 1, last);
     let quantity = whole(&text[inner]).ok()?;
     let is_plain = quantity.bound == Bound::Exact && quantity.value >= 0.0;
-    is_plain.then(|| Quantity {
-        value: -quantity.value,
-        span: letters.span(from, last + 1),
-        ..quantity
-    })
+    is_plain.then(|| Quantity { value: -quantity.value, span: letters.span(from, last + 1), ..quantity })
 }
 
 /// Index after full stops, commas and one note in brackets that end a cell.
@@ -118,9 +103,7 @@ fn skip_closing(letters: &Letters, index: usize) -> usize {
         }
         next += 1;
     }
-    while matches!(letters.at(next), '.' | ',' | ';' | '。' | '、')
-        || letters.at(next).is_whitespace()
-    {
+    while matches!(letters.at(next), '.' | ',' | ';' | '。' | '、') || letters.at(next).is_whitespace() {
         next += 1;
     }
     next
@@ -177,9 +160,7 @@ fn may_begin_here(letters: &Letters, at: usize, from: usize) -> bool {
     }
     if first.is_ascii_digit() {
         let joins_name = matches!(before, '-' | '–' | '_' | '/' | '.' | ',' | ':' | '\'' | '#')
-            && at
-                .checked_sub(1)
-                .is_some_and(|sign| letters.before(sign).is_ascii_alphanumeric());
+            && at.checked_sub(1).is_some_and(|sign| letters.before(sign).is_ascii_alphanumeric());
         let is_padded = first == '0' && letters.at(at + 1).is_ascii_digit();
         return !before.is_ascii_alphanumeric() && !joins_name && !is_padded;
     }
@@ -188,37 +169,22 @@ fn may_begin_here(letters: &Letters, at: usize, from: usize) -> bool {
 }
 
 /// Dates, times, fractions and versions, by what is around the digits.
-fn looks_like(
-    letters: &Letters,
-    at: usize,
-    body: &Body,
-    prefix: &Prefix,
-) -> Option<(&'static str, usize)> {
+fn looks_like(letters: &Letters, at: usize, body: &Body, prefix: &Prefix) -> Option<(&'static str, usize)> {
     let after = letters.at(body.next);
     let is_followed_by_digit = letters.at(body.next + 1).is_ascii_digit();
     let is_plain = !body.has_scale && body.n_han == 0;
     if is_plain && is_followed_by_digit && matches!(after, '/' | ':') {
-        let what = if after == ':' {
-            "a time"
-        } else {
-            "a fraction or a date"
-        };
+        let what = if after == ':' { "a time" } else { "a fraction or a date" };
         return Some((what, skip_digits_and_signs(letters, body.next)));
     }
     let n_digits = body.digits_end - at;
-    let is_year = is_plain
-        && n_digits == 4
-        && matches!(letters.at(at), '1' | '2')
-        && prefix.currency.is_none();
+    let is_year = is_plain && n_digits == 4 && matches!(letters.at(at), '1' | '2') && prefix.currency.is_none();
     if is_year && matches!(after, '-' | '–') {
         let end = skip_digits_and_signs(letters, body.next);
-        let n_more = (body.next + 1..end)
-            .take_while(|index| letters.at(*index).is_ascii_digit())
-            .count();
+        let n_more = (body.next + 1..end).take_while(|index| letters.at(*index).is_ascii_digit()).count();
         let is_month = n_more == 2 && !is_scaled_or_unit(letters, end);
-        let is_year_span = n_more == 4
-            && matches!(letters.at(body.next + 1), '1' | '2')
-            && !is_scaled_or_unit(letters, end);
+        let is_year_span =
+            n_more == 4 && matches!(letters.at(body.next + 1), '1' | '2') && !is_scaled_or_unit(letters, end);
         if is_month || is_year_span {
             return Some(("a date", end));
         }
@@ -237,8 +203,7 @@ fn is_scaled_or_unit(letters: &Letters, at: usize) -> bool {
 }
 
 fn skip_digits_and_signs(letters: &Letters, mut at: usize) -> usize {
-    while letters.at(at).is_ascii_digit() || matches!(letters.at(at), '/' | ':' | '-' | '–' | '.')
-    {
+    while letters.at(at).is_ascii_digit() || matches!(letters.at(at), '/' | ':' | '-' | '–' | '.') {
         at += 1;
     }
     at
@@ -247,32 +212,23 @@ fn skip_digits_and_signs(letters: &Letters, mut at: usize) -> usize {
 fn date_or_duration_after(letters: &Letters, last: &Body, suffix: &Suffix) -> Option<&'static str> {
     let after_blanks = letters.skip_blanks(last.next);
     let has_unit = suffix.unit.is_some();
-    let ends_like_date = DATE_ENDINGS
-        .iter()
-        .any(|ending| letters.word_at(after_blanks, ending).is_some());
+    let ends_like_date = DATE_ENDINGS.iter().any(|ending| letters.word_at(after_blanks, ending).is_some());
     if ends_like_date && !has_unit && !last.has_scale {
         return Some("a date");
     }
-    let ends_in_measure =
-        suffix.has_classifier && matches!(letters.at(suffix.next), '月' | '季' | '星');
+    let ends_in_measure = suffix.has_classifier && matches!(letters.at(suffix.next), '月' | '季' | '星');
     ends_in_measure.then_some("a duration")
 }
 
 /// The second number of a range, if a sign of range and a number follow.
-fn read_range_end(
-    letters: &Letters,
-    first: &Body,
-    first_suffix: &Suffix,
-    prefix: &Prefix,
-) -> Option<Body> {
+fn read_range_end(letters: &Letters, first: &Body, first_suffix: &Suffix, prefix: &Prefix) -> Option<Body> {
     if first.high.is_some() || !first_suffix.senses.is_empty() {
         return None;
     }
     let at = first_suffix.next;
     let next = range_sign_at(letters, at, prefix.is_between)?;
     let after = letters.skip_blanks(next);
-    let number_at = currency_at(letters, after, Mode::Running)
-        .map_or(after, |(_, next)| letters.skip_blanks(next));
+    let number_at = currency_at(letters, after, Mode::Running).map_or(after, |(_, next)| letters.skip_blanks(next));
     match body::read(letters, number_at) {
         Attempt::Number(second) if second.high.is_none() => Some(second),
         _ => None,
@@ -285,11 +241,7 @@ fn range_sign_at(letters: &Letters, at: usize, is_between: bool) -> Option<usize
         if is_and && !is_between {
             continue;
         }
-        let begins = if sign.starts_with(' ') {
-            at
-        } else {
-            letters.skip_blanks(at)
-        };
+        let begins = if sign.starts_with(' ') { at } else { letters.skip_blanks(at) };
         if let Some(next) = letters.word_at(begins, sign) {
             return Some(next);
         }
@@ -298,13 +250,7 @@ fn range_sign_at(letters: &Letters, at: usize, is_between: bool) -> Option<usize
 }
 
 /// Whether a candidate in prose is meant as a quantity.
-fn is_credible(
-    letters: &Letters,
-    at: usize,
-    last: &Body,
-    prefix: &Prefix,
-    suffix: &Suffix,
-) -> bool {
+fn is_credible(letters: &Letters, at: usize, last: &Body, prefix: &Prefix, suffix: &Suffix) -> bool {
     let has_unit = suffix.unit.is_some() || prefix.currency.is_some() || prefix.is_per_cent;
     let is_ordinal = prefix.senses.contains(&Sense::Ordinal);
     if is_ordinal {
@@ -312,8 +258,7 @@ fn is_credible(
         return !is_chinese || matches!(letters.at(last.next), '名' | '位');
     }
     if last.n_han == 0 {
-        let runs_into_word =
-            letters.at(last.next).is_ascii_alphanumeric() && suffix.next == last.next;
+        let runs_into_word = letters.at(last.next).is_ascii_alphanumeric() && suffix.next == last.next;
         return !runs_into_word;
     }
     if last.is_only_units {
@@ -327,15 +272,9 @@ fn is_credible(
 fn assemble(parts: &Parts<'_>) -> Candidate {
     let to = parts.suffix.next;
     match numbers_of(parts) {
-        Ok((value, low, high, bound)) => Candidate::Found(Found {
-            from: parts.from,
-            to,
-            value,
-            low,
-            high,
-            bound,
-            unit: unit_of(parts),
-        }),
+        Ok((value, low, high, bound)) => {
+            Candidate::Found(Found { from: parts.from, to, value, low, high, bound, unit: unit_of(parts) })
+        }
         Err(refusal) => Candidate::Refused(refusal, to),
     }
 }
@@ -343,13 +282,6 @@ fn assemble(parts: &Parts<'_>) -> Candidate {
 impl Found {
     fn into_quantity(self, letters: &Letters) -> Quantity {
         let span: Range<usize> = letters.span(self.from, self.to);
-        Quantity {
-            value: self.value,
-            low: self.low,
-            high: self.high,
-            bound: self.bound,
-            unit: self.unit,
-            span,
-        }
+        Quantity { value: self.value, low: self.low, high: self.high, bound: self.bound, unit: self.unit, span }
     }
 }

@@ -26,12 +26,7 @@ impl Letters {
     pub(super) fn of(text: &str) -> Letters {
         let letters = text
             .char_indices()
-            .map(|(start, written)| Letter {
-                folded: fold(written),
-                written,
-                start,
-                end: start + written.len_utf8(),
-            })
+            .map(|(start, written)| Letter { folded: fold(written), written, start, end: start + written.len_utf8() })
             .collect();
         Letters { letters }
     }
@@ -47,16 +42,12 @@ impl Letters {
 
     /// Folded character before, or NUL at the start.
     pub(super) fn before(&self, index: usize) -> char {
-        index
-            .checked_sub(1)
-            .map_or('\0', |previous| self.at(previous))
+        index.checked_sub(1).map_or('\0', |previous| self.at(previous))
     }
 
     /// Character as written, or NUL past the end.
     pub(super) fn written_at(&self, index: usize) -> char {
-        self.letters
-            .get(index)
-            .map_or('\0', |letter| letter.written)
+        self.letters.get(index).map_or('\0', |letter| letter.written)
     }
 
     /// Whether the folded text goes on with that word; for a word that ends in a letter, no letter follows it.

@@ -47,10 +47,8 @@ impl Page for League {
         let (metrics, metric) = choose_metric(request).await?;
         let (periods, period) = choose_period(request, &metric).await?;
         let limit = request.number("limit", N_ROWS, 5_000)?;
-        let (answer, trends) = futures::join!(
-            ask(request, &metric, &period, Some(limit)),
-            trends(request, &metric, &period, &periods),
-        );
+        let (answer, trends) =
+            futures::join!(ask(request, &metric, &period, Some(limit)), trends(request, &metric, &period, &periods),);
         let label = metric_label(request, &metric);
         let title = format!("{label} · {}", numbers::period(&period, request.language));
         let (facts, rows, notes) = match answer {
@@ -75,9 +73,10 @@ impl Page for League {
             has_changes: rows.iter().any(|row| row.previous_value.is_some()),
             has_trends: lines.iter().any(|line| !line.trend.is_empty()),
             summary: summary(&facts, &rows, &page),
-            previous: facts.previous_period.as_deref().map_or_else(String::new, |text| {
-                numbers::period(text, request.language)
-            }),
+            previous: facts
+                .previous_period
+                .as_deref()
+                .map_or_else(String::new, |text| numbers::period(text, request.language)),
             n_rows: facts.n_rows,
             label,
             lines,
@@ -87,12 +86,7 @@ impl Page for League {
     }
 }
 
-async fn ask(
-    request: &PageRequest,
-    metric: &str,
-    period: &str,
-    limit: Option<usize>,
-) -> Result<Answer, ServeError> {
+async fn ask(request: &PageRequest, metric: &str, period: &str, limit: Option<usize>) -> Result<Answer, ServeError> {
     let question = LeagueQuestion {
         metric: metric.to_owned(),
         period: period.to_owned(),
@@ -329,9 +323,8 @@ struct Summary {
 fn summary(facts: &Facts, rows: &[LeagueRow], page: &Frame) -> Summary {
     let language = page.language();
     let Some(first) = rows.first() else { return Summary::default() };
-    let money = |value: Option<f64>| {
-        value.map(|value| numbers::with_unit(value, &first.unit, language)).unwrap_or_default()
-    };
+    let money =
+        |value: Option<f64>| value.map(|value| numbers::with_unit(value, &first.unit, language)).unwrap_or_default();
     let totals = &facts.totals;
     let by = [&totals.claimed_name, &totals.claimed_by].into_iter().flatten().cloned().collect::<Vec<_>>();
     let gap_share = totals.gap.zip(totals.claimed).filter(|(_, claimed)| *claimed != 0.0);

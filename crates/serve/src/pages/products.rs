@@ -64,10 +64,12 @@ async fn ask(request: &PageRequest, limit: usize) -> Result<Answer, ServeError> 
 }
 
 fn kinds(request: &PageRequest) -> Vec<Choice> {
-    let kinds = [("", "kind.all"), ("product", "kind.product.plural"), ("company", "kind.company.plural"), (
-        "segment",
-        "kind.segment.plural",
-    )];
+    let kinds = [
+        ("", "kind.all"),
+        ("product", "kind.product.plural"),
+        ("company", "kind.company.plural"),
+        ("segment", "kind.segment.plural"),
+    ];
     kinds
         .into_iter()
         .map(|(value, key)| Choice {

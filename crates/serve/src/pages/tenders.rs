@@ -190,12 +190,16 @@ impl HeatTable {
         let line = |vendor: &Vendor| HeatLine {
             name: vendor.name.clone(),
             name_link: entity_link(page, Some(&vendor.entity), true),
-            cells: periods.iter().zip(&vendor.values).map(|(period, value)| HeatCell {
-                figure: value.map(figure).unwrap_or_default(),
-                exact: value.map(numbers::exact).unwrap_or_default(),
-                link: page.link(&format!("/league?metric={metric}&period={period}")),
-                level: value.map_or(0, |value| level(value, most)),
-            }).collect(),
+            cells: periods
+                .iter()
+                .zip(&vendor.values)
+                .map(|(period, value)| HeatCell {
+                    figure: value.map(figure).unwrap_or_default(),
+                    exact: value.map(numbers::exact).unwrap_or_default(),
+                    link: page.link(&format!("/league?metric={metric}&period={period}")),
+                    level: value.map_or(0, |value| level(value, most)),
+                })
+                .collect(),
             total: figure(vendor.total),
         };
         let totals: Vec<f64> =
@@ -264,9 +268,8 @@ struct Stack {
 
 impl Stack {
     fn for_script(&self, unit: &str, language: Language) -> StackSeries {
-        let figure = |value: &Option<f64>| {
-            value.map(|value| numbers::with_unit(value, unit, language)).unwrap_or_default()
-        };
+        let figure =
+            |value: &Option<f64>| value.map(|value| numbers::with_unit(value, unit, language)).unwrap_or_default();
         StackSeries {
             name: self.name.clone(),
             figures: self.values.iter().map(figure).collect(),

@@ -4,9 +4,7 @@
 
 use super::super::iso::{self, Problem};
 use super::super::{Grain, Period, PeriodContext};
-use super::{
-    Issue, Reading, fiscal, full_year, last_days, latest, relative, this_year, year_to_date,
-};
+use super::{Issue, Reading, fiscal, full_year, last_days, latest, relative, this_year, year_to_date};
 use crate::calendar::days_in_month;
 
 /// Words that are a whole period: grain and number of units from now.
@@ -76,9 +74,7 @@ pub(super) fn parse(key: &str, context: &PeriodContext) -> Reading {
         Some(year) => part_of_year(rest, year),
         // Tried on a leap year first, to know whether the form fits before the day is asked for.
         None => match part_of_year(rest, 2000)? {
-            Some(_) => latest(context, |year| {
-                part_of_year(rest, year)?.ok_or(Issue::Problem(Problem::NotAPeriod))
-            }),
+            Some(_) => latest(context, |year| part_of_year(rest, year)?.ok_or(Issue::Problem(Problem::NotAPeriod))),
             None => Ok(None),
         },
     }
@@ -88,33 +84,21 @@ pub(super) fn parse(key: &str, context: &PeriodContext) -> Reading {
 fn days_back(key: &str) -> Option<i32> {
     let words = ["最近", "过去", "近"];
     let rest = words.iter().find_map(|word| key.strip_prefix(word))?;
-    let rest = rest
-        .strip_suffix('天')
-        .or_else(|| rest.strip_suffix('日'))?;
+    let rest = rest.strip_suffix('天').or_else(|| rest.strip_suffix('日'))?;
     number(rest)
 }
 
 /// The year at the start of the text, if there is one, and the rest.
-fn leading_year<'a>(
-    key: &'a str,
-    context: &PeriodContext,
-) -> Result<(Option<i32>, &'a str), Issue> {
-    for (word, offset) in [
-        ("今年", 0),
-        ("本年", 0),
-        ("去年", -1),
-        ("上年", -1),
-        ("前年", -2),
-        ("明年", 1),
-    ] {
+fn leading_year<'a>(key: &'a str, context: &PeriodContext) -> Result<(Option<i32>, &'a str), Issue> {
+    for (word, offset) in [("今年", 0), ("本年", 0), ("去年", -1), ("上年", -1), ("前年", -2), ("明年", 1)]
+    {
         if let Some(rest) = key.strip_prefix(word) {
             return Ok((Some(this_year(context)? + offset), rest));
         }
     }
     let n_digits = key.bytes().take_while(u8::is_ascii_digit).count();
     let rest = &key[n_digits..];
-    let year =
-        iso::digits(&key.as_bytes()[..n_digits]).and_then(|number| full_year(number, n_digits));
+    let year = iso::digits(&key.as_bytes()[..n_digits]).and_then(|number| full_year(number, n_digits));
     match (year, rest.strip_prefix('年')) {
         (Some(year), Some(rest)) => Ok((Some(year), rest)),
         // 2024上半年, 2024财年: four digits need no 年 where a word follows.
@@ -144,11 +128,7 @@ fn part_of_year(rest: &str, year: i32) -> Reading {
     if let Some(quarter) = quarter(rest) {
         return Ok(Some(iso::quarter_of(year, quarter)?));
     }
-    if let Some(week) = rest
-        .strip_prefix('第')
-        .and_then(|rest| rest.strip_suffix('周'))
-        .and_then(number)
-    {
+    if let Some(week) = rest.strip_prefix('第').and_then(|rest| rest.strip_suffix('周')).and_then(number) {
         return Ok(Some(iso::week_of(year, week)?));
     }
     if let Some((first, last)) = first_and_last_month(rest) {
@@ -170,36 +150,22 @@ fn quarter(rest: &str) -> Option<i32> {
     if let Some(written) = rest.strip_prefix('q') {
         return number(written);
     }
-    let written = rest
-        .strip_suffix("季度")
-        .or_else(|| rest.strip_suffix('季'))?;
+    let written = rest.strip_suffix("季度").or_else(|| rest.strip_suffix('季'))?;
     number(written.strip_prefix('第').unwrap_or(written))
 }
 
 /// `1-11月`, `1月至11月`, `前三季度`, `前11个月`.
 fn first_and_last_month(rest: &str) -> Option<(i32, i32)> {
     if let Some(front) = rest.strip_prefix('前') {
-        if let Some(quarters) = front
-            .strip_suffix("季度")
-            .or_else(|| front.strip_suffix("个季度"))
-        {
+        if let Some(quarters) = front.strip_suffix("季度").or_else(|| front.strip_suffix("个季度")) {
             return Some((1, number(quarters.trim_end_matches('个'))? * 3));
         }
-        let n_months = front
-            .strip_suffix("个月")
-            .or_else(|| front.strip_suffix('月'))?;
+        let n_months = front.strip_suffix("个月").or_else(|| front.strip_suffix('月'))?;
         return Some((1, number(n_months)?));
     }
-    let written = rest
-        .strip_suffix("月份")
-        .or_else(|| rest.strip_suffix('月'))?;
-    let (first, last) = ["至", "到", "-", "~"]
-        .iter()
-        .find_map(|sign| written.split_once(*sign))?;
-    let first = first
-        .strip_suffix("月份")
-        .or_else(|| first.strip_suffix('月'))
-        .unwrap_or(first);
+    let written = rest.strip_suffix("月份").or_else(|| rest.strip_suffix('月'))?;
+    let (first, last) = ["至", "到", "-", "~"].iter().find_map(|sign| written.split_once(*sign))?;
+    let first = first.strip_suffix("月份").or_else(|| first.strip_suffix('月')).unwrap_or(first);
     Some((number(first)?, number(last)?))
 }
 
@@ -224,10 +190,7 @@ fn month_or_day(rest: &str, year: i32) -> Reading {
         iso::month_of(year, month)?;
         let last = last.min(days_in_month(year, month));
         let first = iso::day_of(year, month, first)?;
-        return Ok(Some(Period::from_days(
-            first.start_day(),
-            iso::day_of(year, month, last)?.end_day(),
-        )));
+        return Ok(Some(Period::from_days(first.start_day(), iso::day_of(year, month, last)?.end_day())));
     }
     let day = rest.strip_suffix('日').or_else(|| rest.strip_suffix('号'));
     match day.and_then(number) {
@@ -257,9 +220,7 @@ fn one_numeral(text: &str) -> Option<i32> {
 }
 
 fn numeral_digit(letter: char) -> Option<i32> {
-    let position = "〇一二三四五六七八九"
-        .chars()
-        .position(|digit| digit == letter);
+    let position = "〇一二三四五六七八九".chars().position(|digit| digit == letter);
     match (letter, position) {
         ('零', _) => Some(0),
         (_, Some(position)) => i32::try_from(position).ok(),

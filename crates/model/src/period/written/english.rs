@@ -23,9 +23,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// Words without meaning for a period.
-const FILLERS: &[&str] = &[
-    "of", "the", "in", "th", "st", "nd", "rd", "cy", "calendar", "full", "during", "for",
-];
+const FILLERS: &[&str] = &["of", "the", "in", "th", "st", "nd", "rd", "cy", "calendar", "full", "during", "for"];
 
 /// A run of letters or of digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +47,7 @@ pub(super) fn parse(key: &str, context: &PeriodContext) -> Reading {
     let is_fiscal = take_fiscal(&mut tokens);
     tokens.retain(|token| !matches!(token, Word(word) if *word == "year"));
     if let Some(period) = months_and_days(key, &tokens, context)? {
-        return if is_fiscal {
-            Ok(None)
-        } else {
-            Ok(Some(period))
-        };
+        return if is_fiscal { Ok(None) } else { Ok(Some(period)) };
     }
     parts_of_years(&tokens, is_fiscal, context)
 }
@@ -67,21 +61,14 @@ fn tokens(key: &str) -> Option<Vec<Token<'_>>> {
             (first.is_ascii_digit() && byte.is_ascii_digit())
                 || (first.is_ascii_alphabetic() && byte.is_ascii_alphabetic())
         };
-        let length = rest
-            .bytes()
-            .take_while(|byte| is_same_kind(byte))
-            .count()
-            .max(1);
+        let length = rest.bytes().take_while(|byte| is_same_kind(byte)).count().max(1);
         let (run, after) = rest.split_at(length);
         if first.is_ascii_digit() {
             tokens.push(Number(iso::digits(run.as_bytes())?, length));
         } else if first.is_ascii_alphabetic() && !FILLERS.contains(&run) {
             tokens.push(Word(run));
         } else if !first.is_ascii_alphabetic()
-            && !matches!(
-                first,
-                b' ' | b',' | b'.' | b'-' | b'\'' | b'/' | b'(' | b')'
-            )
+            && !matches!(first, b' ' | b',' | b'.' | b'-' | b'\'' | b'/' | b'(' | b')')
         {
             return None;
         }
@@ -95,19 +82,15 @@ fn relative_to_today(tokens: &[Token<'_>], context: &PeriodContext) -> Reading {
         [Word("today")] => relative(context, Grain::Day, 0),
         [Word("yesterday")] => relative(context, Grain::Day, -1),
         [Word("ytd")] | [Word("year"), Word("to"), Word("date")] => year_to_date(context, None),
-        [Number(year, 4), Word("ytd")] | [Word("ytd"), Number(year, 4)] => {
-            year_to_date(context, Some(*year))
-        }
+        [Number(year, 4), Word("ytd")] | [Word("ytd"), Number(year, 4)] => year_to_date(context, Some(*year)),
         [Word(which), Word(unit)] => match (offset(which), grain(unit), month(unit)) {
             (Some(offset), Some(grain), _) => relative(context, grain, offset),
             (Some(-1), None, Some(month)) => last_such_month(context, month),
             _ => Ok(None),
         },
-        [
-            Word("last" | "past" | "previous"),
-            Number(n_days, _),
-            Word("days" | "day" | "d"),
-        ] => last_days(context, *n_days),
+        [Word("last" | "past" | "previous"), Number(n_days, _), Word("days" | "day" | "d")] => {
+            last_days(context, *n_days)
+        }
         _ => Ok(None),
     }
 }
@@ -145,12 +128,9 @@ fn last_such_month(context: &PeriodContext, month: i32) -> Reading {
 
 /// The number of a month by its name or the first three letters of it (`sept` too).
 fn month(word: &str) -> Option<i32> {
-    let is_abbreviation = |name: &&str| {
-        word.len() == 3 && name.starts_with(word) || word == "sept" && **name == *"september"
-    };
-    let position = MONTHS
-        .iter()
-        .position(|name| *name == word || is_abbreviation(name))?;
+    let is_abbreviation =
+        |name: &&str| word.len() == 3 && name.starts_with(word) || word == "sept" && **name == *"september";
+    let position = MONTHS.iter().position(|name| *name == word || is_abbreviation(name))?;
     i32::try_from(position + 1).ok()
 }
 
@@ -175,18 +155,14 @@ fn months_and_days(key: &str, tokens: &[Token<'_>], context: &PeriodContext) -> 
             None => Ok(None),
         },
         [Word(first), Word(last), Number(year, 4)]
-        | [
-            Word(first),
-            Word("to" | "through" | "until" | "and"),
-            Word(last),
-            Number(year, 4),
-        ] => match (month(first), month(last)) {
-            (Some(first), Some(last)) => Ok(Some(iso::span_of(
-                iso::month_of(*year, first)?,
-                iso::month_of(*year, last)?,
-            )?)),
-            _ => Ok(None),
-        },
+        | [Word(first), Word("to" | "through" | "until" | "and"), Word(last), Number(year, 4)] => {
+            match (month(first), month(last)) {
+                (Some(first), Some(last)) => {
+                    Ok(Some(iso::span_of(iso::month_of(*year, first)?, iso::month_of(*year, last)?)?))
+                }
+                _ => Ok(None),
+            }
+        }
         _ => Ok(None),
     }
 }
@@ -195,9 +171,7 @@ fn months_and_days(key: &str, tokens: &[Token<'_>], context: &PeriodContext) -> 
 fn month_with_two_digits(key: &str, month: i32, number: i32) -> Reading {
     let is_year = key.contains('\'') || key.contains('-') || number > 31;
     if !is_year {
-        return Err(Issue::Ambiguous(
-            "a day or a year: write Dec 2024 or 2024-12-24",
-        ));
+        return Err(Issue::Ambiguous("a day or a year: write Dec 2024 or 2024-12-24"));
     }
     let year = full_year(number, 2).ok_or(Issue::Problem(Problem::NotAPeriod))?;
     Ok(Some(iso::month_of(year, month)?))
@@ -237,9 +211,7 @@ fn parts_of_years(tokens: &[Token<'_>], is_fiscal: bool, context: &PeriodContext
         },
         [Number(year, 4), Word(unit), Number(part, 1 | 2)]
         | [Word(unit), Number(part, 1 | 2), Number(year, 4)]
-        | [Number(part, 1 | 2), Word(unit), Number(year, 4)] => {
-            part_with_year(unit, *part, *year, is_fiscal, context)
-        }
+        | [Number(part, 1 | 2), Word(unit), Number(year, 4)] => part_with_year(unit, *part, *year, is_fiscal, context),
         [Word(unit @ ("q" | "h")), Number(part, 1), Number(year, 2)]
         | [Number(part, 1), Word(unit @ ("q" | "h")), Number(year, 2)] => {
             let year = full_year(*year, 2).ok_or(Issue::Problem(Problem::NotAPeriod))?;
@@ -281,13 +253,7 @@ fn part_of_year(grain: Grain, year: i32, part: i32) -> Result<Period, Issue> {
     Ok(period?)
 }
 
-fn part_with_year(
-    unit: &str,
-    part: i32,
-    year: i32,
-    is_fiscal: bool,
-    context: &PeriodContext,
-) -> Reading {
+fn part_with_year(unit: &str, part: i32, year: i32, is_fiscal: bool, context: &PeriodContext) -> Reading {
     let Some(grain) = part_grain(unit) else {
         return Ok(None);
     };
