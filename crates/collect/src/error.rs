@@ -26,7 +26,7 @@ pub enum ImportError {
         message: String,
     },
     /// An address in a store that this build does not reach.
-    #[error("cannot read from {0}: only local files and file:// addresses are supported so far")]
+    #[error("cannot read from {0}: files, file://, s3://, gs:// and az:// are supported")]
     UnsupportedAddress(String),
     /// The bytes could not be read.
     #[error("reading {file}: {source}")]

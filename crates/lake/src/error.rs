@@ -80,6 +80,14 @@ pub enum LakeError {
     /// Reading or writing a Parquet file failed.
     #[error(transparent)]
     Parquet(#[from] parquet::errors::ParquetError),
+    /// An object of a store could not be read.
+    #[error("cannot read {address}: {message}")]
+    Address {
+        /// The address, without secrets: they are never part of it.
+        address: String,
+        /// What the store says.
+        message: String,
+    },
     /// The object store failed.
     #[error(transparent)]
     Store(#[from] object_store::Error),
@@ -109,6 +117,9 @@ impl LakeError {
                 Some("restore the file below raw/ from a backup; the claims themselves are not touched".into())
             }
             Self::TooBusy { .. } => Some("run the command again; what was added already stays".into()),
+            Self::Address { .. } => Some(
+                "check the address; credentials, region and endpoint come from AWS_…, GOOGLE_… or AZURE_… variables".into(),
+            ),
             Self::File { source, .. } => file_hint(source),
             Self::Engine(error) => engine_hint(&error.to_string()),
             _ => None,

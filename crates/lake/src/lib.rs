@@ -7,7 +7,7 @@
 //! - Tables are Delta tables and only grow; a row is never changed. Rewriting files ([`maintain`]) keeps every row.
 //! - [`Lake::append`] is atomic, adds each row once by the table's `unique_by` columns, and holds against other writers.
 //! - This is the only crate that writes to disk, names deltalake, object_store or rusqlite, or builds sessions.
-//! - It reads no network and prints nothing.
+//! - It speaks to object stores, to no other place of the network, and prints nothing.
 //!
 //! To add a table or column: describe it in `model::tables` (and write the ADR); lakes made before get it on opening.
 //! To add a SQL function: one file in `functions/` and one line in [`functions::FUNCTIONS`].
@@ -26,6 +26,7 @@ mod identity;
 mod lake;
 pub mod maintain;
 mod market;
+pub mod objects;
 mod provider;
 pub mod questions;
 pub mod schema;

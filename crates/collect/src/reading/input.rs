@@ -1,10 +1,12 @@
-//! What the command names: paths, patterns, `file://` addresses, standard input, documents of the archive.
+//! What the command names: paths, patterns, `file://` addresses, object-store addresses, standard input, documents of
+//! the archive.
 
 use std::io::{Cursor, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crowsnest_lake::objects::{self, StoredObject};
 use crowsnest_lake::{Lake, files};
 
 use crate::{ImportError, Result};
@@ -14,6 +16,8 @@ use crate::{ImportError, Result};
 pub(crate) enum Origin {
     /// A local file.
     File(PathBuf),
+    /// An object of an object store; read once, because each reading costs.
+    Object(StoredObject),
     /// Standard input; can be read once.
     Stdin,
     /// A document of the archive, by its SHA-256.
@@ -36,12 +40,17 @@ pub(crate) struct Input {
 /// Resolves what the command names to inputs, patterns sorted by path.
 ///
 /// # Errors
-/// [`ImportError::NoFile`], [`ImportError::IsFolder`], [`ImportError::Pattern`], [`ImportError::UnsupportedAddress`].
-pub(crate) fn resolve(arguments: &[String]) -> Result<Vec<Input>> {
+/// [`ImportError::NoFile`], [`ImportError::IsFolder`], [`ImportError::Pattern`], [`ImportError::UnsupportedAddress`];
+/// of the lake, what a store says.
+pub(crate) async fn resolve(arguments: &[String]) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for argument in arguments {
         if argument == "-" {
             inputs.push(Input { label: "standard input".into(), file_name: "stdin".into(), origin: Origin::Stdin });
+            continue;
+        }
+        if objects::is_address(argument) {
+            inputs.extend(objects::find(argument).await?.into_iter().map(of_object));
             continue;
         }
         let path = match argument.split_once("://") {
@@ -59,6 +68,11 @@ pub(crate) fn resolve(arguments: &[String]) -> Result<Vec<Input>> {
         inputs.extend(matching(argument)?);
     }
     Ok(inputs)
+}
+
+fn of_object(object: StoredObject) -> Input {
+    let (label, file_name) = (object.address.clone(), object.file_name().to_owned());
+    Input { label, file_name, origin: Origin::Object(object) }
 }
 
 fn of_path(label: &str, path: PathBuf) -> Result<Input> {
@@ -112,6 +126,7 @@ impl Input {
     pub(crate) fn open(&self, lake: &Lake) -> Result<Box<dyn Read + Send>> {
         match &self.origin {
             Origin::File(path) => Ok(Box::new(files::open(path)?)),
+            Origin::Object(object) => Ok(object.open()?),
             Origin::Stdin => Ok(Box::new(std::io::stdin())),
             Origin::Archived(sha256) => Ok(lake.documents().open(sha256)?),
             Origin::Held(bytes) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
@@ -122,6 +137,7 @@ impl Input {
     pub(crate) fn n_bytes(&self) -> Option<u64> {
         match &self.origin {
             Origin::File(path) => path.metadata().ok().filter(|found| found.is_file()).map(|found| found.len()),
+            Origin::Object(object) => Some(object.n_bytes),
             Origin::Held(bytes) => Some(bytes.len() as u64),
             Origin::Stdin | Origin::Archived(_) => None,
         }
@@ -131,7 +147,7 @@ impl Input {
     pub(crate) fn is_rereadable(&self) -> bool {
         match &self.origin {
             Origin::File(path) => path.is_file(),
-            Origin::Stdin => false,
+            Origin::Object(_) | Origin::Stdin => false,
             Origin::Archived(_) | Origin::Held(_) => true,
         }
     }
@@ -162,15 +178,15 @@ impl<R: Read> Read for Counting<R> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn addresses_of_other_stores_are_refused_by_name() {
-        let error = resolve(&["s3://bucket/x.csv".into()]).unwrap_err();
-        assert!(error.to_string().contains("s3://bucket/x.csv"), "{error}");
+    #[tokio::test]
+    async fn pages_of_the_web_are_refused_by_name() {
+        let error = resolve(&["https://example.org/x.csv".into()]).await.unwrap_err();
+        assert!(error.to_string().contains("https://example.org/x.csv"), "{error}");
     }
 
-    #[test]
-    fn a_pattern_without_a_match_is_an_error() {
-        let error = resolve(&["/nowhere/*.csv".into()]).unwrap_err();
+    #[tokio::test]
+    async fn a_pattern_without_a_match_is_an_error() {
+        let error = resolve(&["/nowhere/*.csv".into()]).await.unwrap_err();
         assert_eq!(error.to_string(), "no file matches \"/nowhere/*.csv\"");
     }
 
