@@ -9,4 +9,5 @@ mod bad_input;
 mod crash;
 mod errors;
 mod example_market;
+mod object_store;
 mod support;
