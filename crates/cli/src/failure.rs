@@ -10,7 +10,7 @@ use crowsnest_lake::LakeError;
 use crowsnest_run::RunError;
 use crowsnest_serve::ServeError;
 
-use crate::print;
+use crate::{engine_message, print};
 
 const USERS: u8 = 1;
 const REJECTS: u8 = 2;
@@ -77,7 +77,8 @@ impl Failure {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Lake(error) => lake_hint(error),
+            Self::Lake(error) => engine_message::hint(error),
+            Self::Import(ImportError::Lake(error)) => engine_message::hint(error),
             Self::Import(error) => error.hint(),
             Self::Catalogue(error) => catalogue_hint(error),
             Self::Serve(error) => error.hint(),
@@ -128,26 +129,21 @@ impl From<RunError> for Failure {
     }
 }
 
-fn lake_hint(error: &LakeError) -> Option<String> {
-    if let LakeError::Engine(engine) = error {
-        let message = engine.to_string();
-        let is_write = ["DDL not supported", "DML not supported", "Statement not supported"];
-        if is_write.iter().any(|text| message.contains(text)) {
-            return Some("questions only read; add figures with `crowsnest import`".to_owned());
-        }
-    }
-    error.hint()
-}
-
 fn catalogue_hint(error: &CatalogueError) -> Option<String> {
     match error {
         CatalogueError::Faults(_) => Some("mend the files of the market's catalogue folder".to_owned()),
-        CatalogueError::Lake(error) => error.hint(),
+        CatalogueError::Lake(error) => engine_message::hint(error),
     }
 }
 
-/// The message and those causes that it does not already tell.
+/// The message and those causes that it does not already tell; errors of the lake tell theirs.
 fn with_causes(failure: &Failure) -> String {
+    if let Failure::Lake(error)
+    | Failure::Import(ImportError::Lake(error))
+    | Failure::Catalogue(CatalogueError::Lake(error)) = failure
+    {
+        return engine_message::message(error);
+    }
     let mut text = failure.to_string();
     let mut cause = std::error::Error::source(failure);
     while let Some(error) = cause {

@@ -11,7 +11,9 @@
 mod commands;
 mod context;
 mod example;
+mod engine_message;
 mod failure;
+mod narrowed;
 mod number;
 mod options;
 mod output;

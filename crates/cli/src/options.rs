@@ -129,14 +129,11 @@ pub(crate) fn set_up_logging(global: &Global) {
     if global.quiet {
         return;
     }
+    // Our crates' names begin alike. What other crates have to say is told in our own errors, if it matters.
     let level = match global.verbose {
-        0 => "error",
-        1 => {
-            "warn,crowsnest_lake=info,crowsnest_collect=info,crowsnest_identify=info,crowsnest_run=info,crowsnest_serve=info"
-        }
-        2 => {
-            "info,crowsnest_lake=debug,crowsnest_collect=debug,crowsnest_identify=debug,crowsnest_run=debug,crowsnest_serve=debug"
-        }
+        0 => "off,crowsnest=warn",
+        1 => "warn,crowsnest=info",
+        2 => "info,crowsnest=debug",
         _ => "debug",
     };
     let filter = EnvFilter::try_from_env("CROWSNEST_LOG").unwrap_or_else(|_| EnvFilter::new(level));

@@ -1,12 +1,14 @@
 //! The rows of a query as they come, written in any format, to a file or standard output, without holding them all.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use crowsnest_lake::{Answer, LakeError, encode};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
 use crate::failure::Failure;
@@ -30,6 +32,17 @@ fn failed(source: std::io::Error) -> Failure {
     Failure::Output { source }
 }
 
+/// The same of a Parquet writer, which wraps what its output says.
+fn parquet_failed(error: ParquetError) -> Failure {
+    match error {
+        ParquetError::External(cause) => match cause.downcast::<std::io::Error>() {
+            Ok(source) => failed(*source),
+            Err(cause) => LakeError::from(ParquetError::External(cause)).into(),
+        },
+        other => LakeError::from(other).into(),
+    }
+}
+
 impl<W: Write + Send> RowsWriter<W> {
     pub(crate) fn new(format: Format, schema: &SchemaRef, mut out: W) -> Result<Self, Failure> {
         let inner = match format {
@@ -39,13 +52,14 @@ impl<W: Write + Send> RowsWriter<W> {
             }
             Format::Ndjson => Inner::Ndjson(out),
             Format::Csv => {
-                out.write_all(encode::to_csv(&RecordBatch::new_empty(schema.clone()))?.as_bytes()).map_err(failed)?;
+                out.write_all(encode::to_csv(&RecordBatch::new_empty(Arc::clone(schema)))?.as_bytes())
+                    .map_err(failed)?;
                 Inner::Csv(out)
             }
             Format::Parquet => {
                 let compression = Compression::ZSTD(ZstdLevel::default());
                 let properties = WriterProperties::builder().set_compression(compression).build();
-                let writer = ArrowWriter::try_new(out, schema.clone(), Some(properties)).map_err(LakeError::from)?;
+                let writer = ArrowWriter::try_new(out, Arc::clone(schema), Some(properties)).map_err(parquet_failed)?;
                 Inner::Parquet(Box::new(writer))
             }
         };
@@ -74,7 +88,7 @@ impl<W: Write + Send> RowsWriter<W> {
                 let whole = encode::to_csv(batch)?;
                 out.write_all(whole.strip_prefix(&header).unwrap_or(&whole).as_bytes()).map_err(failed)?;
             }
-            Inner::Parquet(writer) => writer.write(batch).map_err(LakeError::from)?,
+            Inner::Parquet(writer) => writer.write(batch).map_err(parquet_failed)?,
         }
         self.n_rows += batch.num_rows() as u64;
         Ok(())
@@ -91,7 +105,7 @@ impl<W: Write + Send> RowsWriter<W> {
                 out.flush().map_err(failed)?;
                 Ok(out)
             }
-            Inner::Parquet(writer) => Ok(writer.into_inner().map_err(LakeError::from)?),
+            Inner::Parquet(writer) => writer.into_inner().map_err(parquet_failed),
         }
     }
 }

@@ -16,8 +16,12 @@ mod dependencies;
 mod flow;
 #[path = "house_rules/licences.rs"]
 mod licences;
+#[path = "house_rules/methods.rs"]
+mod methods;
 #[path = "house_rules/names.rs"]
 mod names;
+#[path = "house_rules/reachable.rs"]
+mod reachable;
 #[path = "house_rules/reference.rs"]
 mod reference;
 #[path = "house_rules/shape.rs"]

@@ -132,7 +132,7 @@ impl ImportError {
             Self::UnsupportedAddress(_) => Some("copy it here first, or pipe it in and name the file `-`".into()),
             Self::Read { source, .. } => read_hint(source),
             Self::Truncated { .. } => Some("fetch the file again; nothing of it was imported".into()),
-            Self::Format { .. } => Some("name what it is with --format".into()),
+            Self::Format { .. } => Some("name what it is with --input-format".into()),
             Self::Encoding { hint, .. } => Some(hint.clone()),
             Self::Mapping { .. } => Some("see the reference of mapping files, or start from `--infer`".into()),
             Self::MissingColumns { is_mapped: true, .. } => Some("correct the mapping's [columns]".into()),

@@ -4,26 +4,31 @@
 //! then mentions, claims and events are appended segment by segment, then the document's own row says that all of it
 //! is in. Rows that are there already are not added again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use arrow::array::AsArray as _;
 use arrow::datatypes::Int64Type;
 use crowsnest_lake::{Lake, files};
-use crowsnest_model::tables;
+use crowsnest_model::{day_to_string, tables};
 use sha2::{Digest as _, Sha256};
 
 use crate::archive::{self, Archived};
+use crate::correction::Correction;
+use crate::dry_run::WouldAdd;
 use crate::mapping::Mapping;
 use crate::opened::{self, Opened, Overrides};
 use crate::pipeline;
-use crate::progress::Progress;
+use crate::progress::{NoProgress, Progress};
+use crate::reading::format::Format;
 use crate::reading::input::{self, Input, Origin};
 use crate::rejects::Rejects;
 use crate::report::{FileReport, ImportReport, ImportRequest};
 use crate::rows::columns::document_batch;
+use crate::rows::constants;
 use crate::rows::said::{ReadingContext, day_of};
+use crate::worker::Parsed;
 use crate::{ImportError, Result};
 
 /// What the documents table says where each row names its own source.
@@ -77,7 +82,8 @@ pub(crate) async fn import_tasks(
     let sizes: Option<u64> = tasks.iter().map(|task| task.input.n_bytes()).sum();
     progress.set_total_bytes(sizes);
     let mut report = ImportReport { id, is_dry_run: request.is_dry_run, ..ImportReport::default() };
-    let mut run = Run { lake, request: &request, progress, rejects };
+    let mut run = Run { lake, request: &request, progress, rejects, would_add: WouldAdd::default() };
+    run.check_constants(&tasks)?;
     for task in tasks {
         progress.message(&task.input.label);
         report.add(run.import_one(task).await?);
@@ -116,9 +122,26 @@ struct Run<'a> {
     request: &'a ImportRequest,
     progress: &'a dyn Progress,
     rejects: Rejects,
+    would_add: WouldAdd,
 }
 
 impl Run<'_> {
+    /// What is wrong with a mapping's constants is wrong with every row: it stops before any work.
+    fn check_constants(&self, tasks: &[Task]) -> Result<()> {
+        let mut checked: Vec<&Mapping> = Vec::new();
+        for task in tasks {
+            if checked.contains(&&*task.mapping) {
+                continue;
+            }
+            let faults = constants::faults_of(&task.mapping.constants_given(), &self.context(task));
+            if !faults.is_empty() {
+                return Err(ImportError::Mapping { name: task.mapping.name.clone(), faults });
+            }
+            checked.push(&task.mapping);
+        }
+        Ok(())
+    }
+
     async fn import_one(&mut self, mut task: Task) -> Result<FileReport> {
         let fingerprint = self.fingerprint(&task);
         if let Some(report) = self.known_report(&task.input, &fingerprint).await? {
@@ -127,20 +150,26 @@ impl Run<'_> {
         }
         let (input, archived) = self.rereadable(task.input).await?;
         task.input = input;
-        let opened = self.open(&task).await?;
-        let (format, compression, encoding) = (opened.format, opened.compression, opened.encoding);
-        let context = Arc::new(self.context(&task));
-        let job = pipeline::Job {
-            lake: self.lake.clone(),
-            input: task.input.clone(),
-            opened,
-            context,
-            archived,
-            is_dry_run: self.request.is_dry_run,
-        };
-        let done = pipeline::run(job, self.progress, &mut self.rejects).await?;
+        // Of what can be read only once, the content is known only now.
+        if archived.is_some()
+            && let Some(report) = self.known_report(&task.input, &fingerprint).await?
+        {
+            return Ok(report);
+        }
+        let correction = self.correction(&task).await?;
+        let mut job = self.job(&task, archived).await?;
+        job.correction = correction.clone();
+        let (format, compression) = (job.opened.format, job.opened.compression);
+        let (encoding, mut notes) = (job.opened.encoding, std::mem::take(&mut job.opened.notes));
+        let done = self.run(job).await?;
         let document = done.document.unwrap_or(Archived { sha256: String::new(), n_bytes: done.n_bytes_read });
+        let n_withdrawn = match &correction {
+            Some(correction) if self.request.is_dry_run => correction.n_gone(),
+            Some(correction) => correction.withdraw(self.lake, &document.sha256).await?,
+            None => 0,
+        };
         let (counts, added) = (done.counts, done.added);
+        notes.extend(nothing_in_it(counts, format));
         let report = FileReport {
             file: task.input.label.clone(),
             document: document.sha256,
@@ -152,17 +181,58 @@ impl Run<'_> {
             n_records: counts.n_records,
             n_claims: counts.n_claims,
             n_added: added.n_claims,
-            n_known: if self.request.is_dry_run { 0 } else { counts.n_claims - added.n_claims },
+            n_known: counts.n_claims.saturating_sub(added.n_claims),
+            n_withdrawn,
             n_events: counts.n_events,
             n_events_added: added.n_events,
             n_mentions_added: added.n_mentions,
             n_rejects: counts.n_rejects,
             n_blank: counts.n_blank,
+            notes,
         };
         if !self.request.is_dry_run {
             self.record_document(&task, &fingerprint, format.media_type(), &report).await?;
         }
         Ok(report)
+    }
+
+    /// A file, opened and checked against its mapping.
+    async fn job(&self, task: &Task, archived: Option<Archived>) -> Result<pipeline::Job> {
+        let opened = self.open(task).await?;
+        let context = self.context(task);
+        let faults = constants::faults_of(&opened.plan.constants(), &context);
+        if !faults.is_empty() {
+            return Err(ImportError::Mapping { name: task.mapping.name.clone(), faults });
+        }
+        let (lake, input) = (self.lake.clone(), task.input.clone());
+        Ok(pipeline::Job { lake, input, opened, context: Arc::new(context), archived, correction: None })
+    }
+
+    async fn run(&mut self, job: pipeline::Job) -> Result<pipeline::Done> {
+        if !self.request.is_dry_run {
+            return pipeline::run(job, self.progress, &mut self.rejects, None).await;
+        }
+        let would_add = &mut self.would_add;
+        let mut gather = |parsed: &mut Parsed| would_add.gather(parsed);
+        let done = pipeline::run(job, self.progress, &mut self.rejects, Some(&mut gather)).await?;
+        let added = self.would_add.settle(self.lake).await?;
+        Ok(pipeline::Done { added, ..done })
+    }
+
+    /// A first reading of a document that is to be corrected: which of its claims stay.
+    async fn correction(&self, task: &Task) -> Result<Option<Arc<Correction>>> {
+        let Origin::Archived(document) = &task.input.origin else { return Ok(None) };
+        if !self.request.is_correction {
+            return Ok(None);
+        }
+        let mut correction = Correction::of(self.lake, document, self.request.now).await?;
+        let job = self.job(task, None).await?;
+        let mut look = |parsed: &mut Parsed| correction.look(parsed);
+        let mut unwritten = Rejects::new(PathBuf::new(), true);
+        let done = pipeline::run(job, &NoProgress, &mut unwritten, Some(&mut look)).await?;
+        // A reading that gives nothing at all is a mistake, not a correction.
+        let gives_nothing = done.counts.n_claims + done.counts.n_events == 0;
+        Ok((!gives_nothing).then(|| Arc::new(correction)))
     }
 
     /// Standard input can be read once: it goes to the archive first and is read from there.
@@ -204,12 +274,14 @@ impl Run<'_> {
         }
     }
 
-    /// What decides how bytes become claims: the mapping, the source, and what the user said of the file.
+    /// What decides how bytes become claims: the mapping, the source, and what the user said of the file and the day.
     fn fingerprint(&self, task: &Task) -> String {
         let mut hasher = Sha256::new();
         let format = self.request.format.as_deref().unwrap_or_default();
         let encoding = self.request.encoding.as_deref().unwrap_or_default();
-        for part in [task.mapping.text.as_str(), &task.source, format, encoding] {
+        let mut parts = vec![task.mapping.text.clone(), task.source.clone(), format.to_owned(), encoding.to_owned()];
+        parts.extend(self.request.today.map(day_to_string));
+        for part in parts {
             hasher.update((part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         }
@@ -294,6 +366,17 @@ impl Run<'_> {
         self.lake.append(&tables::DOCUMENTS, vec![batch]).await?;
         Ok(())
     }
+}
+
+/// What to say of a file in which there was nothing to read.
+fn nothing_in_it(counts: pipeline::Counts, format: Format) -> Option<String> {
+    let note = match (counts.n_records, format) {
+        (0, Format::Json | Format::JsonLines) => "the file has no records",
+        (0, _) => "the file has no rows below its column names",
+        (n, _) if n == counts.n_blank => "all records of the file are blank or passed over",
+        _ => return None,
+    };
+    Some(note.to_owned())
 }
 
 fn hold(lake: &Lake, input: Input) -> Result<Input> {

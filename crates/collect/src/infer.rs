@@ -1,115 +1,33 @@
 //! Looks at a file and writes a mapping for it, with comments: a start that works for the common shapes.
 //!
-//! Shapes: one figure per row with columns for metric and value; one column per metric; one column per period.
-//! To teach it a column's name: a word in `KNOWN`.
+//! In: a path, an address or standard input (`look`). Out: the text of a mapping (`draft`). Shapes: one figure per row
+//! with columns for metric and value; one column per metric; one column per period; events. The names may stand below a
+//! title, the records of JSON below a key, the period in the file's name.
+//!
+//! To teach it a column's name: a word in `infer/words.rs`.
 
-use std::fmt::Write as _;
-use std::path::Path;
+mod draft;
+mod look;
+mod words;
 
-use crowsnest_lake::files;
 use crowsnest_model::{MetricRegistry, Period, normalise, parse_plain_number, parse_quantity};
 
-use crate::Result;
-use crate::mapping::{Field, Mapping, column_key};
-use crate::opened::{Overrides, open_with};
-use crate::reading::input::{Input, Origin};
-use crate::rows::Item;
-use crate::worker::{for_each_item, places_of};
+use self::draft::{Draft, quoted};
+use self::look::{Looked, look_at};
+use self::words::{METRIC_WORDS, field_of, kind_of};
+use crate::import::blocking;
+use crate::mapping::{Field, Target, column_key};
+use crate::reading::input;
+use crate::{ImportError, Result};
 
-const ROWS_MAX: usize = 1000;
-
-/// What columns are called, by field; lower case, underscores for blanks.
-const KNOWN: &[(Field, &[&str])] = &[
-    (
-        Field::Subject,
-        &[
-            "subject",
-            "product",
-            "product_name",
-            "app",
-            "app_name",
-            "name",
-            "model",
-            "project",
-            "package",
-            "slug",
-            "title",
-            "show_title",
-            "company",
-            "vendor",
-            "产品",
-            "产品名称",
-            "应用",
-            "应用名称",
-            "app名称",
-            "名称",
-            "模型",
-            "模型名称",
-            "公司",
-            "公司名称",
-            "企业",
-            "厂商",
-            "產品",
-            "應用",
-            "名稱",
-        ],
-    ),
-    (Field::Metric, &["metric", "indicator", "measure", "指标", "指標"]),
-    (
-        Field::Period,
-        &[
-            "period",
-            "date",
-            "day",
-            "week",
-            "month",
-            "quarter",
-            "year",
-            "captured_on",
-            "time",
-            "日期",
-            "月份",
-            "时间",
-            "統計時間",
-            "统计时间",
-            "统计月份",
-            "周期",
-            "季度",
-            "年份",
-            "月",
-            "時間",
-        ],
-    ),
-    (Field::Value, &["value", "figure", "number", "数值", "值", "數值", "数据"]),
-    (Field::Region, &["region", "country", "market", "地区", "国家", "區域", "地區"]),
-    (Field::Platform, &["platform", "os", "store", "平台", "端"]),
-    (Field::Segment, &["segment", "category", "分类", "类别", "類別", "赛道"]),
-    (Field::Unit, &["unit", "currency", "单位", "單位"]),
-    (Field::AsWritten, &["as_written", "quote", "原文"]),
-    (Field::Status, &["status", "状态", "狀態"]),
-    (Field::Source, &["source", "来源", "数据来源", "來源"]),
-    (Field::SaidOn, &["said_on", "published_on", "published", "announced_on", "known_on", "发布日期", "發布日期"]),
-    (Field::Url, &["url", "link", "链接", "連結"]),
-    (Field::NativeId, &["native_id", "id", "app_id", "bundle_id", "package_id"]),
-];
-
-/// Words for metrics beyond their ids and labels.
-const METRIC_WORDS: &[(&str, &str)] = &[
-    ("月活", "mau"),
-    ("月活跃用户", "mau"),
-    ("月活跃用户数", "mau"),
-    ("月活用户", "mau"),
-    ("日活", "dau"),
-    ("日活跃用户", "dau"),
-    ("下载", "downloads"),
-    ("下载量", "downloads"),
-    ("访问量", "web_visits"),
-    ("visits", "web_visits"),
-    ("排名", "rank"),
-    ("评分", "rating"),
-    ("营收", "revenue"),
-    ("收入", "revenue"),
-];
+/// How a file is to be looked at, where that is not left to be found.
+#[derive(Debug, Clone, Default)]
+pub struct LookOptions {
+    /// The format, for example `csv`.
+    pub format: Option<String>,
+    /// The text's encoding, for example `gb18030`.
+    pub encoding: Option<String>,
+}
 
 /// A column with what its cells look like.
 struct Column {
@@ -129,56 +47,108 @@ struct MetricColumn {
 
 /// Writes a mapping for a file by looking at its first rows.
 ///
+/// `file` is what an import may name: a path, a pattern (its first file is looked at), an address, or `-`.
+///
 /// # Errors
 /// As for importing it: unreadable, empty, of unknown encoding.
-pub fn infer(path: &Path, metrics: &MetricRegistry) -> Result<String> {
-    let label = path.display().to_string();
-    let file_name = path.file_name().map_or_else(|| label.clone(), |name| name.to_string_lossy().into_owned());
-    let input = Input { label, file_name: file_name.clone(), origin: Origin::File(path.to_owned()) };
-    let raw = Box::new(files::open(path)?);
-    let mut opened = open_with(&input, raw, &Mapping::lake_names(), &Overrides::default(), true)?;
-    let names = opened.plan.columns.clone();
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    if let Some(chunk) = opened.chunks.next() {
-        for_each_item(chunk?, &places_of(&names), &mut |item| {
-            if let Item::Row(row) = item
-                && rows.len() < ROWS_MAX
-            {
-                rows.push((0..names.len()).map(|column| row.field(column).to_owned()).collect());
-            }
-        });
-    }
-    Ok(mapping_for(&file_name, &names, &rows, metrics))
+pub async fn infer(file: &str, how: LookOptions, metrics: &MetricRegistry) -> Result<String> {
+    let inputs = input::resolve(&[file.to_owned()]).await?;
+    let input = inputs.into_iter().next().ok_or_else(|| ImportError::NoFile(file.to_owned()))?;
+    let (label, file_name) = (input.label.clone(), input.file_name.clone());
+    let looked = blocking(&label, move || look_at(input, &how)).await?;
+    Ok(mapping_for(&file_name, &looked, metrics))
 }
 
-fn mapping_for(file_name: &str, names: &[String], rows: &[Vec<String>], metrics: &MetricRegistry) -> String {
-    let mut columns = columns_of(names, rows);
-    name_the_subject(&mut columns, rows);
-    let mut text = format!(
-        "# Mapping for {file_name}, written by `crowsnest import --infer`: read it through, then import with --map.\n\n\
-         target = \"claims\"\n"
-    );
-    let has = |field: Field| columns.iter().any(|column| column.field == Some(field));
+fn mapping_for(file_name: &str, looked: &Looked, metrics: &MetricRegistry) -> String {
+    let is_event = |name: &String| field_of(&column_key(name), Target::Events) == Some(Field::Event);
+    let target = if looked.names.iter().any(is_event) { Target::Events } else { Target::Claims };
+    let mut columns = columns_of(&looked.names, &looked.rows, target);
+    name_the_subject(&mut columns, &looked.rows);
+    let mut draft = Draft { target: target.as_str(), ..Draft::default() };
+    write_file(&mut draft, looked);
+    write_kind(&mut draft, &columns, target);
+    match target {
+        Target::Events => write_columns(&mut draft, &columns, &|_| false),
+        Target::Claims => write_claims(&mut draft, &columns, file_name, metrics),
+    }
+    if !has(&columns, Field::Source) {
+        draft.remarks.push("The source of all rows: name it on the command line with --source.".to_owned());
+    }
+    draft.text(file_name)
+}
+
+fn has(columns: &[Column], field: Field) -> bool {
+    columns.iter().any(|column| column.field == Some(field))
+}
+
+fn write_file(draft: &mut Draft, looked: &Looked) {
+    if let Some(header_row) = looked.header_row {
+        draft.file.push(format!("header_row = {header_row}  # the column names are below a title"));
+    }
+    if let Some(delimiter) = looked.delimiter {
+        draft.file.push(format!("delimiter = {}", quoted(&char::from(delimiter).to_string())));
+    }
+    if let Some(root) = &looked.root {
+        draft.file.push(format!("root = {}", quoted(root)));
+    }
+}
+
+fn write_kind(draft: &mut Draft, columns: &[Column], target: Target) {
+    let subject = columns.iter().find(|column| column.field == Some(Field::Subject));
+    let kind = subject.and_then(|column| kind_of(&column_key(&column.name), target));
+    if let Some(kind) = kind.filter(|_| !has(columns, Field::Kind)) {
+        draft.constants.push(format!("kind = {}", quoted(kind)));
+    }
+}
+
+fn write_claims(draft: &mut Draft, columns: &[Column], file_name: &str, metrics: &MetricRegistry) {
+    let has_value = has(columns, Field::Value) || has(columns, Field::AsWritten);
+    let has_period = has(columns, Field::Period);
     let period_columns: Vec<&Column> = columns.iter().filter(|column| column.is_period).collect();
-    if has(Field::Metric) && has(Field::Value) {
-        write_long(&mut text, &columns);
-    } else if period_columns.len() >= 2 {
-        write_wide_periods(&mut text, &columns, &period_columns);
+    let is_wide = period_columns.len() >= 2 || (period_columns.len() == 1 && !has_period && !has_value);
+    if has(columns, Field::Metric) && has_value {
+        write_columns(draft, columns, &|_| false);
+    } else if is_wide {
+        write_wide_periods(draft, columns, &period_columns);
+        return;
     } else {
-        write_wide_metrics(&mut text, &columns, metrics, has(Field::Value));
+        write_wide_metrics(draft, columns, metrics, has_value);
     }
-    if !has(Field::Source) {
-        text.push_str("\n# The source of all rows: name it on the command line with --source.\n");
+    if has_period {
+        return;
     }
-    text
+    match pattern_of(file_name) {
+        Some(pattern) => draft.period.push(format!("from_file_name = {}", quoted(&pattern))),
+        None => draft.remarks.push(
+            "The period: no column gives it. Name one above, or add period = \"2024-12\" to [constants].".to_owned(),
+        ),
+    }
 }
 
-fn columns_of(names: &[String], rows: &[Vec<String>]) -> Vec<Column> {
+/// A pattern for files that are named like this one but for the period: `mau-{period}.csv` for `mau-2024-12.csv`.
+fn pattern_of(file_name: &str) -> Option<String> {
+    if file_name.contains(['*', '{', '}']) {
+        return None;
+    }
+    let is_digit_at = |place: usize| file_name.as_bytes().get(place).is_some_and(u8::is_ascii_digit);
+    let begins = |place: &usize| is_digit_at(*place) && !(*place > 0 && is_digit_at(*place - 1));
+    let places: Vec<usize> = file_name.char_indices().map(|(place, _)| place).chain([file_name.len()]).collect();
+    for start in places.iter().copied().filter(begins) {
+        let ends = places.iter().rev().copied().filter(|end| *end >= start + 4 && !is_digit_at(*end));
+        for end in ends.filter(|end| file_name[..*end].ends_with(char::is_alphanumeric)) {
+            if Period::parse_written(&file_name[start..end], &Default::default()).is_ok() {
+                return Some(format!("{}{{period}}{}", &file_name[..start], &file_name[end..]));
+            }
+        }
+    }
+    None
+}
+
+fn columns_of(names: &[String], rows: &[Vec<String>], target: Target) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::new();
     for (place, name) in names.iter().enumerate() {
-        let key = column_key(name);
-        let known = KNOWN.iter().find(|(_, words)| words.contains(&key.as_str())).map(|(field, _)| *field);
-        let field = known.filter(|field| !columns.iter().any(|column| column.field == Some(*field)));
+        let known = field_of(&column_key(name), target);
+        let field = known.filter(|field| !has(&columns, *field));
         let filled: Vec<&str> = rows.iter().map(|row| row[place].as_str()).filter(|cell| !cell.is_empty()).collect();
         let n_numeric = filled.iter().filter(|cell| is_number(cell)).count();
         let is_period = field.is_none() && Period::parse_written(name, &Default::default()).is_ok();
@@ -217,79 +187,59 @@ fn name_the_subject(columns: &mut [Column], rows: &[Vec<String>]) {
     }
 }
 
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
-}
-
 /// `[columns]` for the fields that columns give, and notes for what is left over.
-fn write_columns(text: &mut String, columns: &[Column], left_out: &dyn Fn(&Column) -> bool) {
-    text.push_str("\n[columns]\n");
-    for column in columns.iter().filter(|column| !left_out(column)) {
-        match column.field {
-            Some(field) => {
-                // Infallible: writing to a String never fails.
-                let _ = writeln!(text, "{} = {}", field.name(), quoted(&column.name));
-            }
-            None => {
-                let _ = writeln!(text, "# not used: {}", quoted(&column.name));
-            }
-        }
+fn write_columns(draft: &mut Draft, columns: &[Column], is_left_out: &dyn Fn(&Column) -> bool) {
+    for column in columns.iter().filter(|column| !is_left_out(column)) {
+        draft.columns.push(match column.field {
+            Some(field) => format!("{} = {}", field.name(), quoted(&column.name)),
+            None => format!("# not used: {}", quoted(&column.name)),
+        });
     }
-    let has_period = columns.iter().any(|column| column.field == Some(Field::Period));
     let said = columns.iter().find(|column| column_key(&column.name) == "captured_on");
-    if let Some(column) = said.filter(|_| has_period) {
-        let _ = writeln!(text, "said_on = {}  # figures of a capture are known on its day", quoted(&column.name));
+    if let Some(column) = said.filter(|_| has(columns, Field::Period) && !has(columns, Field::SaidOn)) {
+        let name = quoted(&column.name);
+        draft.columns.push(format!("said_on = {name}  # figures of a capture are known on its day"));
     }
 }
 
-fn write_long(text: &mut String, columns: &[Column]) {
-    write_columns(text, columns, &|_| false);
-}
+const GUESSED_METRIC: &str = "metric = \"mau\"  # what the figures are: see `crowsnest metrics`";
 
-fn write_wide_periods(text: &mut String, columns: &[Column], period_columns: &[&Column]) {
-    if !columns.iter().any(|column| column.field == Some(Field::Metric)) {
-        text.push_str("\n[constants]\nmetric = \"mau\"  # what the figures are: see `crowsnest metrics`\n");
+fn write_wide_periods(draft: &mut Draft, columns: &[Column], period_columns: &[&Column]) {
+    if !has(columns, Field::Metric) {
+        draft.constants.push(GUESSED_METRIC.to_owned());
     }
-    write_columns(text, columns, &|column| column.is_period);
+    write_columns(draft, columns, &|column| column.is_period);
     let names: Vec<String> = period_columns.iter().map(|column| quoted(&column.name)).collect();
-    let _ = write!(
-        text,
-        "\n# One claim for each of these columns; a pattern such as \"2024-*\" will do too.\n[[unpivot]]\ncolumns = [{}]\n\
-         name_is = \"period\"\nvalue_is = \"value\"\n",
-        names.join(", ")
-    );
+    draft.unpivot = vec![
+        format!("columns = [{}]  # a pattern such as \"2024-*\" will do too", names.join(", ")),
+        "name_is = \"period\"".to_owned(),
+        "value_is = \"value\"".to_owned(),
+    ];
 }
 
-fn write_wide_metrics(text: &mut String, columns: &[Column], metrics: &MetricRegistry, has_value: bool) {
+fn write_wide_metrics(draft: &mut Draft, columns: &[Column], metrics: &MetricRegistry, has_value: bool) {
     let figures: Vec<MetricColumn> = if has_value { Vec::new() } else { metric_columns(columns, metrics) };
     let is_figure = |column: &Column| figures.iter().any(|figure| figure.column == column.name);
+    write_columns(draft, columns, &is_figure);
     match figures.as_slice() {
-        [] => text.push_str("\n[constants]\nmetric = \"mau\"  # what the figures are: see `crowsnest metrics`\n"),
+        [] if has(columns, Field::Metric) => {}
+        [] => draft.constants.push(GUESSED_METRIC.to_owned()),
         [only] => {
-            let _ = writeln!(text, "\n[constants]\nmetric = {}{}", quoted(&only.metric), note_of(only));
-        }
-        _ => {}
-    }
-    write_columns(text, columns, &is_figure);
-    match figures.as_slice() {
-        [] => {}
-        [only] => {
-            let _ = writeln!(text, "value = {}", quoted(&only.column));
+            draft.constants.push(format!("metric = {}{}", quoted(&only.metric), note_of(only)));
+            draft.columns.push(format!("value = {}", quoted(&only.column)));
             if only.scale != 1.0 {
-                let _ = writeln!(text, "\n[scale]\nvalue = {}", only.scale);
+                draft.scale.push(format!("value = {}", only.scale));
             }
         }
         several => {
-            text.push_str("\n# One claim for each of these columns.\n[[unpivot]]\n");
             for figure in several {
                 let scale = if figure.scale == 1.0 { String::new() } else { format!(", scale = {}", figure.scale) };
-                let _ = writeln!(
-                    text,
+                draft.unpivot.push(format!(
                     "columns.{} = {{ metric = {}{scale} }}{}",
                     quoted(&figure.column),
                     quoted(&figure.metric),
                     note_of(figure)
-                );
+                ));
             }
         }
     }
@@ -344,14 +294,20 @@ fn without_scale(name: &str) -> (String, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mapping::Mapping;
 
     fn inferred(names: &[&str], rows: &[&[&str]]) -> String {
+        inferred_of("f.csv", names, rows)
+    }
+
+    fn inferred_of(file_name: &str, names: &[&str], rows: &[&[&str]]) -> String {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let rows: Vec<Vec<String>> =
             rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect()).collect();
-        let text = mapping_for("f.csv", &names, &rows, &MetricRegistry::built_in());
+        let looked = Looked { names: names.clone(), rows, ..Looked::default() };
+        let text = mapping_for(file_name, &looked, &MetricRegistry::built_in());
         let mapping = Mapping::parse("inferred", &text).unwrap();
-        mapping.plan("f.csv", "f.csv", &names).unwrap();
+        mapping.plan(file_name, file_name, &names).unwrap();
         text
     }
 
@@ -391,5 +347,31 @@ mod tests {
     fn long_files() {
         let text = inferred(&["产品", "指标", "日期", "数值", "来源"], &[&["豆包", "mau", "2024-12", "1", "x"]]);
         assert!(text.contains("metric = \"指标\"") && text.contains("source = \"来源\"") && !text.contains("--source"));
+    }
+
+    #[test]
+    fn periods_in_the_files_name() {
+        let text = inferred_of("mau-2024-12.csv", &["App", "MAU"], &[&["Kimi", "1"]]);
+        assert!(text.contains("[period]\nfrom_file_name = \"mau-{period}.csv\""), "{text}");
+        for (name, pattern) in [
+            ("2024年12月榜单.xlsx", Some("{period}榜单.xlsx")),
+            ("top_20241231_v2.csv.gz", Some("top_{period}_v2.csv.gz")),
+            ("app-2024-Q4.csv", Some("app-{period}.csv")),
+            ("v2.csv", None),
+            ("stdin", None),
+        ] {
+            assert_eq!(pattern_of(name).as_deref(), pattern, "{name}");
+        }
+    }
+
+    #[test]
+    fn events_and_texts_of_figures() {
+        let text = inferred(&["event", "company", "date", "amount"], &[&["funding", "x", "2024-01-02", "$3m"]]);
+        for line in ["target = \"events\"", "happened_on = \"date\"", "subject = \"company\"", "amount = \"amount\""] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        let names = ["subject", "metric", "period", "as_written", "confidence"];
+        let text = inferred(&names, &[&["x", "mau", "2024-12", "7116万", "3"]]);
+        assert!(!text.contains("[constants]") && text.contains("as_written = \"as_written\""), "{text}");
     }
 }

@@ -17,6 +17,8 @@
 //! To add a case: a folder in `tests/cases/`.
 
 mod archive;
+mod correction;
+mod dry_run;
 mod error;
 mod import;
 mod infer;
@@ -25,6 +27,7 @@ mod opened;
 mod pipeline;
 mod progress;
 mod reading;
+mod record;
 mod rejects;
 mod replay;
 mod report;
@@ -34,8 +37,9 @@ mod worker;
 
 pub use error::{ImportError, Result};
 pub use import::import;
-pub use infer::infer;
+pub use infer::{LookOptions, infer};
 pub use progress::{NoProgress, Progress};
+pub use record::{Excerpt, ExcerptRecord, ExcerptRequest, read_excerpt};
 pub use replay::{Replay, replay};
 pub use report::{FileReport, ImportReport, ImportRequest, Reject};
 

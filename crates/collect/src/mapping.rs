@@ -49,7 +49,7 @@ mod plan;
 use crowsnest_model::{Grain, Period};
 
 pub(crate) use field::{Field, Target, column_key};
-pub(crate) use plan::{Plan, SkipRule, Slot, Template};
+pub(crate) use plan::{Plan, SkipRule, Slot, Template, nameless};
 
 use crate::{ImportError, Result};
 
@@ -134,6 +134,16 @@ impl Mapping {
             period_from_file_name: None,
             skips: Vec::new(),
         }
+    }
+
+    /// The fields that it gives itself, whatever the file.
+    pub(crate) fn constants_given(&self) -> Vec<(Field, String)> {
+        let each = self.unpivots.iter().filter_map(|unpivot| match &unpivot.columns {
+            UnpivotColumns::Each(each) => Some(each),
+            UnpivotColumns::Patterns(_) => None,
+        });
+        let of_columns = each.flatten().flat_map(|one| &one.constants);
+        self.constants.iter().chain(of_columns).cloned().collect()
     }
 
     fn is_lake_names(&self) -> bool {

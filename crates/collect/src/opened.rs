@@ -10,7 +10,7 @@ use arrow::array::RecordBatch;
 use crowsnest_lake::Lake;
 use serde_json::Value;
 
-use crate::mapping::{Field, Mapping, Plan, column_key};
+use crate::mapping::{Field, Mapping, Plan, column_key, nameless};
 use crate::reading::blocks::{Block, Piece, Pieces, Sizes, Syntax, Unreadable};
 use crate::reading::compression::Compression;
 use crate::reading::encoding::{TextEncoding, Transcoding};
@@ -52,6 +52,12 @@ pub(crate) struct Opened {
     pub(crate) compression: Compression,
     pub(crate) encoding: &'static str,
     pub(crate) plan: Plan,
+    /// What there is to know of its columns.
+    pub(crate) notes: Vec<String>,
+    /// JSON pointer to the list of records, where it was looked for.
+    pub(crate) root: Option<String>,
+    /// What parts the fields of delimited text.
+    pub(crate) delimiter: Option<u8>,
     /// Bytes of the input read so far.
     pub(crate) n_bytes_read: Arc<AtomicU64>,
     pub(crate) chunks: Box<dyn Iterator<Item = Result<Chunk>> + Send>,
@@ -64,6 +70,9 @@ struct Opening<'a> {
     n_bytes_read: Arc<AtomicU64>,
     /// Columns are only looked at, not required to fit.
     is_look: bool,
+    repeated_columns: Vec<String>,
+    root: Option<String>,
+    delimiter: Option<u8>,
 }
 
 /// Opens an input.
@@ -98,7 +107,16 @@ pub(crate) fn open_with(
         Some(word) => Format::parse(word)?,
         None => Format::of(&sample, &input.file_name),
     };
-    let opening = Opening { input, mapping, compression, n_bytes_read, is_look };
+    let opening = Opening {
+        input,
+        mapping,
+        compression,
+        n_bytes_read,
+        is_look,
+        repeated_columns: Vec::new(),
+        root: None,
+        delimiter: None,
+    };
     match format {
         Format::Parquet => opening.parquet(sample, unpacked),
         Format::Sheet => opening.sheet(sample, unpacked),
@@ -167,14 +185,14 @@ impl Opening<'_> {
         Ok(self.opened(Format::Parquet, "", plan, Box::new(chunks)))
     }
 
-    fn sheet(self, sample: Vec<u8>, rest: Box<dyn Read + Send>) -> Result<Opened> {
+    fn sheet(mut self, sample: Vec<u8>, rest: Box<dyn Read + Send>) -> Result<Opened> {
         let bytes = self.hold(sample, rest, "spreadsheet", SHEET_MIB_MAX)?;
         let sheet = sheets::read(&self.input.label, bytes, self.mapping.file.sheet.as_deref())?;
         let header_row = self.mapping.file.header_row.unwrap_or(sheet.first_row);
         let n_before = usize::try_from(header_row.saturating_sub(sheet.first_row)).unwrap_or(usize::MAX);
         let mut rows = sheet.rows.into_iter().skip(n_before);
         let columns = rows.next().ok_or_else(|| ImportError::Empty(self.input.label.clone()))?;
-        let columns = distinct(columns);
+        let columns = self.distinct(columns);
         let plan = self.plan(&columns)?;
         let rows: Vec<Vec<String>> = rows.collect();
         let chunks = std::iter::once(Ok(Chunk::Cells { rows, first_record: header_row + 1 }));
@@ -206,7 +224,7 @@ impl Opening<'_> {
     }
 
     fn delimited(
-        self,
+        mut self,
         format: Format,
         syntax: Syntax,
         encoding: &'static str,
@@ -231,7 +249,8 @@ impl Opening<'_> {
             Some(Item::Broken { .. }) => return Err(self.odd(format, "its column names are not text in its encoding")),
             None => return Err(ImportError::Empty(self.input.label.clone())),
         };
-        let columns = distinct(columns);
+        let columns = self.distinct(columns);
+        self.delimiter = Some(delimiter);
         let body = start + rows.place().min(sample.len() - start);
         let first_record = rows.next_number();
         let plan = self.plan(&columns)?;
@@ -243,7 +262,7 @@ impl Opening<'_> {
     }
 
     fn json(
-        self,
+        mut self,
         format: Format,
         syntax: Syntax,
         encoding: &'static str,
@@ -256,7 +275,8 @@ impl Opening<'_> {
         }
         if is_object || self.mapping.file.root.is_some() {
             let bytes = self.hold(sample, rest, "one JSON document", SHEET_MIB_MAX)?;
-            let lines = self.lines_of_list(format, &bytes)?;
+            let (lines, root) = self.lines_of_list(format, &bytes)?;
+            self.root = root;
             return self.json_records(format, Syntax::JsonLines, encoding, lines, 0, Box::new(io::empty()));
         }
         let Some(bracket) = memchr::memchr(b'[', &sample) else {
@@ -265,15 +285,18 @@ impl Opening<'_> {
         self.json_records(format, syntax, encoding, sample, bracket + 1, rest)
     }
 
-    /// The elements of the list at `root`, one per line.
-    fn lines_of_list(&self, format: Format, bytes: &[u8]) -> Result<Vec<u8>> {
+    /// The elements of the list at `root`, one per line, and that root; where it is only looked, of the longest list.
+    fn lines_of_list(&self, format: Format, bytes: &[u8]) -> Result<(Vec<u8>, Option<String>)> {
         let document: Value = serde_json::from_slice(bytes).map_err(|error| self.odd(format, &error.to_string()))?;
         let lists = lists_in(&document);
-        let list = match &self.mapping.file.root {
-            Some(root) => document.pointer(root),
-            None if lists.is_empty() => return Ok(document.to_string().into_bytes()),
+        let length = |root: &String| document.pointer(root).and_then(Value::as_array).map_or(0, Vec::len);
+        let root = match &self.mapping.file.root {
+            Some(root) => Some(root.clone()),
+            None if lists.is_empty() => return Ok((document.to_string().into_bytes(), None)),
+            None if self.is_look => lists.iter().max_by_key(|root| length(root)).cloned(),
             None => None,
         };
+        let list = root.as_ref().and_then(|root| document.pointer(root));
         let Some(Value::Array(elements)) = list else {
             let message =
                 format!("name its list of records as root in the mapping's [file]: one of {}", lists.join(", "));
@@ -284,7 +307,7 @@ impl Opening<'_> {
             serde_json::to_writer(&mut lines, element).map_err(|error| self.odd(format, &error.to_string()))?;
             lines.push(b'\n');
         }
-        Ok(lines)
+        Ok((lines, root))
     }
 
     fn json_records(
@@ -341,23 +364,62 @@ impl Opening<'_> {
         plan: Plan,
         chunks: Box<dyn Iterator<Item = Result<Chunk>> + Send>,
     ) -> Opened {
+        let notes = if self.is_look { Vec::new() } else { notes_of(&plan, &self.repeated_columns) };
         let (compression, n_bytes_read) = (self.compression, self.n_bytes_read);
-        Opened { format, compression, encoding, plan, n_bytes_read, chunks }
+        let (root, delimiter) = (self.root, self.delimiter);
+        Opened { format, compression, encoding, plan, notes, root, delimiter, n_bytes_read, chunks }
+    }
+
+    fn distinct(&mut self, columns: Vec<String>) -> Vec<String> {
+        let (columns, repeated) = distinct(columns);
+        self.repeated_columns = repeated;
+        columns
     }
 }
 
-/// Column names without blanks around; a second of the same name gets a number, an empty one its place.
-fn distinct(columns: Vec<String>) -> Vec<String> {
+/// What to say of a file's columns: names that occur twice, and columns that nothing is read from.
+fn notes_of(plan: &Plan, repeated: &[String]) -> Vec<String> {
+    const NAMES_MAX: usize = 8;
+    let listed = |names: &[&str]| {
+        let shown: Vec<&str> = names.iter().copied().take(NAMES_MAX).collect();
+        let more =
+            if names.len() > NAMES_MAX { format!(" and {} more", names.len() - NAMES_MAX) } else { String::new() };
+        format!("{}{more}", shown.join(", "))
+    };
+    let mut notes = Vec::new();
+    if !repeated.is_empty() {
+        let names: Vec<&str> = repeated.iter().map(String::as_str).collect();
+        notes.push(format!(
+            "column names that occur twice: {}; the first is meant, the second is \"… (2)\"",
+            listed(&names)
+        ));
+    }
+    let unused = plan.unused_columns();
+    if !unused.is_empty() {
+        notes.push(format!("columns not used: {}", listed(&unused)));
+    }
+    notes
+}
+
+/// Column names without blanks around; a second of the same name gets a number, an empty one its place. And which
+/// occur more than once.
+pub(crate) fn distinct(columns: Vec<String>) -> (Vec<String>, Vec<String>) {
     let mut named: Vec<String> = Vec::with_capacity(columns.len());
+    let mut written: Vec<String> = Vec::with_capacity(columns.len());
+    let mut repeated: Vec<String> = Vec::new();
     for (place, column) in columns.into_iter().enumerate() {
         let name = match column.trim() {
-            "" => format!("column {}", place + 1),
+            "" => nameless(place),
             name => name.to_owned(),
         };
-        let n_before = named.iter().filter(|known| **known == name).count();
-        named.push(if n_before == 0 { name } else { format!("{name} ({})", n_before + 1) });
+        let n_before = written.iter().filter(|known| **known == name).count();
+        if n_before > 0 && !repeated.contains(&name) {
+            repeated.push(name.clone());
+        }
+        named.push(if n_before == 0 { name.clone() } else { format!("{name} ({})", n_before + 1) });
+        written.push(name);
     }
-    named
+    (named, repeated)
 }
 
 /// JSON pointers to the lists of objects in a document.
@@ -411,8 +473,9 @@ mod tests {
 
     #[test]
     fn columns_get_names_that_differ() {
-        let columns = distinct(["a", "", "a", " b "].map(str::to_owned).to_vec());
-        assert_eq!(columns, ["a", "column 2", "a (2)", "b"]);
+        let (columns, repeated) = distinct(["a", "", "a", " b ", "a"].map(str::to_owned).to_vec());
+        assert_eq!(columns, ["a", "column 2", "a (2)", "b", "a (3)"]);
+        assert_eq!(repeated, ["a"]);
     }
 
     #[test]

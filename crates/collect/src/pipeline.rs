@@ -13,6 +13,7 @@ use crowsnest_lake::Lake;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::archive::{self, Archived};
+use crate::correction::Correction;
 use crate::opened::{Chunk, Opened};
 use crate::progress::Progress;
 use crate::reading::input::Input;
@@ -32,7 +33,8 @@ pub(crate) struct Job {
     pub(crate) context: Arc<ReadingContext>,
     /// The document, if it is in the archive already.
     pub(crate) archived: Option<Archived>,
-    pub(crate) is_dry_run: bool,
+    /// What the document's claims are that this reading corrects.
+    pub(crate) correction: Option<Arc<Correction>>,
 }
 
 /// How many records became what.
@@ -49,7 +51,7 @@ pub(crate) struct Counts {
 pub(crate) struct Done {
     pub(crate) counts: Counts,
     pub(crate) added: Added,
-    /// `None` after a dry run.
+    /// `None` after a look.
     pub(crate) document: Option<Archived>,
     pub(crate) n_bytes_read: u64,
 }
@@ -75,16 +77,24 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// Imports one file.
-pub(crate) async fn run(job: Job, progress: &dyn Progress, rejects: &mut Rejects) -> Result<Done> {
+/// What to do with parsed rows that are not to be written.
+pub(crate) type Look<'a> = &'a mut (dyn FnMut(&mut Parsed) -> Result<()> + Send);
+
+/// Imports one file; with `look`, its rows are only shown.
+pub(crate) async fn run(
+    job: Job,
+    progress: &dyn Progress,
+    rejects: &mut Rejects,
+    mut look: Option<Look<'_>>,
+) -> Result<Done> {
     let label = job.input.label.clone();
     let stop = StopOnDrop(Arc::default());
-    let segments = match (job.is_dry_run, job.archived) {
-        (true, _) => None,
-        (false, Some(archived)) => Some(Document::There(archived)),
-        (false, None) => Some(Document::Coming(archive_beside(job.lake.clone(), job.input, &stop.0))),
+    let document = match (&look, job.archived) {
+        (Some(_), _) => None,
+        (None, Some(archived)) => Some(Document::There(archived)),
+        (None, None) => Some(Document::Coming(archive_beside(job.lake.clone(), job.input, &stop.0))),
     };
-    let mut segments = segments.map(|document| Segments::new(&label, job.lake, document));
+    let mut segments = document.map(|document| Segments::new(&label, job.lake, document, job.correction));
     let (mut finished, threads) = start(&label, job.opened, job.context, &stop.0);
     let mut counts = Counts::default();
     let mut n_bytes_read = 0;
@@ -95,6 +105,9 @@ pub(crate) async fn run(job: Job, progress: &dyn Progress, rejects: &mut Rejects
         progress.advance(n_bytes, parsed.n_records);
         for earlier in in_order.next(order, std::mem::take(&mut parsed.rejects)) {
             rejects.write(earlier)?;
+        }
+        if let Some(look) = &mut look {
+            look(&mut parsed)?;
         }
         if let Some(segments) = &mut segments {
             segments.add(&mut parsed).await?;

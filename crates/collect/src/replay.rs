@@ -26,7 +26,8 @@ pub enum Replay {
 /// Reads archived documents again; `request.inputs` is not looked at.
 ///
 /// With `request.mapping`, that mapping is used; else each document's own. Claims that are there already are not added
-/// again; nothing is taken away.
+/// again. With [`ImportRequest::is_correction`], and a mapping, claims in force that came from a document and that the
+/// mapping does not give are withdrawn by further rows; events stay.
 ///
 /// # Errors
 /// As [`import`](crate::import()); [`LakeError::NoDocument`] if no document is meant.
@@ -60,7 +61,9 @@ pub async fn replay(
         };
         return Err(LakeError::NoDocument(name).into());
     }
-    import_tasks(lake, ImportRequest { is_again: true, ..request }, tasks, progress).await
+    // A document's own mappings are several readings of it, none of which takes back the other.
+    let is_correction = request.is_correction && newer.is_some();
+    import_tasks(lake, ImportRequest { is_again: true, is_correction, ..request }, tasks, progress).await
 }
 
 fn query_of(which: &Replay) -> String {

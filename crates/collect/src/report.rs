@@ -31,6 +31,8 @@ pub struct ImportRequest {
     pub is_dry_run: bool,
     /// Whether to read files again that were already imported in full with the same mapping.
     pub is_again: bool,
+    /// Whether a replay with another mapping corrects: claims of the document that it does not give are withdrawn.
+    pub is_correction: bool,
 }
 
 impl ImportRequest {
@@ -52,13 +54,15 @@ pub struct ImportReport {
     pub n_records: u64,
     /// Records that are claims.
     pub n_claims: u64,
-    /// Claims that are new.
+    /// Claims that are new; after a dry run, that would be.
     pub n_added: u64,
     /// Claims that the lake, or an earlier row, had already.
     pub n_known: u64,
     /// Records that are events.
     pub n_events: u64,
-    /// Events that are new.
+    /// Claims that were withdrawn because a corrected mapping does not give them; after a dry run, that would be.
+    pub n_withdrawn: u64,
+    /// Events that are new; after a dry run, that would be.
     pub n_events_added: u64,
     /// Mentions that are new.
     pub n_mentions_added: u64,
@@ -82,6 +86,7 @@ impl ImportReport {
         self.n_claims += file.n_claims;
         self.n_added += file.n_added;
         self.n_known += file.n_known;
+        self.n_withdrawn += file.n_withdrawn;
         self.n_events += file.n_events;
         self.n_events_added += file.n_events_added;
         self.n_mentions_added += file.n_mentions_added;
@@ -112,13 +117,15 @@ pub struct FileReport {
     pub n_records: u64,
     /// Records that are claims.
     pub n_claims: u64,
-    /// Claims that are new.
+    /// Claims that are new; after a dry run, that would be.
     pub n_added: u64,
     /// Claims that were there already.
     pub n_known: u64,
     /// Records that are events.
     pub n_events: u64,
-    /// Events that are new.
+    /// Claims that were withdrawn because a corrected mapping does not give them; after a dry run, that would be.
+    pub n_withdrawn: u64,
+    /// Events that are new; after a dry run, that would be.
     pub n_events_added: u64,
     /// Mentions that are new.
     pub n_mentions_added: u64,
@@ -126,6 +133,8 @@ pub struct FileReport {
     pub n_rejects: u64,
     /// Records without anything in them, or passed over.
     pub n_blank: u64,
+    /// What else there is to know of the file: columns that are not used, names that occur twice, no rows.
+    pub notes: Vec<String>,
 }
 
 /// A record that could not be read: where, what, and what to do.

@@ -5,6 +5,7 @@
 
 pub(crate) mod claims;
 pub(crate) mod columns;
+pub(crate) mod constants;
 pub(crate) mod delimited;
 pub(crate) mod events;
 pub(crate) mod json;

@@ -3,6 +3,8 @@
 //! Nothing is appended before the document is in the archive: what a claim points to is always there. One segment is
 //! being appended and one gathered at any time; more waits in the channel, so memory is bounded.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use crowsnest_lake::Lake;
 use crowsnest_model::tables;
@@ -10,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::archive::Archived;
+use crate::correction::Correction;
 use crate::rows::columns::{Columns, Repeated};
 use crate::worker::Parsed;
 use crate::{ImportError, Result};
@@ -39,6 +42,7 @@ pub(crate) struct Segments {
     file: String,
     lake: Lake,
     document: Document,
+    correction: Option<Arc<Correction>>,
     claims: Vec<Columns>,
     events: Vec<Columns>,
     mentions: Vec<Columns>,
@@ -49,11 +53,12 @@ pub(crate) struct Segments {
 }
 
 impl Segments {
-    pub(crate) fn new(file: &str, lake: Lake, document: Document) -> Self {
+    pub(crate) fn new(file: &str, lake: Lake, document: Document, correction: Option<Arc<Correction>>) -> Self {
         Self {
             file: file.to_owned(),
             lake,
             document,
+            correction,
             claims: Vec::new(),
             events: Vec::new(),
             mentions: Vec::new(),
@@ -102,6 +107,7 @@ impl Segments {
         self.wait().await?;
         let document = self.document().await?;
         let segment = Segment {
+            correction: self.correction.clone(),
             mentions: std::mem::take(&mut self.mentions),
             claims: std::mem::take(&mut self.claims),
             events: std::mem::take(&mut self.events),
@@ -127,6 +133,7 @@ fn broken(file: &str, message: &str) -> ImportError {
 }
 
 struct Segment {
+    correction: Option<Arc<Correction>>,
     mentions: Vec<Columns>,
     claims: Vec<Columns>,
     events: Vec<Columns>,
@@ -142,7 +149,10 @@ impl Segment {
             }
             Ok(batches)
         };
-        let (mentions, claims, events) = (batches(self.mentions)?, batches(self.claims)?, batches(self.events)?);
+        let (mentions, mut claims, events) = (batches(self.mentions)?, batches(self.claims)?, batches(self.events)?);
+        if let Some(correction) = &self.correction {
+            claims = claims.into_iter().map(|batch| correction.place(batch)).collect::<Result<_>>()?;
+        }
         let mut added = Added::default();
         if !mentions.is_empty() {
             added.n_mentions = lake.append(&tables::MENTIONS, mentions).await?.n_added as u64;

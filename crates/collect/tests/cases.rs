@@ -1,12 +1,13 @@
 //! Every folder of `cases/`: an input, perhaps a mapping, and what has to come of it. To add one, add a folder.
 //!
 //! `expected.toml`: `note`, the request's `source`, `encoding`, `today`; `claims` and `events` as one line each, in the
-//! order of the file; `rejects` with `record`, `column` and a part of what they say; `error` as a part of the message.
+//! order of the file; `rejects` with `record`, `column` and a part of what they say; `error` as a part of the message;
+//! `notes` as parts of them; `is_inferred` to import with the mapping that `--infer` writes for the input.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::path::{Path, PathBuf};
 
-use crowsnest_collect::{ImportError, ImportReport, ImportRequest, NoProgress, import};
+use crowsnest_collect::{ImportError, ImportReport, ImportRequest, LookOptions, NoProgress, import, infer};
 use crowsnest_lake::{Lake, LakeOptions, Market};
 use serde::Deserialize;
 
@@ -27,6 +28,8 @@ struct Expected {
     n_blank: u64,
     n_known: u64,
     error: Option<String>,
+    notes: Vec<String>,
+    is_inferred: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -42,7 +45,7 @@ async fn cases() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let mut folders: Vec<PathBuf> = root.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     folders.sort();
-    assert!(folders.len() >= 40);
+    assert!(folders.len() >= 50);
     let mut failures = Vec::new();
     for folder in folders {
         if let Err(failure) = check(&folder).await {
@@ -68,6 +71,13 @@ async fn check(folder: &Path) -> Result<(), String> {
     request.encoding = expected.encoding.clone();
     request.mapping = Some(folder.join("map.toml")).filter(|path| path.is_file());
     request.today = expected.today.as_deref().map(|day| crowsnest_model::parse_day(day).unwrap());
+    if expected.is_inferred {
+        let metrics = &lake.market().metrics;
+        let text = infer(&input.display().to_string(), LookOptions::default(), metrics).await.unwrap();
+        let path = market.path().join("inferred.toml");
+        std::fs::write(&path, text).unwrap();
+        request.mapping = Some(path);
+    }
     let outcome = import(&lake, request, &NoProgress).await;
     compare_outcome(&expected, outcome)?;
     compare("claims", &expected.claims, &claims(&lake).await)?;
@@ -88,6 +98,11 @@ fn compare_outcome(expected: &Expected, outcome: Result<ImportReport, ImportErro
     let n_rejects = expected.n_rejects.unwrap_or(expected.rejects.len() as u64);
     if (report.n_rejects, report.n_blank, report.n_known) != (n_rejects, expected.n_blank, expected.n_known) {
         return Err(format!("other counts: {report:#?}"));
+    }
+    for note in &expected.notes {
+        if !report.files[0].notes.iter().any(|found| found.contains(note)) {
+            return Err(format!("expected note {note:?}, found {:?}", report.files[0].notes));
+        }
     }
     for (expected, found) in expected.rejects.iter().zip(&report.first_rejects) {
         let said = format!("{} {} {}", found.found, found.expected, found.remedy);

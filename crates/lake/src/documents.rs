@@ -69,6 +69,22 @@ impl DocumentStore {
         })
     }
 
+    /// Removes bodies that were being written and have not been touched for so long; gives their number.
+    pub(crate) fn remove_incoming(&self, untouched: std::time::Duration, is_dry_run: bool) -> Result<usize> {
+        let mut n_removed = 0;
+        for path in files::list(&self.folder, "tmp")? {
+            let age = path.metadata().and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
+            if age.is_none_or(|age| age < untouched) {
+                continue;
+            }
+            n_removed += 1;
+            if !is_dry_run {
+                files::remove_quietly(&path);
+            }
+        }
+        Ok(n_removed)
+    }
+
     /// Opens a body for reading.
     ///
     /// # Errors

@@ -81,7 +81,7 @@ impl Engine {
         };
         functions::register_scalars(&context);
         identity.register(&context)?;
-        views::register(&context).await?;
+        views::register(&context, &identity).await?;
         functions::register(&context, market, &identity)?;
         Ok(Self { snapshots, context, identity })
     }

@@ -122,6 +122,9 @@ impl LakeError {
             ),
             Self::File { source, .. } => file_hint(source),
             Self::Engine(error) => engine_hint(&error.to_string()),
+            Self::State(error) => state_hint(error),
+            Self::Delta(error) => store_hint(&error.to_string()),
+            Self::Store(error) => store_hint(&error.to_string()),
             _ => None,
         }
     }
@@ -129,7 +132,8 @@ impl LakeError {
     /// Whether the user's input or set-up is at fault (exit code 1), not the program (exit code 3).
     pub fn is_users(&self) -> bool {
         match self {
-            Self::Arrow(_) | Self::Parquet(_) | Self::Json(_) | Self::State(_) | Self::DamagedDocument(_) => false,
+            Self::Arrow(_) | Self::Parquet(_) | Self::Json(_) | Self::DamagedDocument(_) => false,
+            Self::State(error) => state_hint(error).is_some(),
             Self::Engine(error) => !matches!(error, datafusion::error::DataFusionError::Internal(_)),
             _ => true,
         }
@@ -143,19 +147,45 @@ impl LakeError {
 fn file_hint(error: &std::io::Error) -> Option<String> {
     use std::io::ErrorKind;
     let hint = match error.kind() {
-        ErrorKind::StorageFull => "free some space and run it again; nothing half-written was kept",
-        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
-            "make the folder writable, or use another with --market DIR"
-        }
+        ErrorKind::StorageFull | ErrorKind::FileTooLarge => NO_SPACE,
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => NOT_WRITABLE,
         ErrorKind::NotFound => "check the path",
         _ => return None,
     };
     Some(hint.into())
 }
 
+const NO_SPACE: &str = "free some space and run it again; nothing half-written was kept";
+const NOT_WRITABLE: &str = "make the folder writable, or use another with --market DIR";
+
+/// What the state database cannot help: a disk that is full, or a folder that cannot be written.
+fn state_hint(error: &rusqlite::Error) -> Option<String> {
+    use rusqlite::ErrorCode;
+    match error.sqlite_error_code()? {
+        ErrorCode::DiskFull | ErrorCode::SystemIoFailure => Some(NO_SPACE.into()),
+        ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Some(NOT_WRITABLE.into()),
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Some("wait for the other command and run it again".into()),
+        _ => None,
+    }
+}
+
+/// The stores give the system's own words only as text.
+fn store_hint(message: &str) -> Option<String> {
+    if message.contains("No space left") || message.contains("File too large") {
+        return Some(NO_SPACE.into());
+    }
+    if message.contains("Read-only file system") || message.contains("Permission denied") {
+        return Some(NOT_WRITABLE.into());
+    }
+    None
+}
+
 fn engine_hint(message: &str) -> Option<String> {
     if message.contains("Resources exhausted") || message.contains("Not enough memory") {
         return Some("give it more with --memory, or ask for less".into());
+    }
+    if message.contains("No such file") || message.contains("Object at location") {
+        return Some("restore the missing file below lake/ from a backup; see `crowsnest doctor`".into());
     }
     if message.contains("No field named") || message.contains("not found") {
         return Some("see the tables and columns with `crowsnest sql \"SHOW COLUMNS FROM claims\"`".into());

@@ -2,14 +2,18 @@
 //!
 //! A mention is by itself the entity of its kind and normalised name; an alias of the catalogue says that this is
 //! another name of a canonical entity. Nothing is rewritten: take the alias away and the mention is itself again.
-//! Registered as the tables `identities` (mention → entity) and `entities`.
+//! Registered as the tables `identities` (mention → entity), `entities`, and `same_subjects` (the mentions of a source
+//! that are one entity, with the one of them that stands for all: a source that writes a name in two ways still has one
+//! word on it).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray as _, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
-use crowsnest_model::{Kind, initials_key, normalise, pinyin_key, search_key, to_simplified, to_traditional};
+use crowsnest_model::{
+    Kind, initials_key, normalise, pinyin_key, search_key, split_legal_form, to_simplified, to_traditional,
+};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use serde::{Deserialize, Serialize};
@@ -108,8 +112,12 @@ fn parse_hex(text: &str) -> Option<i64> {
 pub struct Identity {
     entities: HashMap<i64, Entity>,
     by_key: HashMap<String, Vec<i64>>,
+    /// Companies by their names without legal forms.
+    by_core: HashMap<String, Vec<i64>>,
     mention_ids: Vec<i64>,
     mention_entities: Vec<i64>,
+    /// Mentions that another mention of the same source and entity stands for, and that other one.
+    same_subjects: Vec<(i64, i64)>,
     default_language: Language,
 }
 
@@ -156,14 +164,22 @@ impl Identity {
     }
 
     async fn read_mentions(&mut self, context: &SessionContext, canonical: &HashMap<i64, i64>) -> Result<()> {
-        let sql = "SELECT mention_id, entity_id, kind, name FROM mentions ORDER BY known_at, mention_id";
+        let sql = "SELECT mention_id, entity_id, kind, name, source FROM mentions ORDER BY known_at, mention_id";
+        let mut sources: HashMap<String, u32> = HashMap::new();
+        let mut first_mentions: HashMap<(i64, u32), i64> = HashMap::new();
         for batch in context.sql(sql).await?.collect().await? {
             let (mentions, own) = (ints(&batch, 0), ints(&batch, 1));
             for row in 0..batch.num_rows() {
                 let own_id = own.value(row);
                 let id = canonical.get(&own_id).copied().unwrap_or(own_id);
-                self.mention_ids.push(mentions.value(row));
+                let mention = mentions.value(row);
+                self.mention_ids.push(mention);
                 self.mention_entities.push(id);
+                let source = number_of(&mut sources, text(&batch, 4, row));
+                let first = *first_mentions.entry((id, source)).or_insert(mention);
+                if first != mention {
+                    self.same_subjects.push((mention, first));
+                }
                 let Ok(kind) = text(&batch, 2, row).parse::<Kind>() else { continue };
                 let name = text(&batch, 3, row);
                 let entity = self.entities.entry(id).or_insert_with(|| Entity::of_mention(id, kind, name));
@@ -197,6 +213,12 @@ impl Identity {
             for key in &entity.keys {
                 self.by_key.entry(key.clone()).or_default().push(entity.id);
             }
+            if entity.kind == Kind::Company {
+                let cores: BTreeSet<String> = entity.keys.iter().map(|key| split_legal_form(key).core).collect();
+                for core in cores {
+                    self.by_core.entry(core).or_default().push(entity.id);
+                }
+            }
         }
     }
 
@@ -208,6 +230,11 @@ impl Identity {
     /// The number of entities.
     pub fn n_entities(&self) -> usize {
         self.entities.len()
+    }
+
+    /// Whether some source writes the name of an entity in more than one way.
+    pub(crate) fn has_same_subjects(&self) -> bool {
+        !self.same_subjects.is_empty()
     }
 
     /// All entities, in no order.
@@ -242,6 +269,9 @@ impl Identity {
         if let Some(entity) = best {
             return Ok(entity);
         }
+        if let Some(entity) = self.company_by_core(name, kind) {
+            return Ok(entity);
+        }
         let close = self.search(name, kind, 5);
         match close.first() {
             Some((score, entity)) if *score <= 1 => Ok(entity),
@@ -249,6 +279,18 @@ impl Identity {
                 name: name.to_owned(),
                 close: close.iter().map(|(_, entity)| entity.name(self.default_language).to_owned()).collect(),
             }),
+        }
+    }
+
+    /// The company of that name when legal forms (`Inc.`, `有限公司`) are left out on both sides, if there is just one.
+    fn company_by_core(&self, name: &str, kind: Option<Kind>) -> Option<&Entity> {
+        if kind.is_some_and(|kind| kind != Kind::Company) {
+            return None;
+        }
+        let ids = self.by_core.get(&split_legal_form(name).core)?;
+        match ids.as_slice() {
+            [only] => self.entities.get(only),
+            _ => None,
         }
     }
 
@@ -281,7 +323,11 @@ impl Identity {
             ("entity_id", Arc::new(Int64Array::from(self.mention_entities.clone())) as ArrayRef),
         ])?;
         let entities = self.entities_batch()?;
-        for (name, batch) in [("identities", identities), ("entities", entities)] {
+        let same_subjects = RecordBatch::try_from_iter([
+            ("same_mention_id", Arc::new(self.same_subjects.iter().map(|(own, _)| Some(*own)).collect::<Int64Array>()) as ArrayRef),
+            ("first_mention_id", Arc::new(self.same_subjects.iter().map(|(_, first)| Some(*first)).collect::<Int64Array>()) as ArrayRef),
+        ])?;
+        for (name, batch) in [("identities", identities), ("entities", entities), ("same_subjects", same_subjects)] {
             let table = MemTable::try_new(batch.schema(), vec![sliced(&batch)])?;
             context.register_table(name, Arc::new(table))?;
         }
@@ -319,6 +365,16 @@ fn sliced(batch: &RecordBatch) -> Vec<RecordBatch> {
         .step_by(ROWS)
         .map(|start| batch.slice(start, ROWS.min(batch.num_rows() - start)))
         .collect()
+}
+
+/// The number of a text, given in the order of first appearance.
+fn number_of(numbers: &mut HashMap<String, u32>, text: &str) -> u32 {
+    if let Some(number) = numbers.get(text) {
+        return *number;
+    }
+    let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+    numbers.insert(text.to_owned(), next);
+    next
 }
 
 fn kind_order(kind: Kind) -> u8 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use crowsnest_model::tables::Table;
 use datafusion::prelude::SessionContext;
+use deltalake::operations::vacuum::VacuumMode;
 use serde::Serialize;
 
 use crate::commit;
@@ -137,7 +138,8 @@ async fn read(snapshot: &TableSnapshot, group: &[DataFile], n_threads: usize) ->
     Ok(batches)
 }
 
-/// Removes files that no version of the last `hours` needs. The documents' archive is never touched.
+/// Removes files that no version of the last `hours` needs, those of imports that were killed or failed before their
+/// commit among them. With few hours, nothing else may be importing: its files are not committed yet either.
 ///
 /// # Errors
 /// Where the folder cannot be listed or written.
@@ -148,12 +150,22 @@ pub async fn vacuum(lake: &Lake, table: &'static Table, hours: u32, is_dry_run: 
         .delta
         .clone()
         .vacuum()
+        .with_mode(VacuumMode::Full)
         .with_retention_period(deltalake_duration(hours))
         .with_enforce_retention_duration(false)
         .with_dry_run(is_dry_run)
         .await?;
     lake.refresh().await?;
     Ok(Vacuumed { table: table.name, n_files: metrics.files_deleted.len() })
+}
+
+/// Removes what archiving left half-written more than `hours` ago; documents that are whole are never touched.
+///
+/// # Errors
+/// Where the archive's folder cannot be listed.
+pub fn vacuum_archive(lake: &Lake, hours: u32, is_dry_run: bool) -> Result<Vacuumed> {
+    let n_files = lake.documents().remove_incoming(std::time::Duration::from_secs(u64::from(hours) * 3600), is_dry_run)?;
+    Ok(Vacuumed { table: "raw", n_files })
 }
 
 fn deltalake_duration(hours: u32) -> chrono::Duration {

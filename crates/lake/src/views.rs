@@ -6,6 +6,7 @@ use datafusion::datasource::ViewTable;
 use datafusion::prelude::SessionContext;
 
 use crate::Result;
+use crate::identity::Identity;
 
 /// Name, what it is, and its SQL; a later view may use an earlier one.
 pub const VIEWS: &[(&str, &str, &str)] = &[
@@ -16,13 +17,19 @@ pub const VIEWS: &[(&str, &str, &str)] = &[
          FROM claims c JOIN identities i ON c.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id",
     ),
     (
+        SUBJECTS,
+        "claims with subject_id: one number per source and entity, in however many ways the source writes the name",
+        "SELECT c.*, coalesce(s.first_mention_id, c.mention_id) AS subject_id \
+         FROM claims c LEFT JOIN same_subjects s ON c.mention_id = s.same_mention_id",
+    ),
+    (
         "claims_in_force",
-        "per source, subject, metric, period and dimensions the claim known last, unless it denies or withdraws",
-        "SELECT c.* FROM claims c JOIN ( \
-             SELECT mention_id AS last_mention_id, vintage_claim(max(vintage(known_at, claim_id))) AS last_claim_id \
-             FROM claims \
-             GROUP BY mention_id, about(metric, period_start, period_end, region, platform, segment)) \
-         ON c.mention_id = last_mention_id AND c.claim_id = last_claim_id \
+        "per source, entity, metric, period and dimensions the claim known last, unless it denies or withdraws",
+        "SELECT c.* EXCEPT (subject_id) FROM claims_of_subjects c JOIN ( \
+             SELECT subject_id AS last_subject_id, vintage_claim(max(vintage(known_at, claim_id))) AS last_claim_id \
+             FROM claims_of_subjects \
+             GROUP BY subject_id, about(metric, period_start, period_end, region, platform, segment)) \
+         ON c.subject_id = last_subject_id AND c.claim_id = last_claim_id \
          WHERE c.status NOT IN ('denied', 'withdrawn')",
     ),
     (
@@ -38,10 +45,18 @@ pub const VIEWS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-pub(crate) async fn register(context: &SessionContext) -> Result<()> {
+/// The view that tells which claims are one source's word on one entity.
+const SUBJECTS: &str = "claims_of_subjects";
+
+/// [`SUBJECTS`] where no source writes a name in two ways: the join would cost and change nothing.
+const SUBJECTS_AS_MENTIONED: &str = "SELECT *, mention_id AS subject_id FROM claims";
+
+pub(crate) async fn register(context: &SessionContext, identity: &Identity) -> Result<()> {
     for (name, _, sql) in VIEWS {
+        let is_plain = *name == SUBJECTS && !identity.has_same_subjects();
+        let sql = if is_plain { SUBJECTS_AS_MENTIONED } else { sql };
         let plan = context.sql(sql).await?.into_unoptimized_plan();
-        context.register_table(*name, Arc::new(ViewTable::new(plan, Some((*sql).to_owned()))))?;
+        context.register_table(*name, Arc::new(ViewTable::new(plan, Some(sql.to_owned()))))?;
     }
     Ok(())
 }

@@ -144,6 +144,11 @@ impl FxTable {
         Ok((amount * rate.rate, rate))
     }
 
+    /// Who publishes the rates.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// The years and months that the table has for a currency, in order.
     pub fn periods(&self, currency: Currency) -> Vec<Period> {
         let all = self.averages.keys();

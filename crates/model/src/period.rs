@@ -125,6 +125,20 @@ pub enum PeriodError {
     },
 }
 
+impl PeriodError {
+    /// What would have been right, as a phrase for after "expected", without the text and without a remedy.
+    pub fn expected(&self) -> &'static str {
+        match self {
+            PeriodError::Empty | PeriodError::NotAPeriod { .. } => "a period",
+            PeriodError::NoSuchPeriod { reason, .. } => iso::expected_by(reason),
+            PeriodError::Reversed { .. } => "an end after the start",
+            PeriodError::NeedsToday { .. } => "a period with its year",
+            PeriodError::Ambiguous { .. } => "a period that can be read in one way only",
+            PeriodError::NotOfThatGrain { .. } => "the days of one unit of that grain",
+        }
+    }
+}
+
 impl Period {
     /// Reads ISO text: a day, month, quarter (`2024-Q4`), half (`2025-H1`), week (`2024-W50`), year, or a span.
     ///

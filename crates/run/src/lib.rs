@@ -6,6 +6,8 @@
 //!
 //! To add a step: its crate exports `STEP`; one line in [`FLOW`], and a call where it belongs below.
 
+/// Records of archived documents, for those who show where a claim was read.
+pub use crowsnest_collect::{Excerpt, ExcerptRecord, ExcerptRequest, read_excerpt};
 use crowsnest_collect::{ImportError, ImportReport, ImportRequest, Progress};
 use crowsnest_identify::{CatalogueError, Synced, sync_catalogue};
 pub use crowsnest_lake::Step;

@@ -40,6 +40,11 @@ pub(crate) async fn serve(Path(name): Path<String>, RawQuery(query): RawQuery, h
     response
 }
 
+/// Serves the icon where browsers look for it unasked.
+pub(crate) async fn icon(headers: HeaderMap) -> Response {
+    serve(Path("icon.svg".to_owned()), RawQuery(None), headers).await
+}
+
 fn version(file: &EmbeddedFile) -> String {
     file.metadata.sha256_hash()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -42,7 +42,13 @@ impl Frame {
     }
 
     pub(crate) fn with_notes(mut self, notes: &[String]) -> Self {
-        self.notes.extend(notes.iter().cloned());
+        let language = self.language();
+        let said = notes.iter().map(|note| words::say_note(language, note));
+        for note in said {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
         self
     }
 

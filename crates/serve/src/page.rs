@@ -108,10 +108,11 @@ pub(crate) fn error_page(error: &ServeError, request: &PageRequest) -> Response 
     let message = if status == StatusCode::INTERNAL_SERVER_ERROR {
         crate::words::say(request.language, "error.500").to_owned()
     } else {
-        error.to_string()
+        crate::words::say_note(request.language, &error.to_string())
     };
+    let hint = error.hint().map(|hint| crate::words::say_note(request.language, &hint));
     if request.format != Format::Html {
-        let body = serde_json::json!({ "error": message, "hint": error.hint() }).to_string();
+        let body = serde_json::json!({ "error": message, "hint": hint }).to_string();
         return (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response();
     }
     let title = match status {
@@ -120,7 +121,7 @@ pub(crate) fn error_page(error: &ServeError, request: &PageRequest) -> Response 
         _ => "error.title",
     };
     let page = Frame::new(request, crate::words::say(request.language, title));
-    let view = ErrorView { page: &page, message: &message, hint: error.hint().unwrap_or_default() };
+    let view = ErrorView { page: &page, message: &message, hint: hint.unwrap_or_default() };
     match view.render() {
         Ok(html) => {
             let made = Made::new("text/html; charset=utf-8", "accept-encoding, accept-language, cookie", html);

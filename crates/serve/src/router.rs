@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{RawPathParams, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use crowsnest_lake::Lake;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -18,7 +18,7 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use crate::cache::Cache;
 use crate::page::{Page, error_page, respond};
 use crate::request::{Format, PageRequest, Shared};
-use crate::routes::ROUTES;
+use crate::routes::{ROUTES, Route};
 use crate::security::{self, AllowedHosts};
 use crate::server::ServeOptions;
 use crate::{ServeError, assets, raw};
@@ -29,6 +29,9 @@ pub(crate) struct Site {
     pub(crate) lake: Lake,
     pub(crate) shared: Arc<Shared>,
 }
+
+/// A market is nobody's search result: pages change with every import, and sources may not permit it.
+const NO_ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 
 /// All pages over a lake, as options for serving say who may look.
 pub fn router(lake: Lake, options: &ServeOptions) -> Router {
@@ -48,6 +51,8 @@ pub fn router(lake: Lake, options: &ServeOptions) -> Router {
     let mut router = Router::new()
         .route("/static/{*name}", get(assets::serve))
         .route("/document/{document}/raw", get(raw::serve))
+        .route("/favicon.ico", get(assets::icon))
+        .route("/robots.txt", get(|| async { NO_ROBOTS }))
         .route("/healthz", get(|| async { "ok\n" }));
     for route in ROUTES {
         router = add(router, route.path, route.page);
@@ -95,7 +100,24 @@ async fn show(
 }
 
 async fn nowhere(State(site): State<Site>, uri: Uri, headers: HeaderMap) -> Response {
+    if let Some(address) = without_slash(&uri) {
+        return Redirect::permanent(&address).into_response();
+    }
     plain_error(&site, &uri, &headers, &ServeError::NotFound(uri.path().to_owned()))
+}
+
+/// The page's own address for one with a slash too many. Only pages there are: any other path might lead a browser to
+/// somebody else's site.
+fn without_slash(uri: &Uri) -> Option<String> {
+    let path = uri.path().strip_suffix('/')?;
+    let is_page = |route: &Route| match route.path.split_once('{') {
+        Some((folder, _)) => path.strip_prefix(folder).is_some_and(|rest| !rest.is_empty() && !rest.contains('/')),
+        None => path == route.path,
+    };
+    ROUTES.iter().any(is_page).then(|| match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    })
 }
 
 /// An error page for a request whose query could not be read: the page is made without the query.
@@ -104,5 +126,21 @@ pub(crate) fn plain_error(site: &Site, uri: &Uri, headers: &HeaderMap, error: &S
     match PageRequest::read(&site.lake, &site.shared, &bare, headers, None) {
         Ok(request) => error_page(error, &request),
         Err(_) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_too_many_leads_to_the_page_and_nowhere_else() {
+        let address = |text: &str| without_slash(&text.parse().unwrap());
+        assert_eq!(address("/products/").as_deref(), Some("/products"));
+        assert_eq!(address("/products/?search=x").as_deref(), Some("/products?search=x"));
+        assert_eq!(address("/product/0123456789abcdef/").as_deref(), Some("/product/0123456789abcdef"));
+        for elsewhere in ["/", "/nothing/", "//example.org/", "/product//", "/product/a/b/", "/products"] {
+            assert_eq!(address(elsewhere), None, "{elsewhere}");
+        }
     }
 }

@@ -105,7 +105,7 @@ impl ClaimLine {
             scope: row.scope(language),
             status_label: words::say_word(language, "status", &row.status),
             status: row.status.clone(),
-            source: row.source.clone(),
+            source: words::say_source(language, &row.source),
             said: day_of(row.said_at.as_deref()),
             known: day_of(row.known_at.as_deref()),
             url: web_address(row.url.as_deref()),
@@ -166,6 +166,13 @@ impl EventRow {
         let moment = self.said_at.as_deref().or(self.known_at.as_deref());
         moment.map(numbers::day).unwrap_or_default()
     }
+
+    /// The day since which it is known, where that is a day: what is known since its import only has an instant, and is
+    /// no news because of it.
+    pub(crate) fn dated(&self) -> Option<&str> {
+        let known = self.known_at.as_deref().filter(|known| known.ends_with("T00:00:00Z"));
+        self.said_at.as_deref().or(known).map(numbers::day)
+    }
 }
 
 /// One saying of a story.
@@ -187,13 +194,13 @@ pub(crate) struct Story {
     pub(crate) name_link: String,
     pub(crate) event: String,
     pub(crate) lines: Vec<EventLine>,
-    latest: String,
+    latest: Option<String>,
 }
 
 /// Sayings further apart than this begin a new story.
 const STORY_GAP_DAYS: i32 = 120;
 
-/// Sorts events into stories, the latest first.
+/// Sorts events into stories, the latest first; those of no day last.
 pub(crate) fn stories(mut rows: Vec<EventRow>, page: &Frame) -> Vec<Story> {
     rows.sort_by(|left, right| {
         let key = |row: &EventRow| (row.entity.clone(), row.name.clone(), row.event.clone());
@@ -213,7 +220,7 @@ pub(crate) fn stories(mut rows: Vec<EventRow>, page: &Frame) -> Vec<Story> {
         });
         match stories.last_mut().filter(|_| is_same) {
             Some(story) => {
-                story.latest = row.moment().to_owned();
+                story.latest = story.latest.clone().max(row.dated().map(str::to_owned));
                 story.lines.push(event_line(row, page));
             }
             None => stories.push(Story {
@@ -221,7 +228,7 @@ pub(crate) fn stories(mut rows: Vec<EventRow>, page: &Frame) -> Vec<Story> {
                 name_link: entity_link(page, row.entity.as_deref(), row.kind.as_deref() == Some("company")),
                 event: words::say_word(page.language(), "event", &row.event),
                 lines: vec![event_line(row, page)],
-                latest: row.moment().to_owned(),
+                latest: row.dated().map(str::to_owned),
             }),
         }
         previous = Some(row);
@@ -262,7 +269,7 @@ fn event_line(row: &EventRow, page: &Frame) -> EventLine {
         status: row.status.clone(),
         detail: event_detail(row, language),
         note: row.note.clone().unwrap_or_default(),
-        source: row.source.clone(),
+        source: words::say_source(language, &row.source),
         document_link,
         url: web_address(row.url.as_deref()),
     }
@@ -366,6 +373,18 @@ mod tests {
         assert_eq!(web_address(Some("javascript:alert(1)")), "");
         assert_eq!(web_address(Some("seed:000.txt")), "");
         assert_eq!(web_address(None), "");
+    }
+
+    #[test]
+    fn what_is_known_since_its_import_only_has_no_day() {
+        let row = |said: Option<&str>, known: &str| EventRow {
+            said_at: said.map(str::to_owned),
+            known_at: Some(known.to_owned()),
+            ..EventRow::default()
+        };
+        assert_eq!(row(None, "2026-11-25T13:24:23.331549Z").dated(), None);
+        assert_eq!(row(None, "2025-01-06T00:00:00Z").dated(), Some("2025-01-06"));
+        assert_eq!(row(Some("2025-01-07T00:00:00Z"), "2025-01-08T00:00:00Z").dated(), Some("2025-01-07"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The words of the pages in English, simplified and traditional Chinese.
 //!
 //! In: a key and a language. Out: the phrase, from `words.tsv` beside this file. To add a phrase: one line there.
+//! Sentences that the lake says in English are recognised by their English ([`say_note`]).
 //! A key that the table lacks is shown as it is, so that a new event or unit reads plainly until somebody translates
 //! it; a test looks up every key that the templates and the code name.
 
@@ -50,6 +51,44 @@ pub(crate) fn say_word(language: Language, group: &str, word: &str) -> String {
     }
 }
 
+/// A source as people read it: its own name, but where a text names none.
+pub(crate) fn say_source(language: Language, source: &str) -> String {
+    find(language, &format!("source.{source}")).unwrap_or(source).to_owned()
+}
+
+/// A sentence of the lake (a note, an error, a hint) in the visitor's language; as it is where nobody translated it.
+pub(crate) fn say_note(language: Language, note: &str) -> String {
+    if language == Language::En {
+        return note.to_owned();
+    }
+    let sentences = TABLE.iter().filter(|(key, _)| key.starts_with("note."));
+    let mut fitting: Vec<(&str, Vec<&str>)> =
+        sentences.filter_map(|(key, phrases)| Some((*key, gaps_of(phrases[0], note)?))).collect();
+    // The sentence that says most by itself, so that one of mere gaps never takes another's place.
+    fitting.sort_by_key(|(key, gaps)| (gaps.iter().map(|gap| gap.len()).sum::<usize>(), *key));
+    let Some((key, gaps)) = fitting.into_iter().next() else { return note.to_owned() };
+    let mut parts = say(language, key).split("{}");
+    let mut said = parts.next().unwrap_or_default().to_owned();
+    for (gap, part) in gaps.into_iter().zip(parts) {
+        said.push_str(gap);
+        said.push_str(part);
+    }
+    said
+}
+
+/// What stands in a sentence where a phrase has `{}`; `None` if it is not that phrase.
+fn gaps_of<'a>(phrase: &str, sentence: &'a str) -> Option<Vec<&'a str>> {
+    let mut parts = phrase.split("{}");
+    let mut rest = sentence.strip_prefix(parts.next()?)?;
+    let mut gaps = Vec::new();
+    for part in parts {
+        let at = if part.is_empty() { rest.len() } else { rest.find(part)? };
+        gaps.push(&rest[..at]);
+        rest = &rest[at + part.len()..];
+    }
+    rest.is_empty().then_some(gaps)
+}
+
 /// The first known language of an `Accept-Language` header, by its weights (RFC 9110, 12.5.4).
 pub(crate) fn accepted(header: &str) -> Option<Language> {
     let mut best: Option<(f32, Language)> = None;
@@ -95,6 +134,19 @@ mod tests {
             }
         }
         assert!(n_keys > 50);
+    }
+
+    #[test]
+    fn sentences_of_the_lake_are_recognised() {
+        let note = "values are in several units (CNY, USD), so that ranks and shares across them mean nothing";
+        assert_eq!(say_note(Language::En, note), note);
+        assert!(say_note(Language::ZhHans, note).contains("（CNY, USD）"));
+        assert_eq!(say_note(Language::ZhHant, "no claims on mau for 2030-01"), "沒有 mau 在 2030-01 的說法");
+        assert_eq!(say_note(Language::ZhHans, "something new"), "something new");
+        assert_eq!(gaps_of("{} rows of {}", "3 rows of x"), Some(vec!["3", "x"]));
+        assert_eq!(gaps_of("{} rows", "3 rows more"), None);
+        assert_eq!(say_source(Language::ZhHans, "unnamed"), "未具名来源");
+        assert_eq!(say_source(Language::ZhHans, "QuestMobile"), "QuestMobile");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crowsnest_model::tables::TABLES;
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
+use crate::engine_message;
 use crate::failure::{Done, Failure};
 use crate::number;
 use crate::output::Layout;
@@ -56,7 +57,7 @@ fn check(state: State, check: &'static str, found: impl Into<String>, remedy: im
 }
 
 fn failed(name: &'static str, error: &LakeError) -> Check {
-    check(State::Fail, name, error.to_string(), error.hint().unwrap_or_default())
+    check(State::Fail, name, engine_message::message(error), engine_message::hint(error).unwrap_or_default())
 }
 
 impl Doctor {
@@ -135,8 +136,8 @@ async fn tables(lake: &Lake) -> Check {
     let views = VIEWS.iter().map(|(name, ..)| *name);
     for name in TABLES.iter().map(|table| table.name).chain(views) {
         if let Err(error) = lake.query(&format!("SELECT * FROM {name} LIMIT 1")).await {
-            let remedy = "restore the folder lake/ from a backup, or build it anew with `crowsnest replay --all`";
-            return check(State::Fail, "tables", format!("{name}: {error}"), remedy);
+            let remedy = "restore the folder lake/ from a backup; without one, move it away and import the files again";
+            return check(State::Fail, "tables", format!("{name}: {}", engine_message::message(&error)), remedy);
         }
     }
     let n_rows: usize = TABLES.iter().map(|table| lake.n_rows(table)).sum();

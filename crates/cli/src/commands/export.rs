@@ -1,6 +1,6 @@
-//! `crowsnest export TABLE|QUERY --output FILE`: rows out of the market, within the sources' licences.
+//! `crowsnest export TABLE|QUERY [--output FILE]`: rows out of the market, within the sources' licences.
 
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -9,25 +9,28 @@ use futures::StreamExt as _;
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};
+use crate::narrowed::Narrowing;
 use crate::options::Format;
+use crate::output::refuse_terminal;
 use crate::query_rows::RowsWriter;
 use crate::{number, print, redistribution};
 
-/// Write a table, a view or a query's rows to a file
+/// Write a table, a view or a query's rows to a file or standard output
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   crowsnest export claims --output claims.parquet
   crowsnest export \"SELECT name, period, value FROM claims_named WHERE metric = 'mau'\" --output mau.csv
+  crowsnest export claims_in_force --as-of 2025-02-01 --format ndjson | gzip > then.ndjson.gz
 
-The file's ending says the format: .csv, .parquet, .ndjson or .json. Rows of sources whose card says
-redistribute = false are left out.")]
+The format is that of --format, else the file's ending says it: .csv, .parquet, .ndjson or .json; standard output is
+CSV. Rows of sources whose card says redistribute = false are left out.")]
 pub(crate) struct Export {
     /// A table, a view, or a query
     #[arg(value_name = "TABLE|QUERY")]
     what: String,
-    /// The file to write; its ending says the format
+    /// The file to write [default: standard output, which is also -]
     #[arg(long, short, value_name = "FILE")]
-    output: PathBuf,
+    output: Option<PathBuf>,
     /// Also rows of sources that may not be passed on, for your own use
     #[arg(long)]
     include_restricted: bool,
@@ -35,31 +38,34 @@ pub(crate) struct Export {
 
 impl Export {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
-        if context.as_of()?.is_some() {
-            return Err(Failure::users(
-                "--as-of does not reach into exports",
-                "export a query: SELECT * FROM claims_as_of('2025-02-01')",
-            ));
-        }
-        let format = format_of(&self.output)?;
+        let file = self.output.as_deref().filter(|path| *path != Path::new("-"));
+        let format = format_of(context, file)?;
+        let as_of = context.as_of()?;
         let lake = context.lake().await?;
-        let kept_back = redistribution::kept_back(lake.market());
+        let kept_back = if self.include_restricted { Vec::new() } else { redistribution::kept_back(lake.market()) };
         let is_name = is_name(&self.what);
         let query = if is_name { format!("SELECT * FROM {}", self.what) } else { self.what.clone() };
-        let is_restricted = !self.include_restricted && !kept_back.is_empty();
-        let asked = if is_restricted { redistribution::without(&query, &kept_back)? } else { query };
-        let n_rows = write(&lake, &asked, format, &self.output).await?;
-        print::line(&format!("{} rows written to {}", number::count(n_rows), self.output.display()))?;
-        if is_restricted {
-            let table = if is_name { self.what.as_str() } else { "claims" };
-            if let Some(n) = n_kept_back(&lake, table, &kept_back).await?.filter(|n| *n > 0) {
-                let of_query = if is_name { "rows" } else { "claims" };
-                context.note(&format!(
-                    "{} {of_query} of sources that may not be passed on ({}) are left out; see --include-restricted",
-                    number::count(n),
-                    kept_back.join(", ")
-                ));
+        let query = Narrowing { as_of, kept_back: kept_back.clone() }.over(&query)?;
+        match file {
+            Some(path) => {
+                let n_rows = write_file(&lake, &query, format, path).await?;
+                print::line(&format!("{} rows written to {}", number::count(n_rows), path.display()))?;
             }
+            None => {
+                write(&lake, &query, format, BufWriter::new(std::io::stdout())).await?;
+            }
+        }
+        if kept_back.is_empty() {
+            return Ok(Done::Well);
+        }
+        let table = if is_name { self.what.as_str() } else { "claims" };
+        if let Some(n) = n_kept_back(&lake, table, &kept_back).await?.filter(|n| *n > 0) {
+            let of_query = if is_name { "rows" } else { "claims" };
+            context.note(&format!(
+                "{} {of_query} of sources that may not be passed on ({}) are left out; see --include-restricted",
+                number::count(n),
+                kept_back.join(", ")
+            ));
         }
         Ok(Done::Well)
     }
@@ -69,7 +75,18 @@ fn is_name(what: &str) -> bool {
     !what.is_empty() && what.chars().all(|character| character.is_ascii_alphanumeric() || character == '_')
 }
 
-fn format_of(path: &Path) -> Result<Format, Failure> {
+/// The format asked for; else that of the file's ending; else CSV.
+fn format_of(context: &Context, file: Option<&Path>) -> Result<Format, Failure> {
+    let asked = Some(context.format()).filter(|format| *format != Format::Table);
+    let Some(path) = file else {
+        if asked == Some(Format::Parquet) {
+            refuse_terminal()?;
+        }
+        return Ok(asked.unwrap_or(Format::Csv));
+    };
+    if let Some(format) = asked {
+        return Ok(format);
+    }
     let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     match ending.as_str() {
         "csv" => Ok(Format::Csv),
@@ -78,23 +95,27 @@ fn format_of(path: &Path) -> Result<Format, Failure> {
         "json" => Ok(Format::Json),
         _ => Err(Failure::users(
             format!("{} does not end in a format", path.display()),
-            "end the file's name in .csv, .parquet, .ndjson or .json",
+            "end the file's name in .csv, .parquet, .ndjson or .json, or add --format",
         )),
     }
 }
 
-/// Writes beside the file and moves it into place, so that a failed export leaves what was there.
-async fn write(lake: &Lake, query: &str, format: Format, path: &Path) -> Result<u64, Failure> {
+/// Writes the rows as they come; gives their number and what was written to.
+async fn write<W: Write + Send>(lake: &Lake, query: &str, format: Format, out: W) -> Result<(u64, W), Failure> {
     let mut stream = lake.stream(query).await?;
+    let mut writer = RowsWriter::new(format, &stream.schema(), out)?;
+    while let Some(batch) = stream.next().await {
+        writer.write(&batch.map_err(LakeError::from)?)?;
+    }
+    Ok((writer.n_rows(), writer.finish()?))
+}
+
+/// Writes beside the file and moves it into place, so that a failed export leaves what was there.
+async fn write_file(lake: &Lake, query: &str, format: Format, path: &Path) -> Result<u64, Failure> {
     let temporary = path.with_added_extension(format!("tmp-{}", std::process::id()));
     let _removed = RemovedAtEnd(&temporary);
     let file = BufWriter::new(files::create(&temporary)?);
-    let mut writer = RowsWriter::new(format, &stream.schema(), file)?;
-    while let Some(batch) = stream.next().await {
-        writer.write(&batch.map_err(LakeError::from)?).map_err(|failure| named(failure, path))?;
-    }
-    let n_rows = writer.n_rows();
-    let file = writer.finish().map_err(|failure| named(failure, path))?;
+    let (n_rows, file) = write(lake, query, format, file).await.map_err(|failure| named(failure, path))?;
     let written = file.into_inner().map_err(std::io::IntoInnerError::into_error).and_then(|file| file.sync_all());
     written.map_err(|source| LakeError::File { doing: "writing", path: path.to_owned(), source })?;
     files::rename(&temporary, path)?;

@@ -1,10 +1,10 @@
 //! `crowsnest import FILE…`: figures and events into the market.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use crowsnest_collect::{FileReport, ImportReport, ImportRequest, Reject};
-use crowsnest_model::MetricRegistry;
+use crowsnest_collect::{FileReport, ImportReport, ImportRequest, LookOptions, Reject};
+use crowsnest_model::{MetricRegistry, parse_day};
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};
@@ -23,7 +23,7 @@ use crate::{number, print};
 Without a mapping, columns have the lake's names; subject, metric, period and value (or as_written) are required.
 Records that cannot be read go to a file in reports/, all others go in; the exit code is 2 then.")]
 pub(crate) struct Import {
-    /// Paths, patterns in quotes, file:// addresses, or - for standard input
+    /// Paths, patterns in quotes, file:// and s3:// addresses, or - for standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
     /// Source of the records that name none
@@ -47,9 +47,17 @@ pub(crate) struct Import {
     /// Encoding of the files, for example gb18030 [default: found by looking]
     #[arg(long)]
     encoding: Option<String>,
+    /// Day that "last month" and the like rest on, and after which nothing can have been said [default: today]
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    today: Option<i32>,
     /// When the figures count as known: when they were said, or from now on
     #[arg(long, value_enum, default_value_t = KnownAt::Said)]
     known_at: KnownAt,
+}
+
+/// A day as days since 1970-01-01.
+pub(super) fn day(text: &str) -> Result<i32, String> {
+    parse_day(text).ok_or_else(|| "expected a day such as 2025-01-31".to_owned())
 }
 
 /// When figures count as known.
@@ -64,7 +72,7 @@ enum KnownAt {
 impl Import {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         if self.infer {
-            return self.infer(context);
+            return Box::pin(self.infer(context)).await;
         }
         let lake = context.lake().await?;
         let now = jiff::Timestamp::now().as_microsecond();
@@ -73,6 +81,7 @@ impl Import {
             mapping: self.map,
             encoding: self.encoding,
             format: self.input_format,
+            today: self.today,
             is_known_now: self.known_at == KnownAt::Now,
             is_dry_run: self.dry_run,
             is_again: self.again,
@@ -84,7 +93,7 @@ impl Import {
         tell(context, &report.import)
     }
 
-    fn infer(&self, context: &Context) -> Result<Done, Failure> {
+    async fn infer(&self, context: &Context) -> Result<Done, Failure> {
         let [file] = self.files.as_slice() else {
             return Err(Failure::users("--infer looks at one file", "name one file"));
         };
@@ -93,7 +102,8 @@ impl Import {
             Err(_) if context.global.market.is_none() => MetricRegistry::built_in(),
             Err(failure) => return Err(failure),
         };
-        print::bytes(crowsnest_collect::infer(Path::new(file), &metrics)?.as_bytes())?;
+        let how = LookOptions { format: self.input_format.clone(), encoding: self.encoding.clone() };
+        print::bytes(crowsnest_collect::infer(file, how, &metrics).await?.as_bytes())?;
         Ok(Done::Well)
     }
 }
@@ -110,6 +120,7 @@ const FILE_COLUMNS: &[(&str, Holds)] = &[
     ("n_claims", Holds::Count),
     ("n_added", Holds::Count),
     ("n_known", Holds::Count),
+    ("n_withdrawn", Holds::Count),
     ("n_events", Holds::Count),
     ("n_events_added", Holds::Count),
     ("n_mentions_added", Holds::Count),
@@ -146,11 +157,16 @@ fn outcome(report: &ImportReport) -> Done {
 }
 
 pub(super) fn in_words(report: &ImportReport) -> String {
-    let mut lines: Vec<String> = report.files.iter().map(file_in_words).collect();
+    let mut lines: Vec<String> = report.files.iter().flat_map(file_in_words).collect();
+    let [added, withdrawn, events] = match report.is_dry_run {
+        true => ["claims would be added", "claims would be withdrawn", "events would be added"],
+        false => ["claims added", "claims withdrawn", "events added"],
+    };
     let counts = [
-        (report.n_added, "claims added"),
+        (report.n_added, added),
         (report.n_known, "claims known already"),
-        (report.n_events_added, "events added"),
+        (report.n_withdrawn, withdrawn),
+        (report.n_events_added, events),
         (report.n_rejects, "rejected"),
         (report.n_blank, "blank"),
     ];
@@ -175,15 +191,18 @@ pub(super) fn in_words(report: &ImportReport) -> String {
     print::clean(&lines.join("\n"))
 }
 
-fn file_in_words(file: &FileReport) -> String {
+/// A line of what it was, and one for each note.
+fn file_in_words(file: &FileReport) -> Vec<String> {
     if file.is_known_document {
-        return format!("{}: imported before in full, not read again", file.file);
+        return vec![format!("{}: imported before in full, not read again", file.file)];
     }
     let kinds: Vec<&str> = [file.format, file.compression, file.encoding]
         .into_iter()
         .filter(|kind| !kind.is_empty() && *kind != "plain")
         .collect();
-    format!("{}: {} records ({})", file.file, number::count(file.n_records), kinds.join(", "))
+    let mut lines = vec![format!("{}: {} records ({})", file.file, number::count(file.n_records), kinds.join(", "))];
+    lines.extend(file.notes.iter().map(|note| format!("  note: {note}")));
+    lines
 }
 
 fn reject_in_words(reject: &Reject) -> String {

@@ -31,9 +31,9 @@ enum Task {
     Status,
     /// Bring small files together; rows stay as they are
     Optimize,
-    /// Remove files that only versions older than some hours need
+    /// Remove files that only versions older than some hours need, and what broken-off imports left
     Vacuum {
-        /// Keep what versions of the last so many hours need
+        /// Keep what versions of the last so many hours need; below 24 nothing else may be importing
         #[arg(long, default_value_t = 168)]
         hours: u32,
         /// Only count them
@@ -123,6 +123,7 @@ async fn vacuum(lake: &Lake, hours: u32, is_dry_run: bool) -> Result<Answer, Fai
     for table in TABLES {
         rows.push(maintain::vacuum(lake, table, hours, is_dry_run).await?);
     }
+    rows.push(maintain::vacuum_archive(lake, hours, is_dry_run)?);
     let mut answer = own_rows::answer(&[("table", Holds::Text), ("n_files", Holds::Count)], &rows)?;
     if is_dry_run {
         answer.notes.push("nothing was removed: this was a dry run".to_owned());

@@ -17,7 +17,7 @@ use crate::table::{Cell, Column, column, plain};
   crowsnest league --metric mau --period 2024-12
   crowsnest league --metric tender_amount --period 2024-11 --language zh-Hans
   crowsnest league --metric mau --period 2024-12 --by source --as-of 2025-02-01
-  crowsnest league --metric downloads_30d --period 2026-06-01 --limit 20 --format json
+  crowsnest league --metric downloads_30d --period 2026-04-01 --limit 20 --format json
 
 Periods are never mixed: a year is not a month. Without --region, --platform and --segment the combination that most
 names have is taken; a note names the others.")]
@@ -68,6 +68,21 @@ const COLUMNS: &[Column] = &[
     column("status", "status", Cell::Text),
 ];
 
+/// The same where amounts are in several currencies: which, and what they come to in the market's.
+const COLUMNS_IN_CURRENCIES: &[Column] = &[
+    column("rank", "#", Cell::Raw),
+    column("rank_change", "±", Cell::RankChange),
+    column("name", "name", Cell::Text),
+    column("value", "value", Cell::Bounded),
+    column("unit", "unit", Cell::Text),
+    column("converted", "compared as", Cell::Figure),
+    column("share", "share", Cell::Share),
+    column("change_percent", "change", Cell::Change),
+    column("source", "source", Cell::Text),
+    column("n_sources", "of", Cell::Raw),
+    column("status", "status", Cell::Text),
+];
+
 impl League {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         let lake = context.lake().await?;
@@ -84,7 +99,9 @@ impl League {
             language: context.language(),
         };
         let answer = questions::league(&lake, &question).await?;
-        let layout = Layout { title: Some(title(&answer)), columns: COLUMNS, below: below(&answer) };
+        let has_currencies = answer.facts["totals"]["rates"].is_array();
+        let columns = if has_currencies { COLUMNS_IN_CURRENCIES } else { COLUMNS };
+        let layout = Layout { title: Some(title(&answer)), columns, below: below(&answer) };
         context.print(&answer, layout)?;
         Ok(Done::Well)
     }
@@ -127,7 +144,8 @@ fn below(answer: &Answer) -> Vec<String> {
 fn totals(totals: &Value) -> Option<String> {
     let figure = |key: &str| totals[key].as_f64().map(number::figure);
     let summed = figure("summed")?;
-    let mut line = format!("total          {summed} summed");
+    let unit = totals["unit"].as_str().unwrap_or_default();
+    let mut line = format!("total          {summed} {unit} summed");
     if let Some(claimed) = figure("claimed") {
         let by = totals["claimed_by"].as_str().unwrap_or_default();
         line.push_str(&format!(", {claimed} claimed by {by}"));

@@ -14,26 +14,36 @@ use crate::failure::{Done, Failure};
 #[command(after_help = "Examples:
   crowsnest replay --document 4f3c2a --map maps/vendor.toml
   crowsnest replay --of QuestMobile
+  crowsnest replay --of 'a vendor' --source QuestMobile --map maps/vendor.toml
   crowsnest replay --all --dry-run
 
-Claims that are there already are not added again, and none are taken away.")]
+--document, --of and --all say which documents are read; --map and --source say how. Claims that are there already are
+not added again. With --map, figures of a document that the mapping does not give are withdrawn: rows with the status
+withdrawn follow them, so that they are in force no more, and answers as of an earlier day stay as they were. Events stay.
+A figure that was withdrawn does not come back by replaying with the mapping that had given it.")]
 #[command(group = clap::ArgGroup::new("which").required(true))]
 pub(crate) struct Replay {
-    /// The document with this SHA-256, or the beginning of one
+    /// Which: the document with this SHA-256, or the beginning of one
     #[arg(long, group = "which", value_name = "SHA")]
     document: Option<String>,
-    /// The documents of a source
+    /// Which: the documents that were imported for this source
     #[arg(long, group = "which", value_name = "SOURCE")]
     of: Option<String>,
-    /// All documents
+    /// Which: all documents
     #[arg(long, group = "which")]
     all: bool,
-    /// Mapping to read them with [default: each document's own]
+    /// How: the mapping to read them with from now on [default: each document's own]
     #[arg(long, value_name = "FILE")]
     map: Option<PathBuf>,
-    /// Source of the records that name none [default: each document's own]
-    #[arg(long, value_name = "NAME")]
+    /// How: the new source of records that name none [default: each document's own]
+    #[arg(long, value_name = "NEW_SOURCE")]
     source: Option<String>,
+    /// Withdraw nothing: the mapping gives figures besides those of other mappings
+    #[arg(long, requires = "map")]
+    keep: bool,
+    /// Day that "last month" and the like rest on, and after which nothing can have been said [default: today]
+    #[arg(long, value_name = "DATE", value_parser = import::day)]
+    today: Option<i32>,
     /// Do everything but write
     #[arg(long)]
     dry_run: bool,
@@ -49,6 +59,8 @@ impl Replay {
         let lake = context.lake().await?;
         let nothing: [String; 0] = [];
         let request = ImportRequest {
+            is_correction: self.map.is_some() && !self.keep,
+            today: self.today,
             source: self.source,
             mapping: self.map,
             is_dry_run: self.dry_run,

@@ -1,12 +1,13 @@
 //! `crowsnest share`: who has how much of a metric, period by period.
 
 use clap::Args;
+use crowsnest_lake::Answer;
 use crowsnest_lake::questions::{self, ShareQuestion};
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};
 use crate::output::Layout;
-use crate::table::{Cell, Column, column};
+use crate::table::{Cell, Column, column, plain};
 
 /// Show shares of a metric period by period
 #[derive(Debug, Args)]
@@ -66,7 +67,21 @@ impl Share {
             language: context.language(),
         };
         let answer = questions::share(&lake, &question).await?;
-        context.print(&answer, Layout::of(COLUMNS))?;
+        let layout = Layout { title: Some(title(&answer)), columns: COLUMNS, below: Vec::new() };
+        context.print(&answer, layout)?;
         Ok(Done::Well)
     }
+}
+
+fn title(answer: &Answer) -> String {
+    let fact = |name: &str| plain(answer.facts.get(name));
+    format!(
+        "{} ({}) · {} · region {}, platform {}, segment {}",
+        fact("metric_label"),
+        fact("metric"),
+        fact("unit"),
+        fact("region"),
+        fact("platform"),
+        fact("segment")
+    )
 }

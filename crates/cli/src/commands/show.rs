@@ -1,7 +1,9 @@
 //! `crowsnest show NAME`: what is said of a product, company or segment.
 
 use clap::Args;
-use crowsnest_lake::questions::{self, ShowQuestion};
+use crowsnest_lake::questions::{self, RelationsQuestion, ShowQuestion};
+use crowsnest_lake::{Answer, Lake};
+use serde::Deserialize;
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};
@@ -51,10 +53,42 @@ impl Show {
             as_of: context.as_of()?,
             language: context.language(),
         };
-        let answer = questions::show(&lake, &question).await?;
+        let mut answer = questions::show(&lake, &question).await?;
+        if answer.rows.num_rows() == 0 && question.metric.is_none() && question.period.is_none() {
+            answer.notes.push(elsewhere(context, &lake, &question, &answer).await?);
+        }
         let fact = |name: &str| plain(answer.facts.get(name));
         let title = format!("{} ({} {})", fact("name"), fact("kind"), fact("entity"));
         context.print(&answer, Layout { title: Some(title), ..Layout::of(COLUMNS) })?;
         Ok(Done::Well)
     }
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+/// Where to look, if no figure is told of the name itself: at its events, and at what belongs to it.
+async fn elsewhere(
+    context: &Context,
+    lake: &Lake,
+    question: &ShowQuestion,
+    answer: &Answer,
+) -> Result<String, Failure> {
+    const NAMED_MAX: usize = 8;
+    let name = plain(answer.facts.get("name"));
+    let mut note = format!("no figures are told of {name} itself; see `crowsnest events {}`", question.name);
+    if plain(answer.facts.get("kind")) != "company" {
+        return Ok(note);
+    }
+    let entity = plain(answer.facts.get("entity"));
+    let owned = RelationsQuestion { name: entity, as_of: question.as_of, language: context.language() };
+    let owned: Vec<Named> = questions::relations(lake, &owned).await?.rows_as()?;
+    let names: Vec<&str> = owned.iter().take(NAMED_MAX).map(|product| product.name.as_str()).collect();
+    if !names.is_empty() {
+        let more = if owned.len() > NAMED_MAX { " …" } else { "" };
+        note.push_str(&format!(" and `crowsnest show` for its products: {}{more}", names.join(", ")));
+    }
+    Ok(note)
 }

@@ -10,21 +10,25 @@ use futures::StreamExt as _;
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};
+use crate::narrowed::Narrowing;
 use crate::options::Format;
 use crate::query_rows::RowsWriter;
 use crate::table::{self, Row};
 use crate::{output, print};
 
-/// Ask in SQL: all tables and views, and the functions claims_as_of, league and series
+/// Ask in SQL: all tables and views, and the functions claims_as_of, values_as_of, league and series
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   crowsnest sql \"SELECT metric, count(*) AS n FROM claims GROUP BY metric ORDER BY n DESC\"
   crowsnest sql \"SELECT * FROM league('mau', '2024-12')\"
   crowsnest sql \"SELECT period, value, source FROM series('豆包', 'mau')\" --format csv
+  crowsnest sql \"SELECT count(*) FROM claims_in_force\" --as-of 2025-02-01
   crowsnest sql - < question.sql
   crowsnest sql \"SHOW TABLES\"
 
-Questions only read. Tables: claims, events, mentions, documents, aliases, relations, judgements, figures, signals.
+Questions only read. With --as-of, tables and views hold what was known by then; functions take the day themselves.
+
+Tables: claims, events, mentions, documents, aliases, relations, judgements, figures, signals.
 Views: claims_named, claims_in_force, events_named, entities, identities.")]
 pub(crate) struct Sql {
     /// The query, or - to read it from standard input
@@ -41,13 +45,8 @@ const TABLE_ROWS: usize = 1000;
 
 impl Sql {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
-        if context.as_of()?.is_some() {
-            return Err(Failure::users(
-                "--as-of does not reach into SQL",
-                "ask the function: SELECT … FROM claims_as_of('2025-02-01')",
-            ));
-        }
-        let query = read_query(&self.query)?;
+        let narrowing = Narrowing { as_of: context.as_of()?, kept_back: Vec::new() };
+        let query = narrowing.over(&read_query(&self.query)?)?;
         if context.format() == Format::Parquet {
             output::refuse_terminal()?;
         }

@@ -14,14 +14,21 @@ use syn::spanned::Spanned as _;
 
 use crate::sources;
 
-const PAGES: &[(&str, fn() -> String)] = &[
+/// A page's file and what makes it.
+type Page = (&'static str, fn() -> String);
+
+const PAGES: &[Page] = &[
     ("commands.md", commands),
     ("mapping.md", mapping),
     ("metrics.md", metrics),
     ("questions.md", questions),
+    ("settings.md", settings),
     ("sources.md", source_cards),
     ("tables.md", tables),
 ];
+
+/// Pages that say why, which no code can: `methods.rs` holds them to their shape.
+const WRITTEN_BY_HAND: &str = "methods";
 
 fn folder() -> PathBuf {
     sources::root().join("docs/reference")
@@ -233,15 +240,60 @@ fn questions() -> String {
     page
 }
 
+/// The fields of a struct of a file, as a table.
+fn fields_of(path: &str, name: &str) -> String {
+    let file = syn::parse_file(&read(path)).unwrap();
+    let found = file.items.iter().find_map(|item| match item {
+        syn::Item::Struct(item) if item.ident == name => Some(item),
+        _ => None,
+    });
+    fields_table(found.unwrap_or_else(|| panic!("{path} has no struct {name}")))
+}
+
+fn settings() -> String {
+    const MARKET: &str = "crates/lake/src/market.rs";
+    let mut page = head("Settings", "crates/lake/src/market.rs, crates/model and crates/identify/src/catalogue.rs");
+    page.push_str("A market is a folder of text files. An unknown key anywhere is an error, which names the file.\n\n");
+    page.push_str("## `crowsnest.toml`\n\nOnly `name` is required. A new market begins with:\n\n");
+    writeln!(page, "```toml\n{}\n```\n", read("crates/lake/src/market_template.toml").trim_end()).unwrap();
+    page.push_str(&fields_of(MARKET, "MarketConfig"));
+    page.push_str("\n### `[[imports]]`\n\n");
+    page.push_str(&fields_of(MARKET, "ImportFile"));
+    page.push_str("\n## `sources/NAME.toml`\n\nOne card per source. Only `name` is required.\n\n");
+    page.push_str(&fields_of(MARKET, "SourceCard"));
+    page.push_str("\n## `metrics.toml`\n\nOne table per metric, named by its id, in the form of\n");
+    page.push_str(
+        "`crates/model/data/metrics.toml`; an id that is built in is redefined. Required: `label_en`, `unit`,\n",
+    );
+    page.push_str("`kind` and `over_time`.\n\n");
+    page.push_str(&fields_of("crates/model/src/metric.rs", "Metric"));
+    page.push_str(
+        "\n## `catalogue/*.csv`\n\nWhich names are one entity, and what belongs to whom; the header says which of\n",
+    );
+    page.push_str(
+        "the two a file is. All faults of all files are told at once.\n\n### `entity,kind,alias,language`\n\n",
+    );
+    page.push_str(&alias_columns());
+    page.push_str(
+        "\nThe first alias in a language is the name shown in it. `kind` is `product`, `company` or `segment`.\n",
+    );
+    page.push_str("\n### `product,company`\n\n| column | what |\n|---|---|\n");
+    page.push_str("| `product` | What belongs: a product, or a company that belongs to another. |\n");
+    page.push_str("| `company` | The company it belongs to. |\n");
+    page
+}
+
+/// The fields of an alias without what the lake adds by itself.
+fn alias_columns() -> String {
+    let table = fields_of("crates/identify/src/catalogue.rs", "Alias").replace("| field | type |", "| column | type |");
+    let is_added = |line: &str| line.starts_with("| `by`") || line.starts_with("| `line`");
+    table.lines().filter(|line| !is_added(line)).map(|line| format!("{line}\n")).collect()
+}
+
 fn source_cards() -> String {
     let mut page = head("Source cards", "crates/lake/src/market.rs and markets/ai/sources");
     page.push_str("A file `sources/NAME.toml` tells what a source costs and permits.\n\n");
-    let file = syn::parse_file(&read("crates/lake/src/market.rs")).unwrap();
-    let card = file.items.iter().find_map(|item| match item {
-        syn::Item::Struct(item) if item.ident == "SourceCard" => Some(item),
-        _ => None,
-    });
-    page.push_str(&fields_table(card.unwrap()));
+    page.push_str(&fields_of("crates/lake/src/market.rs", "SourceCard"));
     page.push_str("\n## Of the example market\n\n| source | licence | price | what |\n|---|---|---|---|\n");
     let folder = sources::root().join("markets/ai/sources");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -288,7 +340,7 @@ fn reference_pages_say_what_the_code_does() {
     }
     for entry in std::fs::read_dir(folder()).unwrap() {
         let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-        if !PAGES.iter().any(|(page, _)| *page == name) {
+        if name != WRITTEN_BY_HAND && !PAGES.iter().any(|(page, _)| *page == name) {
             faults.push(format!("docs/reference/{name} is made by nothing"));
         }
     }

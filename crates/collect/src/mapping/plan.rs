@@ -58,6 +58,11 @@ impl Template {
     }
 }
 
+/// What a column is called that has no name, by its place from 0.
+pub(crate) fn nameless(place: usize) -> String {
+    format!("column {}", place + 1)
+}
+
 /// Rows that are passed over: a column holds one of these texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SkipRule {
@@ -87,6 +92,31 @@ impl Plan {
         used.sort_unstable();
         used.dedup();
         used
+    }
+
+    /// What is the same for every row, of all templates.
+    pub(crate) fn constants(&self) -> Vec<(Field, String)> {
+        let mut constants: Vec<(Field, String)> = Vec::new();
+        for template in &self.templates {
+            for field in Field::ALL.iter().copied() {
+                if let Slot::Constant(text) = template.slot(field)
+                    && !constants.iter().any(|(known, same)| *known == field && same == text)
+                {
+                    constants.push((field, text.clone()));
+                }
+            }
+        }
+        constants
+    }
+
+    /// Names of the columns that nothing is read from, but for those that have no name.
+    pub(crate) fn unused_columns(&self) -> Vec<&str> {
+        let used = self.used_columns();
+        let columns = self.columns.iter().enumerate();
+        columns
+            .filter(|(place, name)| !used.contains(place) && **name != nameless(*place))
+            .map(|(_, name)| name.as_str())
+            .collect()
     }
 
     pub(crate) fn is_skipped(&self, row: &Row<'_>) -> bool {

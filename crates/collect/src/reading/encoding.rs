@@ -5,7 +5,7 @@
 
 use std::io::{self, Read};
 
-use encoding_rs::{DecoderResult, Encoding, GB18030, GBK, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{DecoderResult, EUC_JP, EUC_KR, Encoding, GB18030, GBK, UTF_8, UTF_16BE, UTF_16LE};
 
 use crate::{ImportError, Result};
 
@@ -109,7 +109,7 @@ fn detect(file: &str, sample: &[u8], is_whole: bool) -> Result<TextEncoding> {
     let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
     detector.feed(sample, is_whole);
     let guess = detector.guess(None, chardetng::Utf8Detection::Deny);
-    let guess = if guess == GBK { GB18030 } else { guess };
+    let guess = if guess == GBK || is_rather_chinese(sample, guess) { GB18030 } else { guess };
     // A few broken bytes in a text that is UTF-8 otherwise: those rows are rejected, the rest is read.
     let n_broken = String::from_utf8_lossy(sample).matches(INVALID).count();
     if n_wide > 4 * n_broken {
@@ -119,10 +119,45 @@ fn detect(file: &str, sample: &[u8], is_whole: bool) -> Result<TextEncoding> {
         return Err(ImportError::Encoding {
             file: file.to_owned(),
             message: "its text is not UTF-8, and the encoding cannot be told for certain".into(),
-            hint: format!("name it: --encoding {} if that is right", guess.name().to_lowercase()),
+            hint: hint_of(sample, is_whole, guess),
         });
     }
     Ok(TextEncoding { encoding: guess, n_mark_bytes: 0 })
+}
+
+/// The fifty syllables that Korean is written with most; of running text they are more than a third.
+const COMMON_SYLLABLES: &str = "이다는의에을가고하한지를로도사기리은어자스서대인아나시해그일정과있수라들부으게보주전";
+
+/// Less of them than any Korean text of some words has.
+const COMMON_SHARE_MIN: f64 = 0.15;
+
+/// Whether what statistics take for Korean or Japanese is Chinese.
+///
+/// The bytes of both lie within those of GB18030, and a few Chinese names are too little for statistics: 豆包 is 떴관 in
+/// EUC-KR. But no Korean text is without its common syllables, and no Japanese one without kana.
+fn is_rather_chinese(sample: &[u8], guess: &'static Encoding) -> bool {
+    let is_chinese = match guess {
+        found if found == EUC_KR => {
+            let (text, _) = EUC_KR.decode_without_bom_handling(sample);
+            let n_common = text.chars().filter(|letter| COMMON_SYLLABLES.contains(*letter)).count();
+            (n_common as f64) < COMMON_SHARE_MIN * wide_in(&text) as f64
+        }
+        found if found == EUC_JP => {
+            let (text, _) = EUC_JP.decode_without_bom_handling(sample);
+            !text.chars().any(|letter| matches!(letter, '\u{3041}'..='\u{30ff}'))
+        }
+        _ => false,
+    };
+    // A character at the sample's end may be cut.
+    is_chinese && !has_errors(sample, false, GB18030)
+}
+
+fn hint_of(sample: &[u8], is_whole: bool, guess: &'static Encoding) -> String {
+    let name = guess.name().to_lowercase();
+    if guess != GB18030 && !has_errors(sample, is_whole, GB18030) {
+        return format!("name it: --encoding gb18030 if it is Chinese, --encoding {name} if that is right");
+    }
+    format!("name it: --encoding {name} if that is right")
 }
 
 /// Whether it is valid UTF-8 (a last character may be cut), and how many characters beyond ASCII it has.
@@ -251,6 +286,37 @@ mod tests {
             let (bytes, _, _) = encoding.encode(text);
             let found = TextEncoding::of("f", &bytes, true, None).unwrap();
             assert_eq!(transcoded(&bytes, found), text, "{}", found.name());
+        }
+    }
+
+    #[test]
+    fn a_few_chinese_names_are_chinese() {
+        for text in ["豆包,mau\n", "百度,1\n", "可灵,1\n包包,2\n", "文小言,1\n智谱清言,2\n", "百度,1\n豆包,2\n"]
+        {
+            let (bytes, _, _) = GB18030.encode(text);
+            let found = TextEncoding::of("f", &bytes, true, None).unwrap();
+            assert_eq!(transcoded(&bytes, found), text, "{}", found.name());
+        }
+    }
+
+    #[test]
+    fn other_east_asian_texts_stay_what_they_are() {
+        let korean = "이름,설명\n네이버,네이버는 한국에서 가장 많이 사용되는 검색 서비스입니다.\n카카오톡,메신저\n";
+        let japanese =
+            "名前,説明\nライン,ラインは日本で最も使われているメッセージアプリです。毎月九千万人を超えています。\n";
+        let traditional = "名稱,說明\n豆包,豆包是字節跳動公司推出的人工智慧助手,可以回答問題。它在台灣也有使用者。\n";
+        for (encoding, text) in [
+            (EUC_KR, korean),
+            (EUC_KR, "name,users\n네이버,1\n배달의민족,2\n토스,3\n"),
+            (EUC_JP, japanese),
+            (encoding_rs::SHIFT_JIS, japanese),
+            (encoding_rs::SHIFT_JIS, "name,users\nライン,1\nメルカリ,2\nヤフー,3\n"),
+            (encoding_rs::BIG5, traditional),
+            (encoding_rs::BIG5, "name,users\n騰訊元寶,1\n"),
+        ] {
+            let (bytes, _, _) = encoding.encode(text);
+            let found = TextEncoding::of("f", &bytes, true, None).unwrap();
+            assert_eq!(transcoded(&bytes, found), text, "{} for {}", found.name(), encoding.name());
         }
     }
 

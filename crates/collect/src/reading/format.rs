@@ -18,7 +18,7 @@ pub(crate) enum Format {
     Sheet,
 }
 
-/// Words for `--format`, with what they mean. To add one: a line here.
+/// Words for `--input-format`, with what they mean. To add one: a line here.
 const WORDS: &[(&str, Format)] = &[
     ("csv", Format::Separated(None)),
     ("tsv", Format::Separated(Some(b'\t'))),
@@ -36,7 +36,7 @@ const DELIMITERS: &[u8] = b",;\t|";
 const SNIFFED_LINES_MAX: usize = 100;
 
 impl Format {
-    /// Reads the word of `--format` or of a mapping.
+    /// Reads the word of `--input-format` or of a mapping.
     pub(crate) fn parse(word: &str) -> Result<Self> {
         let lower = word.trim().to_ascii_lowercase();
         match WORDS.iter().find(|(known, _)| *known == lower) {
@@ -109,7 +109,7 @@ fn ending_of(file_name: &str) -> String {
 
 fn is_several_lines_of_json(text: &[u8]) -> bool {
     let first_line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let has_more = first_line.len() < text.len();
+    let has_more = !text[first_line.len()..].trim_ascii().is_empty();
     has_more && serde_json::from_slice::<serde::de::IgnoredAny>(first_line).is_ok()
 }
 
@@ -193,6 +193,7 @@ mod tests {
         assert_eq!(Format::of(b"[{\"a\":1}]", "x"), Format::Json);
         assert_eq!(Format::of(b"{\"a\":1}\n{\"a\":2}\n", "x.json"), Format::JsonLines);
         assert_eq!(Format::of(b"{\n\"a\":1}\n", "x.json"), Format::Json);
+        assert_eq!(Format::of(b"{\"a\":[{\"b\":1}]}\n", "x.json"), Format::Json);
         assert_eq!(Format::of(b"a,b\n", "stdin"), Format::Separated(None));
     }
 

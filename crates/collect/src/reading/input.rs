@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crowsnest_lake::objects::{self, StoredObject};
-use crowsnest_lake::{Lake, files};
+use crowsnest_lake::{Lake, LakeError, files};
 
 use crate::{ImportError, Result};
 
@@ -125,10 +125,18 @@ impl Input {
     /// Opens the bytes as they arrived.
     pub(crate) fn open(&self, lake: &Lake) -> Result<Box<dyn Read + Send>> {
         match &self.origin {
+            Origin::Archived(sha256) => Ok(lake.documents().open(sha256)?),
+            _ => self.open_outside(),
+        }
+    }
+
+    /// Opens the bytes of what is in no archive.
+    pub(crate) fn open_outside(&self) -> Result<Box<dyn Read + Send>> {
+        match &self.origin {
             Origin::File(path) => Ok(Box::new(files::open(path)?)),
             Origin::Object(object) => Ok(object.open()?),
             Origin::Stdin => Ok(Box::new(std::io::stdin())),
-            Origin::Archived(sha256) => Ok(lake.documents().open(sha256)?),
+            Origin::Archived(sha256) => Err(LakeError::NoDocument(sha256.clone()).into()),
             Origin::Held(bytes) => Ok(Box::new(Cursor::new(Arc::clone(bytes)))),
         }
     }

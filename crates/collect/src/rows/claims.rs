@@ -42,7 +42,7 @@ pub(crate) struct ClaimReader {
 
 /// What a claim has to know of its metric.
 #[derive(Debug)]
-struct MetricWord {
+pub(super) struct MetricWord {
     id: String,
     unit: String,
     is_money: bool,
@@ -50,7 +50,7 @@ struct MetricWord {
 
 /// What a unit's text means: `万元` is CNY, ten thousand at a time.
 #[derive(Debug)]
-struct UnitWord {
+pub(super) struct UnitWord {
     word: Option<String>,
     is_money: bool,
     factor: f64,
@@ -239,7 +239,7 @@ pub(crate) fn read_when(
 }
 
 /// A metric by its id, or by one of its labels.
-fn read_metric(text: &str, context: &ReadingContext) -> Result<MetricWord, Fault> {
+pub(super) fn read_metric(text: &str, context: &ReadingContext) -> Result<MetricWord, Fault> {
     let found = context.metrics.get(text).or_else(|| by_label(text, context));
     let Some(metric) = found else {
         let remedy = match context.metrics.closest(text) {
@@ -303,7 +303,7 @@ fn measure<'a>(
     Ok(Measured { number, unit })
 }
 
-fn read_unit(text: &str) -> Result<UnitWord, Fault> {
+pub(super) fn read_unit(text: &str) -> Result<UnitWord, Fault> {
     if let Some(currency) = Currency::parse(text) {
         return Ok(UnitWord { word: Some(currency.code().to_owned()), is_money: true, factor: 1.0 });
     }

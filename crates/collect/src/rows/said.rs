@@ -41,11 +41,11 @@ pub(crate) fn read_said(column: &'static str, text: &str, context: &ReadingConte
         Fault::new(
             column,
             text,
-            "a day or moment such as 2024-12-05, 2024-12 or 2024-12-05T08:00:00Z",
+            "a day, month or moment: 2024-12-05, 2024-12, 2024-12-05T08:00:00Z",
             "correct it, or leave it empty if the source does not say",
         )
     };
-    let moment = text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_microsecond);
+    let moment = moment_of(text).map(jiff::Timestamp::as_microsecond);
     let (first, last) = match moment {
         Some(at) => {
             let day = day_of(at);
@@ -62,6 +62,16 @@ pub(crate) fn read_said(column: &'static str, text: &str, context: &ReadingConte
         return Err(Fault::new(column, text, expected, "correct it, or set --today if the file is dated ahead"));
     }
     Ok(Said { day: Some(last), at: Some(moment.unwrap_or(i64::from(last) * MICROS_PER_DAY)) })
+}
+
+/// A moment; one without an offset (as databases and Parquet files hold it) is taken to be in UTC.
+fn moment_of(text: &str) -> Option<jiff::Timestamp> {
+    if let Ok(moment) = text.parse() {
+        return Some(moment);
+    }
+    let has_time = matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' '));
+    let written: jiff::civil::DateTime = if has_time { text.parse().ok()? } else { return None };
+    jiff::tz::Offset::UTC.to_timestamp(written).ok()
 }
 
 /// The day in which a moment lies.
@@ -90,10 +100,12 @@ pub(crate) fn read_period(
     let period = read_period_text(text, said_day, context).map_err(|error| {
         let remedy = match &error {
             PeriodError::NeedsToday { .. } => "give said_on, or write the year",
-            PeriodError::NoSuchPeriod { .. } => "correct the date: the calendar has no such day",
+            PeriodError::NoSuchPeriod { .. } => "correct the date",
+            PeriodError::Reversed { .. } => "swap the two",
+            PeriodError::Ambiguous { .. } => "write it as 2024-12-05 or 2024-12",
             _ => "write it as 2024-12-01, 2024-12, 2024-Q4, 2024-W50, 2025-H1, 2024 or 2024-01-01/2024-06-15",
         };
-        Fault::new(column, text, error.to_string(), remedy)
+        Fault::new(column, text, error.expected(), remedy)
     })?;
     Ok(match grain {
         None | Some(Grain::Span) => period,
@@ -180,13 +192,28 @@ fn read_with_decimal_comma(text: &str) -> Result<Number, QuantityError> {
 
 /// What is wrong with a number, for the rejects.
 pub(crate) fn number_fault(column: &'static str, text: &str, error: &QuantityError) -> Fault {
-    let remedy = match error {
-        QuantityError::NoValue { .. } => "leave the row out, or empty the cell",
-        QuantityError::Separators { .. } => "set decimal = \",\" in the mapping's [file], or write 1,234,567.89",
-        QuantityError::TrailingText { .. } => "keep only the number and its unit",
-        _ => "write a number such as 1520, 7116万 or 3.3bn",
+    let (expected, remedy) = match error {
+        QuantityError::NoValue { .. } => ("a number", "leave the row out, or empty the cell".to_owned()),
+        QuantityError::LooksLike { what, .. } => {
+            return Fault::new(
+                column,
+                text,
+                format!("a quantity, not {what}"),
+                "map the column to another field, or write a plain number",
+            );
+        }
+        QuantityError::Separators { .. } => (
+            "separators as in 1,234,567.89 or 1.234.567,89",
+            "correct it, or set decimal = \",\" in the mapping's [file]".to_owned(),
+        ),
+        QuantityError::ReversedRange { .. } => ("the smaller number first", "swap the two".to_owned()),
+        QuantityError::TrailingText { rest, .. } => ("only a number and its unit", format!("take out {rest:?}")),
+        QuantityError::OutOfRange { .. } => ("at most 1e308, in at most 60 digits", "correct it".to_owned()),
+        QuantityError::Empty | QuantityError::NotANumber { .. } => {
+            ("a number", "write one such as 1520, 7116万 or 3.3bn".to_owned())
+        }
     };
-    Fault::new(column, text, error.to_string(), remedy)
+    Fault::new(column, text, expected, remedy)
 }
 
 #[cfg(test)]
@@ -216,6 +243,27 @@ mod tests {
     }
 
     #[test]
+    fn a_moment_without_an_offset_is_in_utc() {
+        let at = |text: &str| read_said("said_on", text, &context()).map(|said| said.at);
+        let expected = at("2024-12-05T10:00:00Z").unwrap();
+        assert_eq!(at("2024-12-05T10:00:00").unwrap(), expected);
+        assert_eq!(at("2024-12-05 10:00:00.5").unwrap(), expected.map(|at| at + 500_000));
+        assert_eq!(at("2024-12-05 10:00").unwrap(), expected);
+        assert!(at("2024-12-05T25:00:00").is_err() && at("2024-12-32T10:00:00").is_err());
+    }
+
+    #[test]
+    fn a_fault_of_a_number_says_each_thing_once() {
+        let said = |text: &str| {
+            let fault = number_fault("value", text, &parse_quantity(text).unwrap_err());
+            format!("expected {}; {}", fault.expected, fault.remedy)
+        };
+        assert_eq!(said("many"), "expected a number; write one such as 1520, 7116万 or 3.3bn");
+        assert_eq!(said("15-10亿"), "expected the smaller number first; swap the two");
+        assert_eq!(said("380个项目未披露"), "expected only a number and its unit; take out \"未披露\"");
+    }
+
+    #[test]
     fn the_future_says_nothing() {
         assert!(read_said("said_on", "2025-06-16", &context()).is_ok());
         assert!(read_said("said_on", "2025-06-17", &context()).is_err());
@@ -228,7 +276,10 @@ mod tests {
         let read = |text, grain| read_period("period", text, grain, None, &context()).map(|period| period.to_string());
         assert_eq!(read("2024-12-15", Some(Grain::Month)).unwrap(), "2024-12");
         assert_eq!(read("2024-12-01 00:00:00", None).unwrap(), "2024-12-01");
-        assert_eq!(read("2024-02-30", None).unwrap_err().remedy, "correct the date: the calendar has no such day");
+        let fault = read("2024-02-30", None).unwrap_err();
+        assert_eq!((&*fault.expected, &*fault.remedy), ("a date that the calendar has", "correct the date"));
+        assert_eq!(read("2024-13", None).unwrap_err().expected, "a month of 1–12");
+        assert_eq!(read("soon", None).unwrap_err().expected, "a period");
     }
 
     #[test]

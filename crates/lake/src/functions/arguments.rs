@@ -15,6 +15,12 @@ pub(super) fn texts<const N: usize>(args: &[Expr], usage: &str) -> Result<[Strin
         .ok_or_else(|| DataFusionError::Plan(format!("call it as {usage}")))
 }
 
+/// Text arguments, however many.
+pub(super) fn all_texts(args: &[Expr], usage: &str) -> Result<Vec<String>> {
+    let found: Vec<String> = args.iter().filter_map(text).collect();
+    if found.len() == args.len() { Ok(found) } else { Err(DataFusionError::Plan(format!("call it as {usage}"))) }
+}
+
 fn text(argument: &Expr) -> Option<String> {
     match argument {
         Expr::Literal(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)), _) => Some(text.clone()),

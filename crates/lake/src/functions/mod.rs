@@ -27,6 +27,8 @@ pub(crate) struct Surroundings {
     pub(crate) state: SessionState,
     pub(crate) identity: Arc<Identity>,
     pub(crate) metrics: MetricRegistry,
+    /// The code of the currency in which amounts are compared.
+    pub(crate) currency: String,
 }
 
 /// A function of the lake.
@@ -53,8 +55,12 @@ pub(crate) fn register_scalars(context: &SessionContext) {
 }
 
 pub(crate) fn register(context: &SessionContext, market: &Market, identity: &Arc<Identity>) -> Result<()> {
-    let surroundings =
-        Surroundings { state: context.state(), identity: Arc::clone(identity), metrics: market.metrics.clone() };
+    let surroundings = Surroundings {
+        state: context.state(),
+        identity: Arc::clone(identity),
+        metrics: market.metrics.clone(),
+        currency: market.config.currency.clone(),
+    };
     for function in FUNCTIONS {
         context.register_udtf(function.name, (function.make)(surroundings.clone()));
     }

@@ -40,7 +40,7 @@ pub async fn claims(lake: &Lake, question: &ClaimsQuestion) -> Result<Answer> {
         rows::known_metric(lake, metric)?;
     }
     if let Some(period) = &question.period {
-        and(rows::is_period(&rows::known_period(period)?));
+        and(rows::is_period(&rows::known_period(lake, period)?));
     }
     if let Some(claim) = &question.claim {
         let (mention_id, claim_id) = crowsnest_model::parse_claim_ref(claim).ok_or_else(|| {

@@ -47,6 +47,9 @@ pub async fn events(lake: &Lake, question: &EventsQuestion) -> Result<Answer> {
             ("document", question.document.as_deref()),
         ])
     ));
+    // What does not say when it was said counts as known from its import, which is no news.
+    let undated_last =
+        if question.oldest_first { "" } else { "v.said_at IS NULL AND v.known_at = v.recorded_at, " };
     let direction = if question.oldest_first { "ASC" } else { "DESC" };
     let sql = format!(
         "SELECT entity_hex(v.event_id) AS event_ref, e.entity, {} AS name, v.kind, v.event, v.happened_on, \
@@ -55,7 +58,7 @@ pub async fn events(lake: &Lake, question: &EventsQuestion) -> Result<Answer> {
                 v.url, v.note \
          FROM (SELECT * FROM events WHERE {filter}) v \
          JOIN identities i ON v.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id \
-         ORDER BY v.known_at {direction}, {STATUS_ORDER} {direction}, v.event_id LIMIT {}",
+         ORDER BY {undated_last}v.known_at {direction}, {STATUS_ORDER} {direction}, v.event_id LIMIT {}",
         rows::name_column(rows::language(lake, question.language)),
         question.limit.unwrap_or(100),
     );

@@ -1,21 +1,22 @@
-//! The claims in force: per source, subject, metric, period and dimensions the one known last.
+//! The claims in force: per source, entity, metric, period and dimensions the one known last.
 //!
 //! `max(vintage(…))` finds it in one pass over plain numbers; `max(struct(…))` and `last_value(… ORDER BY …)` are many
-//! times slower with many groups (see `functions/latest.rs`). A mention belongs to one source, so that "per source" is
-//! part of the mention.
+//! times slower with many groups (see `functions/latest.rs`). The view `claims_of_subjects` gives one `subject_id` to
+//! all mentions of a source that are one entity: what it says of `Doubao` later replaces what it said of `豆包`.
 
 /// Rows of `claims` that pass `filter` and are in force at `as_of` (microseconds), with `n_vintages`: how many claims
 /// the source made on the same thing until then. Denials and withdrawals end what they deny.
 pub(crate) fn sql(filter: &str, as_of: Option<i64>) -> String {
     let known = known_by(as_of);
     format!(
-        "SELECT c.*, l.n_vintages FROM (SELECT * FROM claims WHERE ({filter}) AND {known}) c \
-         JOIN (SELECT mention_id AS last_mention_id, \
+        "SELECT c.* EXCEPT (subject_id), l.n_vintages \
+         FROM (SELECT * FROM claims_of_subjects WHERE ({filter}) AND {known}) c \
+         JOIN (SELECT subject_id AS last_subject_id, \
                       vintage_claim(max(vintage(known_at, claim_id))) AS last_claim_id, \
                       count(*) AS n_vintages \
-               FROM claims WHERE ({filter}) AND {known} \
-               GROUP BY mention_id, about(metric, period_start, period_end, region, platform, segment)) l \
-         ON c.mention_id = l.last_mention_id AND c.claim_id = l.last_claim_id \
+               FROM claims_of_subjects WHERE ({filter}) AND {known} \
+               GROUP BY subject_id, about(metric, period_start, period_end, region, platform, segment)) l \
+         ON c.subject_id = l.last_subject_id AND c.claim_id = l.last_claim_id \
          WHERE c.status NOT IN ('denied', 'withdrawn')"
     )
 }
@@ -34,27 +35,29 @@ pub(crate) fn instant(micros: i64) -> String {
 }
 
 /// Per mention and period the value in force, for questions that need no more of the claim: `mention_id, period,
-/// period_start, value, rank, known_at`. The filter must leave one metric, region, platform and segment.
-pub(crate) fn values_sql(filter: &str, as_of: Option<i64>, rank: &str) -> String {
+/// period_start, value, rank, known_at`. The filter must leave one metric, region, platform and segment; `value` is what
+/// is made of a claim's value, for example its conversion.
+pub(crate) fn values_sql(filter: &str, as_of: Option<i64>, value: &str, rank: &str) -> String {
     let known = known_by(as_of);
     format!(
-        "SELECT * FROM (SELECT mention_id, period, period_start, \
-                latest(CASE WHEN status IN ('denied', 'withdrawn') THEN NULL ELSE value END, known_at, claim_id) AS value, \
+        "SELECT * FROM (SELECT subject_id AS mention_id, period, period_start, \
+                latest(CASE WHEN status IN ('denied', 'withdrawn') THEN NULL ELSE {value} END, known_at, claim_id) AS value, \
                 latest(CAST({rank} AS DOUBLE), known_at, claim_id) AS rank, max(known_at) AS known_at \
-         FROM claims WHERE ({filter}) AND {known} GROUP BY mention_id, period, period_start, period_end) \
+         FROM claims_of_subjects WHERE ({filter}) AND {known} \
+         GROUP BY subject_id, period, period_start, period_end) \
          WHERE value IS NOT NULL"
     )
 }
 
 /// The same over all claims, with what each value is about; what a query does not use of it costs nothing.
-pub(crate) const ALL_VALUES: &str = "SELECT * FROM (SELECT mention_id, \
+pub(crate) const ALL_VALUES: &str = "SELECT * FROM (SELECT subject_id AS mention_id, \
      first_value(metric) AS metric, first_value(period) AS period, first_value(period_start) AS period_start, \
      first_value(period_end) AS period_end, first_value(region) AS region, first_value(platform) AS platform, \
      first_value(segment) AS segment, first_value(unit) AS unit, \
      latest(CASE WHEN status IN ('denied', 'withdrawn') THEN NULL ELSE value END, known_at, claim_id) AS value, \
      max(known_at) AS known_at, count(*) AS n_vintages \
-     FROM claims WHERE TRUE \
-     GROUP BY mention_id, about(metric, period_start, period_end, region, platform, segment)) \
+     FROM claims_of_subjects WHERE TRUE \
+     GROUP BY subject_id, about(metric, period_start, period_end, region, platform, segment)) \
      WHERE value IS NOT NULL";
 
 /// [`ALL_VALUES`] as known at a moment.

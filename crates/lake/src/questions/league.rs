@@ -5,10 +5,13 @@
 //! never mixed, nor are regions, platforms and segments: where none is asked for, the most covered combination is taken
 //! and the others are named.
 
+use std::collections::BTreeSet;
+
 use arrow::array::{AsArray as _, RecordBatch};
-use crowsnest_model::{Metric, Period};
+use crowsnest_model::{Metric, MetricKind, Period};
 use serde_json::{Map, Value, json};
 
+use super::money::Rates;
 use super::{in_force, league_facts, quoted, rows};
 use crate::{Answer, Lake, LakeError, Language, Result};
 
@@ -46,6 +49,10 @@ pub(crate) struct Dimensions {
 }
 
 impl Dimensions {
+    pub(crate) fn in_words(&self) -> String {
+        format!("region {}, platform {}, segment {}", self.region, self.platform, self.segment)
+    }
+
     pub(crate) fn filter(&self) -> String {
         rows::equals(&[
             ("region", Some(&self.region)),
@@ -65,12 +72,13 @@ pub(crate) const STATUS_RANK: &str =
 /// An unknown metric, something that is no period, or nothing to take a table from.
 pub async fn league(lake: &Lake, question: &LeagueQuestion) -> Result<Answer> {
     let metric = rows::known_metric(lake, &question.metric)?;
-    let period = rows::known_period(&question.period)?;
+    let period = rows::known_period(lake, &question.period)?;
     let available = league_facts::available(lake, question, &period).await?;
     let Some(dimensions) = league_facts::choose(question, &available) else {
-        return nothing(lake, question, &period).await;
+        return nothing(lake, question, &period, &available).await;
     };
-    let table = Table { lake, question, metric, period, dimensions: &dimensions };
+    let rates = Rates::in_market(lake, metric, &period);
+    let table = Table { lake, question, metric, period, dimensions: &dimensions, rates: rates.as_ref() };
     let answer = super::run(lake, &table.sql()).await?;
     let mut facts = table.facts(&answer.rows);
     facts.insert("available".into(), available.clone().into_iter().map(|found| found.to_json()).collect());
@@ -90,14 +98,17 @@ pub(crate) struct Table<'a> {
     pub(crate) metric: &'a Metric,
     pub(crate) period: Period,
     pub(crate) dimensions: &'a Dimensions,
+    /// Rates to the market's currency, if the metric is an amount of money.
+    pub(crate) rates: Option<&'a Rates>,
 }
 
 impl Table<'_> {
     fn sql(&self) -> String {
         let language = rows::language(self.lake, self.question.language);
         let shape = Shape {
-            metric: &self.question.metric,
-            lower_is_better: self.metric.lower_is_better,
+            metric: self.metric,
+            rates: self.rates,
+            rates_before: self.period.previous().and_then(|p| Rates::in_market(self.lake, self.metric, &p)),
             period: self.period,
             filter: format!("{}{}", self.dimensions.filter(), self.source_filter()),
             by_source: self.question.by_source,
@@ -116,7 +127,9 @@ impl Table<'_> {
         let mut facts = Map::new();
         facts.insert("metric".into(), json!(self.question.metric));
         facts.insert("metric_label".into(), json!(rows::label(self.metric, language)));
-        facts.insert("unit".into(), json!(self.metric.unit));
+        let units = units(all);
+        let unit = if let [only] = units.as_slice() { only } else { self.metric.unit.as_str() };
+        facts.insert("unit".into(), json!(unit));
         facts.insert("period".into(), json!(self.period.to_string()));
         facts.insert("previous_period".into(), json!(self.period.previous().map(|period| period.to_string())));
         facts.insert("as_of".into(), json!(self.question.as_of.map(super::instant_text)));
@@ -141,24 +154,35 @@ impl Table<'_> {
                 others.join("; ")
             ));
         }
-        let units: std::collections::BTreeSet<&str> = all
-            .column_by_name("unit")
-            .map(|column| column.as_string_view().iter().flatten().collect())
-            .unwrap_or_default();
-        if units.len() > 1 {
+        let units = units(all);
+        if let Some(rates) = self.rates.filter(|_| units.len() > 1) {
+            notes.push(rates.note(&units, &self.period));
+        } else if units.len() > 1 {
             notes.push(format!(
                 "values are in several units ({}), so that ranks and shares across them mean nothing",
-                units.into_iter().collect::<Vec<_>>().join(", ")
+                units.join(", ")
             ));
         }
         notes
     }
 }
 
+/// The different units of rows, sorted.
+pub(super) fn units(all: &RecordBatch) -> Vec<&str> {
+    let found: BTreeSet<&str> = all
+        .column_by_name("unit")
+        .map(|column| column.as_string_view().iter().flatten().collect())
+        .unwrap_or_default();
+    found.into_iter().collect()
+}
+
 /// What a league's SQL is made from.
 pub(crate) struct Shape<'a> {
-    pub(crate) metric: &'a str,
-    pub(crate) lower_is_better: bool,
+    pub(crate) metric: &'a Metric,
+    /// Rates to the market's currency in this period, for amounts of money.
+    pub(crate) rates: Option<&'a Rates>,
+    /// The same for the period before.
+    pub(crate) rates_before: Option<Rates>,
     pub(crate) period: Period,
     pub(crate) filter: String,
     pub(crate) by_source: bool,
@@ -166,57 +190,87 @@ pub(crate) struct Shape<'a> {
     pub(crate) name: &'a str,
 }
 
-impl Shape<'_> {
-    /// The filter of one region, platform and segment.
-    pub(crate) fn slice(region: &str, platform: &str, segment: &str) -> String {
-        let (region, platform, segment) = (region.to_owned(), platform.to_owned(), segment.to_owned());
-        Dimensions { region, platform, segment }.filter()
-    }
+/// Which region, platform and segment an SQL function is asked for.
+pub(crate) enum Slice<'a> {
+    /// The one that most names have claims in.
+    MostCovered,
+    /// This one.
+    Named([&'a str; 3]),
+}
 
+impl Slice<'_> {
+    /// The filter on `claims`, for a metric and period.
+    pub(crate) fn filter(&self, metric: &str, period: &Period, as_of: Option<i64>) -> String {
+        match self {
+            Self::Named([region, platform, segment]) => {
+                rows::equals(&[("region", Some(region)), ("platform", Some(platform)), ("segment", Some(segment))])
+            }
+            Self::MostCovered => format!(
+                "about(region, platform, segment) = ( \
+                     SELECT about(region, platform, segment) FROM claims \
+                     WHERE metric = {} AND {} AND kind <> 'segment' AND {} GROUP BY region, platform, segment \
+                     ORDER BY count(DISTINCT mention_id) DESC, region, platform, segment LIMIT 1)",
+                quoted(metric),
+                rows::is_period(period),
+                rows::known_by(as_of),
+            ),
+        }
+    }
+}
+
+impl Shape<'_> {
     /// One row per entity (or entity and source) for this period and the one before; the last column is the entity's id.
+    ///
+    /// Rows are ranked by `comparable`: the value, or for amounts of money the value in the market's currency.
     pub(crate) fn sql(&self) -> String {
-        let now = self.one_period(&self.period);
+        let now = self.one_period(&self.period, self.rates);
         let before = match self.period.previous() {
-            Some(previous) => self.one_period(&previous),
+            Some(previous) => self.one_period(&previous, self.rates_before.as_ref()),
             None => format!("SELECT * FROM ({now}) WHERE FALSE"),
         };
-        let order = if self.lower_is_better { "ASC" } else { "DESC" };
-        let key = if self.by_source {
-            "n.entity_id = b.entity_id AND n.source = b.source"
+        let order = if self.metric.lower_is_better { "ASC" } else { "DESC" };
+        let rank = format!("rank() OVER (ORDER BY comparable {order} NULLS LAST) AS rank");
+        let (key, whole) = if self.by_source {
+            ("n.entity_id = b.entity_id AND n.source = b.source", "PARTITION BY source")
         } else {
-            "n.entity_id = b.entity_id"
+            ("n.entity_id = b.entity_id", "")
         };
+        let share = if is_additive(self.metric) { "n.comparable / nullif(n.total, 0)" } else { "CAST(NULL AS DOUBLE)" };
+        let converted = if self.rates.is_some() { "n.comparable" } else { "CAST(NULL AS DOUBLE)" };
         format!(
             "WITH now AS ({now}), before AS ({before}), \
-             ranked_now AS (SELECT *, rank() OVER (ORDER BY value {order}) AS rank, sum(value) OVER () AS total FROM now), \
-             ranked_before AS (SELECT *, rank() OVER (ORDER BY value {order}) AS rank FROM before) \
+             ranked_now AS (SELECT *, {rank}, sum(comparable) OVER ({whole}) AS total FROM now), \
+             ranked_before AS (SELECT *, {rank} FROM before) \
              SELECT n.rank, {} AS name, e.entity, e.kind, n.value, n.low, n.high, n.unit, n.bound, \
-                    n.value / nullif(n.total, 0) AS share, n.value - b.value AS change, \
+                    {share} AS share, n.value - b.value AS change, \
                     (n.value - b.value) / nullif(b.value, 0) AS change_percent, b.value AS previous_value, \
                     b.rank AS previous_rank, CAST(b.rank AS BIGINT) - CAST(n.rank AS BIGINT) AS rank_change, \
                     n.source, n.n_sources, n.lowest, n.highest, n.status, n.as_written, \
-                    claim_ref(n.mention_id, n.claim_id) AS claim, n.entity_id \
+                    claim_ref(n.mention_id, n.claim_id) AS claim, {converted} AS converted, n.entity_id \
              FROM ranked_now n JOIN entities e ON n.entity_id = e.entity_id \
-             LEFT JOIN ranked_before b ON {key} \
+             LEFT JOIN ranked_before b ON {key} AND n.unit = b.unit \
              ORDER BY n.rank, name, n.source",
             self.name
         )
     }
 
-    fn one_period(&self, period: &Period) -> String {
+    fn one_period(&self, period: &Period, rates: Option<&Rates>) -> String {
         let filter = format!(
             "metric = {} AND {} AND kind <> 'segment' AND {}",
-            quoted(self.metric),
+            quoted(&self.metric.id),
             rows::is_period(period),
             self.filter
         );
         let group = if self.by_source { "i.entity_id, c.source" } else { "i.entity_id" };
         let force = in_force::sql(&filter, self.as_of);
+        let comparable =
+            rates.map_or_else(|| "c.value".to_owned(), |rates| format!("c.value * {}", rates.factor_sql("c.unit")));
         format!(
-            "SELECT p.entity_id, p.n_sources, p.lowest, p.highest, c.value, c.low, c.high, c.unit, c.bound, c.source, \
-                    c.status, c.as_written, c.mention_id, c.claim_id \
-             FROM (SELECT i.entity_id, count(DISTINCT c.source) AS n_sources, min(c.value) AS lowest, \
-                          max(c.value) AS highest, \
+            "SELECT p.entity_id, p.n_sources, p.lowest, p.highest, c.value, {comparable} AS comparable, c.low, c.high, \
+                    c.unit, c.bound, c.source, c.status, c.as_written, c.mention_id, c.claim_id \
+             FROM (SELECT i.entity_id, count(DISTINCT about(c.source)) AS n_sources, \
+                          CASE WHEN min(c.unit) = max(c.unit) THEN min(c.value) END AS lowest, \
+                          CASE WHEN min(c.unit) = max(c.unit) THEN max(c.value) END AS highest, \
                           vintage_claim(max(vintage(c.known_at, c.claim_id, {STATUS_RANK}))) AS best_claim_id \
                    FROM ({force}) c JOIN identities i ON c.mention_id = i.mention_id GROUP BY {group}) p \
              JOIN (SELECT c.*, i.entity_id FROM ({force}) c JOIN identities i ON c.mention_id = i.mention_id) c \
@@ -225,13 +279,34 @@ impl Shape<'_> {
     }
 }
 
-async fn nothing(lake: &Lake, question: &LeagueQuestion, period: &Period) -> Result<Answer> {
+/// Whether values of entities add up to a whole, so that they have shares of it.
+pub(super) fn is_additive(metric: &Metric) -> bool {
+    matches!(metric.kind, MetricKind::Flow | MetricKind::Stock)
+}
+
+/// Why there is no table, with what there is instead: other slices of the same period, else periods near it, those of
+/// the same length first.
+async fn nothing(
+    lake: &Lake,
+    question: &LeagueQuestion,
+    period: &Period,
+    available: &[league_facts::Available],
+) -> Result<Answer> {
+    let asked = [("region", &question.region), ("platform", &question.platform), ("segment", &question.segment)];
+    let dims: Vec<String> =
+        asked.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!(", {name} {value}"))).collect();
+    let message = format!("no claims on {} for {period}{}", question.metric, dims.concat());
+    if !available.is_empty() {
+        let there: Vec<String> = available.iter().take(8).map(league_facts::Available::in_words).collect();
+        return Err(LakeError::bad_question(message, format!("for {period} there is {}", there.join("; "))));
+    }
     let sql = format!(
         "SELECT period, count(*) AS n FROM claims WHERE metric = {} AND kind <> 'segment' AND {} \
-         GROUP BY period, period_start, period_end \
-         ORDER BY abs(CAST(CAST(period_start AS INT) AS BIGINT) - {}), period_end LIMIT 8",
+         GROUP BY period, period_start, period_end, grain \
+         ORDER BY grain <> {}, abs(CAST(CAST(period_start AS INT) AS BIGINT) - {}), period_end LIMIT 8",
         quoted(&question.metric),
         rows::known_by(question.as_of),
+        quoted(period.grain().as_str()),
         period.start_day(),
     );
     let found = super::run(lake, &sql).await?;
@@ -241,8 +316,5 @@ async fn nothing(lake: &Lake, question: &LeagueQuestion, period: &Period) -> Res
     } else {
         format!("near it there is {}", near.join(", "))
     };
-    let asked = [("region", &question.region), ("platform", &question.platform), ("segment", &question.segment)];
-    let dims: Vec<String> =
-        asked.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!(", {name} {value}"))).collect();
-    Err(LakeError::bad_question(format!("no claims on {} for {period}{}", question.metric, dims.concat()), hint))
+    Err(LakeError::bad_question(message, hint))
 }

@@ -3,13 +3,13 @@
 
 use std::collections::HashSet;
 
-use arrow::array::{AsArray as _, RecordBatch};
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::datatypes::{Float64Type, Int64Type};
-use crowsnest_model::{MetricKind, Period};
+use crowsnest_model::Period;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::league::{Dimensions, LeagueQuestion, Table};
+use super::league::{self, Dimensions, LeagueQuestion, Table};
 use super::{in_force, quoted, rows};
 use crate::{Lake, Result};
 
@@ -27,8 +27,7 @@ impl Available {
     }
 
     pub(super) fn in_words(&self) -> String {
-        let Dimensions { region, platform, segment } = &self.dimensions;
-        format!("region {region}, platform {platform}, segment {segment} ({} names)", self.n)
+        format!("{} ({} {})", self.dimensions.in_words(), self.n, if self.n == 1 { "name" } else { "names" })
     }
 }
 
@@ -79,12 +78,22 @@ struct Claimed {
 }
 
 pub(super) async fn add_totals(table: &Table<'_>, all: &RecordBatch, facts: &mut Map<String, Value>) -> Result<()> {
-    let values = one_per_entity(all);
+    let units = league::units(all);
+    // One currency stays itself; several are compared, and summed, in the market's.
+    let rates = table.rates.filter(|_| units.len() > 1);
+    let values = one_per_entity(all, if rates.is_some() { "converted" } else { "value" });
     let summed: f64 = values.iter().map(|(_, value)| value).sum();
-    let is_summable = matches!(table.metric.kind, MetricKind::Flow | MetricKind::Stock);
+    let is_summable = league::is_additive(table.metric) && (units.len() == 1 || rates.is_some());
+    let unit = rates.map_or(units.first().copied().unwrap_or_default(), |rates| rates.currency());
     let claims = claimed_totals(table).await?;
     let whole = whole_market(table, &claims);
-    let gap = whole.filter(|_| is_summable).map(|claimed| claimed.value - summed);
+    let in_unit = |claimed: &Claimed| match table.rates {
+        _ if claimed.unit == unit => Some(claimed.value),
+        Some(_) if unit != table.lake.market().config.currency => None,
+        Some(rates) => rates.convert(claimed.value, &claimed.unit),
+        None => None,
+    };
+    let claimed_value = whole.and_then(in_unit);
     let claims_json: Vec<Value> = claims
         .iter()
         .map(|c| {
@@ -95,12 +104,14 @@ pub(super) async fn add_totals(table: &Table<'_>, all: &RecordBatch, facts: &mut
     facts.insert(
         "totals".into(),
         json!({
-            "claimed": whole.map(|claimed| claimed.value),
+            "claimed": claimed_value,
             "claimed_name": whole.map(|claimed| &claimed.name),
             "claimed_by": whole.map(|claimed| &claimed.source),
             "claim": whole.map(|claimed| &claimed.claim),
             "summed": is_summable.then_some(summed),
-            "gap": gap,
+            "gap": claimed_value.filter(|_| is_summable).map(|claimed| claimed - summed),
+            "unit": unit,
+            "rates": rates.map(|rates| rates.used(&units)),
             "claims": claims_json,
         }),
     );
@@ -111,14 +122,18 @@ pub(super) async fn add_totals(table: &Table<'_>, all: &RecordBatch, facts: &mut
     Ok(())
 }
 
-/// Values by entity: with a row per source the first of an entity stands for it.
-fn one_per_entity(all: &RecordBatch) -> Vec<(i64, f64)> {
-    let (Some(ids), Some(values)) = (all.column_by_name("entity_id"), all.column_by_name("value")) else {
+/// Values by entity: with a row per source the first of an entity stands for it; what has no value is left out.
+fn one_per_entity(all: &RecordBatch, column: &str) -> Vec<(i64, f64)> {
+    let (Some(ids), Some(values)) = (all.column_by_name("entity_id"), all.column_by_name(column)) else {
         return Vec::new();
     };
     let (ids, values) = (ids.as_primitive::<Int64Type>(), values.as_primitive::<Float64Type>());
     let mut seen = HashSet::new();
-    (0..all.num_rows()).map(|row| (ids.value(row), values.value(row))).filter(|(id, _)| seen.insert(*id)).collect()
+    (0..all.num_rows())
+        .filter(|row| values.is_valid(*row))
+        .map(|row| (ids.value(row), values.value(row)))
+        .filter(|(id, _)| seen.insert(*id))
+        .collect()
 }
 
 async fn claimed_totals(table: &Table<'_>) -> Result<Vec<Claimed>> {
@@ -163,7 +178,7 @@ fn concentration(values: &[(i64, f64)]) -> Value {
     shares.sort_by(|left, right| right.total_cmp(left));
     let hhi: f64 = shares.iter().map(|share| share * share).sum();
     let top4: f64 = shares.iter().take(4).sum();
-    json!({"hhi": hhi, "top4": top4, "n": values.len()})
+    json!({"hhi": hhi, "top4": top4.min(1.0), "n": values.len()})
 }
 
 /// Who is there now and was not before, and the other way round; both null where nothing is known of the time before.
@@ -190,7 +205,7 @@ async fn movements(table: &Table<'_>, all: &RecordBatch) -> Result<(Value, Value
     const NAMED_MAX: usize = 20;
     let ids = before.column(0).as_primitive::<Int64Type>();
     let names = before.column(1);
-    let now: HashSet<i64> = one_per_entity(all).into_iter().map(|(id, _)| id).collect();
+    let now: HashSet<i64> = one_per_entity(all, "value").into_iter().map(|(id, _)| id).collect();
     let then: HashSet<i64> = ids.values().iter().copied().collect();
     let exits: Vec<String> = (0..before.num_rows())
         .filter(|row| !now.contains(&ids.value(*row)))
@@ -205,8 +220,9 @@ fn entered(all: &RecordBatch, then: &HashSet<i64>, limit: usize) -> Vec<String> 
         return Vec::new();
     };
     let ids = ids.as_primitive::<Int64Type>();
+    let mut named = HashSet::new();
     (0..all.num_rows())
-        .filter(|row| !then.contains(&ids.value(*row)))
+        .filter(|row| !then.contains(&ids.value(*row)) && named.insert(ids.value(*row)))
         .map(|row| text_at(names.as_ref(), row))
         .take(limit)
         .collect()

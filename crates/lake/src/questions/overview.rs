@@ -18,14 +18,14 @@ pub struct OverviewQuestion {
 
 /// Facts: counts, the latest claims and events; rows: the biggest movers from each metric's last month but one.
 pub async fn overview(lake: &Lake, question: &OverviewQuestion) -> Result<Answer> {
-    let known = rows::known_by(question.as_of);
+    let (known, met) = (rows::known_by(question.as_of), rows::is_met_by(question.as_of));
     let counts_sql = format!(
         "SELECT (SELECT count(*) FROM claims WHERE {known}) AS n_claims, \
                 (SELECT count(*) FROM events WHERE {known}) AS n_events, \
                 (SELECT count(DISTINCT source) FROM claims WHERE {known}) AS n_sources, \
                 (SELECT count(DISTINCT metric) FROM claims WHERE {known}) AS n_metrics, \
-                (SELECT count(*) FROM entities WHERE kind = 'product') AS n_products, \
-                (SELECT count(*) FROM entities WHERE kind = 'company') AS n_companies, \
+                (SELECT count(*) FROM entities e WHERE kind = 'product' AND {met}) AS n_products, \
+                (SELECT count(*) FROM entities e WHERE kind = 'company' AND {met}) AS n_companies, \
                 (SELECT count(DISTINCT document) FROM documents WHERE {known}) AS n_documents, \
                 (SELECT max(known_at) FROM claims WHERE {known}) AS latest_known_at"
     );
@@ -48,19 +48,23 @@ pub async fn overview(lake: &Lake, question: &OverviewQuestion) -> Result<Answer
         .with_fact("events", events))
 }
 
+/// Smaller changes than this move nobody.
+const MOVE_SHARE_MIN: f64 = 0.02;
+
 /// The largest relative changes from one month to the next, told by the same source, among metrics that several
 /// sources tell; the latest month first.
 async fn movers(lake: &Lake, question: &OverviewQuestion) -> Result<Answer> {
     let filter = "grain = 'month' AND kind = 'product' AND unit IN ('users', 'visits', 'downloads')";
     let name = rows::name_column(rows::language(lake, question.language));
     let sql = format!(
-        "WITH said AS ({}), \
+        "WITH said AS (SELECT c.*, i.entity_id FROM ({}) c JOIN identities i ON c.mention_id = i.mention_id), \
          steps AS (SELECT *, lag(value) OVER w AS previous_value, lag(period_end) OVER w AS previous_end FROM said \
-                   WINDOW w AS (PARTITION BY mention_id, metric, region, platform, segment ORDER BY period_start)) \
+                   WINDOW w AS (PARTITION BY entity_id, source, metric, region, platform, segment ORDER BY period_start)) \
          SELECT e.entity, {name} AS name, s.metric, s.period, s.value, s.previous_value, s.unit, s.source, \
                 s.value / s.previous_value - 1 AS change, claim_ref(s.mention_id, s.claim_id) AS claim \
-         FROM steps s JOIN identities i ON s.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id \
+         FROM steps s JOIN entities e ON s.entity_id = e.entity_id \
          WHERE s.previous_end = s.period_start AND s.previous_value > 0 \
+           AND abs(s.value / s.previous_value - 1) >= {MOVE_SHARE_MIN} \
          ORDER BY s.period_start DESC, greatest(s.value / s.previous_value, s.previous_value / nullif(s.value, 0)) DESC, \
          name LIMIT 12",
         crate::questions::in_force::sql(filter, question.as_of)

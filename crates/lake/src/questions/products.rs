@@ -52,6 +52,7 @@ struct Listed<'a> {
     language: Language,
 }
 
+/// Sources and metrics are counted by hash: a set of texts per entity takes tens of KB, of numbers a few bytes.
 async fn listed(lake: &Lake, asked: &Listed<'_>) -> Result<Answer> {
     let known = rows::known_by(asked.as_of);
     let mentions = "SELECT i.mention_id FROM identities i JOIN entities e ON i.entity_id = e.entity_id";
@@ -63,17 +64,18 @@ async fn listed(lake: &Lake, asked: &Listed<'_>) -> Result<Answer> {
                 coalesce(s.n_sources, 0) AS n_sources, coalesce(s.n_metrics, 0) AS n_metrics, \
                 substr(s.latest, 12) AS latest_period, s.latest_known_at \
          FROM entities e LEFT JOIN ( \
-             SELECT i.entity_id, sum(m.n_claims) AS n_claims, count(DISTINCT m.source) AS n_sources, \
-                    count(DISTINCT m.metric) AS n_metrics, max(m.latest) AS latest, max(m.latest_known_at) AS latest_known_at \
+             SELECT i.entity_id, sum(m.n_claims) AS n_claims, count(DISTINCT about(m.source)) AS n_sources, \
+                    count(DISTINCT about(m.metric)) AS n_metrics, max(m.latest) AS latest, max(m.latest_known_at) AS latest_known_at \
              FROM (SELECT mention_id, metric, max(source) AS source, count(*) AS n_claims, \
                           max(CAST(period_start AS VARCHAR) || ' ' || period) AS latest, \
                           max(known_at) AS latest_known_at \
                    FROM claims WHERE {known} AND mention_id IN ({mentions} WHERE {}) GROUP BY mention_id, metric) m \
              JOIN identities i ON m.mention_id = i.mention_id GROUP BY i.entity_id) s ON e.entity_id = s.entity_id \
-         WHERE {}) e ORDER BY {} LIMIT {} OFFSET {}",
+         WHERE ({}) AND {}) e ORDER BY {} LIMIT {} OFFSET {}",
         rows::name_column(asked.language),
         asked.filter,
         asked.filter,
+        rows::is_met_by(asked.as_of),
         asked.order,
         asked.limit,
         asked.offset,

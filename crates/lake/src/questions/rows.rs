@@ -1,6 +1,6 @@
 //! Columns and conditions that several questions share.
 
-use crowsnest_model::{Kind, Period};
+use crowsnest_model::{Kind, Period, PeriodContext};
 
 use super::{in_force, quoted};
 use crate::identity::Entity;
@@ -38,11 +38,16 @@ pub(super) fn known_metric<'a>(lake: &'a Lake, id: &str) -> Result<&'a crowsnest
         .ok_or_else(|| LakeError::UnknownMetric { name: id.to_owned(), close: metrics.closest(id).map(str::to_owned) })
 }
 
-/// A period in ISO text.
-pub(super) fn known_period(text: &str) -> Result<Period> {
-    Period::parse(text).map_err(|error| {
+/// A period in ISO text, or as people write it (`2024年12月`, `Dec 2024`, `last month`).
+pub(super) fn known_period(lake: &Lake, text: &str) -> Result<Period> {
+    let today = jiff::Timestamp::now().to_string();
+    let written = PeriodContext {
+        today: today.get(..10).and_then(crowsnest_model::parse_day),
+        fiscal_year_start_month: lake.market().config.fiscal_year_start_month,
+    };
+    Period::parse(text).or_else(|error| Period::parse_written(text, &written).map_err(|_| error)).map_err(|error| {
         LakeError::bad_question(
-            format!("period {text:?}: {error}"),
+            error.to_string(),
             "write a period such as 2024-12, 2024-Q4, 2024-W50, 2025-H1, 2024 or 2024-01-01/2024-06-15",
         )
     })
@@ -62,6 +67,18 @@ pub(super) fn equals(pairs: &[(&str, Option<&str>)]) -> String {
     let parts: Vec<String> =
         pairs.iter().filter_map(|(column, value)| value.map(|value| format!("{column} = {}", quoted(value)))).collect();
     if parts.is_empty() { "TRUE".to_owned() } else { parts.join(" AND ") }
+}
+
+/// The condition that an entity (`e`) had been spoken of by then; `TRUE` where no moment is asked for.
+pub(super) fn is_met_by(as_of: Option<i64>) -> String {
+    if as_of.is_none() {
+        return "TRUE".to_owned();
+    }
+    let known = known_by(as_of);
+    format!(
+        "e.entity_id IN (SELECT i.entity_id FROM identities i WHERE i.mention_id IN ( \
+             SELECT mention_id FROM claims WHERE {known} UNION ALL SELECT mention_id FROM events WHERE {known}))"
+    )
 }
 
 /// Condition on when a row was known.

@@ -21,7 +21,7 @@ pub struct SeriesQuestion {
 /// SQL of an entity's claims with their vintage, for the question and for the SQL function.
 pub(crate) fn sql(entity_filter: &str, metric: Option<&str>, as_of: Option<i64>) -> String {
     let metric = metric.map_or_else(String::new, |metric| format!(" AND metric = {}", quoted(metric)));
-    let key = "mention_id, metric, period, region, platform, segment";
+    let key = "subject_id, metric, period, region, platform, segment";
     format!(
         "SELECT metric, source, region, platform, segment, period, period_start, period_end, grain, value, low, high, \
                 bound, unit, status, known_at, said_at, claim, \
@@ -29,7 +29,7 @@ pub(crate) fn sql(entity_filter: &str, metric: Option<&str>, as_of: Option<i64>)
          FROM (SELECT *, claim_ref(mention_id, claim_id) AS claim, \
                       row_number() OVER (PARTITION BY {key} ORDER BY known_at, recorded_at, claim_id) AS vintage, \
                       count(*) OVER (PARTITION BY {key}) AS n_vintages \
-               FROM claims WHERE {entity_filter}{metric} AND {}) \
+               FROM claims_of_subjects WHERE {entity_filter}{metric} AND {}) \
          ORDER BY metric, source, region, platform, segment, period_start, period_end, known_at, vintage",
         rows::known_by(as_of)
     )

@@ -42,14 +42,14 @@ pub type WhyQuestion = ShowQuestion;
 /// Every claim on the thing asked, of every source and every vintage, with whether it is in force.
 pub async fn why(lake: &Lake, question: &WhyQuestion) -> Result<Answer> {
     let asked = Asked::new(lake, question)?;
-    let key = "c.mention_id, c.metric, c.period, c.region, c.platform, c.segment";
+    let key = "c.subject_id, c.metric, c.period, c.region, c.platform, c.segment";
     let sql = format!(
         "SELECT entity, name, * EXCEPT (entity, name, vintage, n_vintages), \
                 vintage = n_vintages AND status NOT IN ('denied', 'withdrawn') AS in_force, vintage, n_vintages \
          FROM (SELECT {} AS entity, {} AS name, {CLAIM_COLUMNS}, \
                 row_number() OVER (PARTITION BY {key} ORDER BY c.known_at, c.recorded_at, c.claim_id) AS vintage, \
                 count(*) OVER (PARTITION BY {key}) AS n_vintages \
-         FROM claims c WHERE ({}) AND {}) \
+         FROM claims_of_subjects c WHERE ({}) AND {}) \
          ORDER BY metric, period_start DESC, period_end DESC, region, platform, segment, known_at, source, vintage",
         quoted(&asked.hex),
         quoted(&asked.name),
@@ -77,7 +77,7 @@ impl Asked {
             filter.push_str(&format!(" AND metric = {}", quoted(metric)));
         }
         if let Some(period) = &question.period {
-            filter.push_str(&format!(" AND {}", rows::is_period(&rows::known_period(period)?)));
+            filter.push_str(&format!(" AND {}", rows::is_period(&rows::known_period(lake, period)?)));
         }
         Ok(Self {
             hex: entity.hex(),

@@ -51,6 +51,28 @@ pub(super) fn parse(text: &str) -> Result<Period, PeriodError> {
     parsed.map_err(|problem| problem.in_text(trimmed))
 }
 
+const NO_SUCH_MONTH: &str = "months are 1–12";
+const NO_SUCH_QUARTER: &str = "quarters are 1–4";
+const NO_SUCH_HALF: &str = "halves are 1 and 2";
+const NO_SUCH_WEEK: &str = "that year has no such ISO week";
+pub(super) const NO_SUCH_YEAR: &str = "years are 0001–9999";
+const NO_SUCH_DATE: &str = "the calendar has no such date";
+const NO_SUCH_MOMENT: &str = "a moment needs a time and an offset, as in 2024-12-01T08:00:00Z";
+
+/// What the calendar would have had instead.
+pub(super) fn expected_by(reason: &str) -> &'static str {
+    match reason {
+        NO_SUCH_MONTH => "a month of 1–12",
+        NO_SUCH_QUARTER => "a quarter of 1–4",
+        NO_SUCH_HALF => "a half of 1 or 2",
+        NO_SUCH_WEEK => "an ISO week that the year has",
+        NO_SUCH_YEAR => "a year of 0001–9999",
+        NO_SUCH_DATE => "a date that the calendar has",
+        NO_SUCH_MOMENT => "a time with an offset, as in 2024-12-01T08:00:00Z",
+        _ => "a period that the calendar has",
+    }
+}
+
 /// What is wrong, before it is known in which text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Problem {
@@ -77,7 +99,7 @@ fn unit(text: &str) -> Result<Period, Problem> {
     }
     let year = digits(&bytes[..4]).ok_or(Problem::NotAPeriod)?;
     if !YEARS.contains(&year) {
-        return Err(Problem::NoSuch("years are 0001–9999"));
+        return Err(Problem::NoSuch(NO_SUCH_YEAR));
     }
     match &bytes[4..] {
         [] => Ok(months(year, 1, 12)),
@@ -95,7 +117,7 @@ fn unit(text: &str) -> Result<Period, Problem> {
 }
 
 pub(super) fn month_of(year: i32, month: i32) -> Result<Period, Problem> {
-    in_range(month, 12, "months are 1–12")?;
+    in_range(month, 12, NO_SUCH_MONTH)?;
     year_in_range(year)?;
     // Millions of these are read: the grain is known, so it isn't worked out again.
     let start = calendar::day_number(year, month, 1);
@@ -104,13 +126,13 @@ pub(super) fn month_of(year: i32, month: i32) -> Result<Period, Problem> {
 }
 
 pub(super) fn quarter_of(year: i32, quarter: i32) -> Result<Period, Problem> {
-    in_range(quarter, 4, "quarters are 1–4")?;
+    in_range(quarter, 4, NO_SUCH_QUARTER)?;
     year_in_range(year)?;
     Ok(months(year, quarter * 3 - 2, 3))
 }
 
 pub(super) fn half_of(year: i32, half: i32) -> Result<Period, Problem> {
-    in_range(half, 2, "halves are 1 and 2")?;
+    in_range(half, 2, NO_SUCH_HALF)?;
     year_in_range(year)?;
     Ok(months(year, half * 6 - 5, 6))
 }
@@ -122,7 +144,7 @@ pub(super) fn year_of(year: i32) -> Result<Period, Problem> {
 
 pub(super) fn week_of(year: i32, week: i32) -> Result<Period, Problem> {
     year_in_range(year)?;
-    in_range(week, iso_weeks_in_year(year), "that year has no such ISO week")?;
+    in_range(week, iso_weeks_in_year(year), NO_SUCH_WEEK)?;
     let monday = first_iso_monday(year) + 7 * (week - 1);
     // The first and last week of the calendar reach outside the years 1–9999.
     Period::new(monday, monday + 7, Grain::Week)
@@ -130,7 +152,7 @@ pub(super) fn week_of(year: i32, week: i32) -> Result<Period, Problem> {
 }
 
 pub(super) fn day_of(year: i32, month: i32, day: i32) -> Result<Period, Problem> {
-    let number = day_number_checked(year, month, day).ok_or(Problem::NoSuch("the calendar has no such date"))?;
+    let number = day_number_checked(year, month, day).ok_or(Problem::NoSuch(NO_SUCH_DATE))?;
     Ok(Period::from_days(number, number + 1))
 }
 
@@ -146,11 +168,10 @@ fn day(text: &str) -> Result<Period, Problem> {
 fn moment(text: &str) -> Result<Period, Problem> {
     // Impossible dates get their own message; whatever else is wrong is wrong with the time.
     day(&text[..10])?;
-    let timestamp: jiff::Timestamp =
-        text.parse().map_err(|_| Problem::NoSuch("a moment needs a time and an offset, as in 2024-12-01T08:00:00Z"))?;
+    let timestamp: jiff::Timestamp = text.parse().map_err(|_| Problem::NoSuch(NO_SUCH_MOMENT))?;
     let day_number = timestamp.as_second().div_euclid(86_400);
     let day_number = i32::try_from(day_number).map_err(|_| Problem::NotAPeriod)?;
-    Period::new(day_number, day_number + 1, Grain::Instant).map_err(|_| Problem::NoSuch("years are 0001–9999"))
+    Period::new(day_number, day_number + 1, Grain::Instant).map_err(|_| Problem::NoSuch(NO_SUCH_YEAR))
 }
 
 /// A span of two texts: the end is excluded if they are days, included if they are longer units.
@@ -176,7 +197,7 @@ pub(super) fn span_of(first: Period, last: Period) -> Result<Period, Problem> {
 }
 
 fn year_in_range(year: i32) -> Result<(), Problem> {
-    if YEARS.contains(&year) { Ok(()) } else { Err(Problem::NoSuch("years are 0001–9999")) }
+    if YEARS.contains(&year) { Ok(()) } else { Err(Problem::NoSuch(NO_SUCH_YEAR)) }
 }
 
 fn in_range(number: i32, max: i32, reason: &'static str) -> Result<(), Problem> {

@@ -4,10 +4,14 @@
 //! writing is tried in turn: Chinese, digits, English, and two of them with a word between. What has the
 //! form of one way but is impossible in the calendar is an error at once, so that `2024年13月` says so.
 //!
-//! To add a way of writing: a pattern in one of the two modules, and a case in `tests/cases/periods.toml`.
+//! What is dated by an end (`2024年底`, `end of 2024`, `截至2024年12月`) is a stock, and is read as its last month: that is
+//! what monthly figures stand beside. `截至2024年12月31日` names a day, and is that day.
+//!
+//! To add a way of writing: a pattern in one of the modules, and a case in `tests/cases/periods.toml`.
 
 mod chinese;
 mod english;
+mod named_by_a_day;
 
 use super::iso::{self, Problem};
 use super::{Grain, Period, PeriodContext, PeriodError, months};
@@ -60,7 +64,10 @@ fn single(key: &str, context: &PeriodContext) -> Reading {
     if let Some(period) = chinese::parse(key, context)? {
         return Ok(Some(period));
     }
-    if let Some(period) = digits_with_separators(key)? {
+    if let Some(period) = digits_with_separators(key, context)? {
+        return Ok(Some(period));
+    }
+    if let Some(period) = named_by_a_day::parse(key, context)? {
         return Ok(Some(period));
     }
     english::parse(key, context)
@@ -96,8 +103,8 @@ fn one_end(key: &str, context: &PeriodContext) -> Reading {
     }
 }
 
-/// `2024/12`, `2024.12.5`, `12/2024`, `31/12/2024`, `20241201`, `202412`.
-fn digits_with_separators(key: &str) -> Reading {
+/// `2024/12`, `2024.12.5`, `12/2024`, `31/12/2024`, `20241201`, `202412`, `2023/24`.
+fn digits_with_separators(key: &str, context: &PeriodContext) -> Reading {
     let parts: Vec<&str> = key.split(['/', '.', '-']).collect();
     let numbers: Option<Vec<i32>> = parts.iter().map(|part| iso::digits(part.as_bytes())).collect();
     let Some(numbers) = numbers else {
@@ -110,6 +117,9 @@ fn digits_with_separators(key: &str) -> Reading {
         }
         ([compact], [6]) if PLAUSIBLE_YEARS.contains(&(compact / 100)) => {
             Ok(Some(iso::month_of(compact / 100, compact % 100)?))
+        }
+        ([first, last], [4, 2]) if *last > 12 && key.contains('/') && follows(*first, *last) => {
+            over_two_years(context, *first)
         }
         ([year, month], [4, 1 | 2]) => Ok(Some(iso::month_of(*year, *month)?)),
         ([month, year], [1 | 2, 4]) => Ok(Some(iso::month_of(*year, *month)?)),
@@ -140,6 +150,20 @@ fn full_year(number: i32, n_digits: usize) -> Option<i32> {
     }
 }
 
+/// Whether two digits are the year after: 24 of 2023.
+fn follows(year: i32, two_digits: i32) -> bool {
+    (year + 1) % 100 == two_digits
+}
+
+/// `2023/24`: the fiscal year that begins in the first of two calendar years.
+fn over_two_years(context: &PeriodContext, first_year: i32) -> Reading {
+    if context.fiscal_year_start_month <= 1 {
+        let reason = "it depends on the month in which fiscal years start: set fiscal_year_start_month, or write it as 2023-07/2024-06";
+        return Err(Issue::Ambiguous(reason));
+    }
+    fiscal(context, first_year + 1, 0, 12)
+}
+
 fn today(context: &PeriodContext) -> Result<i32, Issue> {
     context.today.ok_or(Issue::NeedsToday)
 }
@@ -153,7 +177,7 @@ fn relative(context: &PeriodContext, grain: Grain, offset: i32) -> Reading {
     let mut period = Period::containing(today(context)?, grain);
     for _ in 0..offset.abs() {
         let neighbour = if offset < 0 { period.previous() } else { period.next() };
-        period = neighbour.ok_or(Issue::Problem(Problem::NoSuch("years are 0001–9999")))?;
+        period = neighbour.ok_or(Issue::Problem(Problem::NoSuch(iso::NO_SUCH_YEAR)))?;
     }
     Ok(Some(period))
 }

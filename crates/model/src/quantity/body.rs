@@ -44,7 +44,8 @@ pub(super) fn read(letters: &Letters, index: usize) -> Attempt {
     let sign = letters.at(index);
     let has_sign = matches!(sign, '-' | '+' | '–');
     let first = if has_sign { index + 1 } else { index };
-    let attempt = if letters.at(first).is_ascii_digit() {
+    let is_fraction = Decimal::from_fraction(letters.at(first)).is_some();
+    let attempt = if letters.at(first).is_ascii_digit() || is_fraction {
         read_digits(letters, first)
     } else if let Some(body) = read_several(letters, first) {
         Attempt::Number(body)
@@ -58,10 +59,19 @@ pub(super) fn read(letters: &Letters, index: usize) -> Attempt {
 }
 
 fn read_digits(letters: &Letters, index: usize) -> Attempt {
-    let (number, digits_end) = match decimal::read(letters, index) {
-        Digits::Number(number, next) => (number, next),
-        Digits::BadSeparators(next) => return Attempt::BadSeparators(next),
-        Digits::TooLong(next) => return Attempt::TooLong(next),
+    let (number, digits_end) = if letters.at(index).is_ascii_digit() {
+        match decimal::read(letters, index) {
+            Digits::Number(number, next) => (number, next),
+            Digits::BadSeparators(next) => return Attempt::BadSeparators(next),
+            Digits::TooLong(next) => return Attempt::TooLong(next),
+        }
+    } else {
+        (Decimal::from_integer(0), index)
+    };
+    let fraction = Decimal::from_fraction(letters.at(digits_end));
+    let (number, digits_end) = match fraction.and_then(|fraction| number.plus(&fraction)) {
+        Some(sum) => (sum, digits_end + 1),
+        None => (number, digits_end),
     };
     let scale = read_scale(letters, digits_end);
     let body = Body {

@@ -21,6 +21,26 @@ impl Decimal {
         Decimal::from_digits(&number.to_string(), 0, false)
     }
 
+    /// What one character stands for that is a fraction: `½` is 0.5. Thirds and their like have no end in decimals.
+    pub(super) fn from_fraction(letter: char) -> Option<Decimal> {
+        let (digits, n_decimals) = match letter {
+            '½' => ("5", 1),
+            '¼' => ("25", 2),
+            '¾' => ("75", 2),
+            '⅕' => ("2", 1),
+            '⅖' => ("4", 1),
+            '⅗' => ("6", 1),
+            '⅘' => ("8", 1),
+            '⅛' => ("125", 3),
+            '⅜' => ("375", 3),
+            '⅝' => ("625", 3),
+            '⅞' => ("875", 3),
+            '⅒' => ("1", 1),
+            _ => return None,
+        };
+        Some(Decimal::from_digits(digits, n_decimals, true))
+    }
+
     fn from_digits(digits: &str, n_decimals: i32, zeros_count: bool) -> Decimal {
         Decimal { digits: digits.trim_start_matches('0').to_owned(), exponent: -n_decimals, zeros_count }
     }
@@ -56,7 +76,7 @@ impl Decimal {
         Some((below.value()?, above.value()?))
     }
 
-    /// The sum of two non-negative integers, for `1亿2000万`.
+    /// The sum of two numbers that are not negative, for `1亿2000万` and `1½`.
     pub(super) fn plus(&self, other: &Decimal) -> Option<Decimal> {
         let exponent = self.exponent.min(other.exponent);
         let sum = self.scaled_to(exponent)?.checked_add(other.scaled_to(exponent)?)?;

@@ -1,11 +1,12 @@
-//! `/document/{document}`: what is known of one payload, with the record in its place.
+//! `/document/{document}`: what is known of one payload, with the record in its place and its fields by name.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::time::Duration;
 
 use askama::Template;
 use async_trait::async_trait;
-use crowsnest_lake::Answer;
 use crowsnest_lake::questions::{self, DocumentQuestion};
+use crowsnest_lake::{Answer, Lake};
+use crowsnest_run::{Excerpt, ExcerptRequest, read_excerpt};
 use serde::Deserialize;
 
 use crate::ServeError;
@@ -18,22 +19,21 @@ use crate::request::PageRequest;
 use crate::rows::web_address;
 use crate::words::say;
 
-/// Lines shown before and after the record.
-const N_AROUND: usize = 3;
-/// Lines shown of a document where no record is asked for.
+/// Records shown before and after the one asked for.
+const N_AROUND: u64 = 3;
+/// Records shown of a document where none is asked for.
 const N_TOP: usize = 12;
-const LINE_BYTES_MAX: u64 = 4096;
-/// Records further in than this are not looked up on the page; the raw bytes have them.
-const SEARCH_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// A record that takes longer to find is not shown; the download has it.
+const SEARCH_TIME_MAX: Duration = Duration::from_secs(10);
 
 pub(crate) struct Document;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct DocumentRow {
-    name: String,
+pub(crate) struct DocumentRow {
+    pub(crate) name: String,
+    pub(crate) media_type: String,
     source: String,
-    media_type: String,
     n_bytes: i64,
     mapping_toml: Option<String>,
     n_records: i64,
@@ -44,8 +44,15 @@ struct DocumentRow {
     origin: Option<String>,
 }
 
-/// A line of the document, with its number from 1.
-struct ExcerptLine {
+/// What the table of documents has on one, as it was read last; empty where an import broke off before its end.
+pub(crate) async fn row_of(lake: &Lake, document: &str) -> Result<DocumentRow, ServeError> {
+    let question = DocumentQuestion { document: document.to_owned() };
+    let rows: Vec<DocumentRow> = questions::document(lake, &question).await?.rows_as()?;
+    Ok(rows.into_iter().next().unwrap_or_default())
+}
+
+/// A record of the document, with its number from 1.
+struct RecordLine {
     number: String,
     text: String,
     is_record: bool,
@@ -60,75 +67,62 @@ impl Page for Document {
     }
 
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
-        let answer = self.answer(request).await?;
+        raw::check_name(&request.parameter)?;
         redistribution::check_document(&request.lake, &request.shared, &request.parameter).await?;
-        let rows: Vec<DocumentRow> = answer.rows_as()?;
-        let record = request.number("record", 0, usize::MAX)?;
-        let excerpt = excerpt(request, record).await?;
-        let row = rows.into_iter().next().unwrap_or_default();
+        let row = row_of(&request.lake, &request.parameter).await?;
+        let record = request.number("record", 0, usize::MAX)? as u64;
+        let (excerpt, problem) = match excerpt(request, &row, record).await? {
+            Ok(excerpt) => (excerpt, String::new()),
+            Err(problem) => (Excerpt::default(), problem),
+        };
         let title = if row.name.is_empty() { say(request.language, "document.title") } else { &row.name };
         let page = Frame::new(request, title);
+        let wanted = excerpt.records.iter().find(|found| found.number == record);
         let view = DocumentView {
-            page: &page,
             sha256: &request.parameter,
             raw: format!("/document/{}/raw", request.parameter),
             origin: row.origin.clone().unwrap_or_default(),
             origin_link: web_address(row.origin.as_deref()),
             known: row.known_at.as_deref().map(numbers::day).unwrap_or_default(),
             has_record: record > 0,
-            is_text: !excerpt.is_empty(),
-            excerpt,
+            fields: wanted.map(|found| found.fields.clone()).unwrap_or_default(),
+            is_missing: wanted.is_none() && (record > 0 || excerpt.records.is_empty()),
+            is_beyond: excerpt.is_cut && wanted.is_none(),
+            header: excerpt.columns.join(","),
+            lines: lines(&excerpt, record),
+            page: &page,
             row: &row,
+            problem,
         };
         Ok(view.render()?)
     }
 }
 
-async fn excerpt(request: &PageRequest, record: usize) -> Result<Vec<ExcerptLine>, ServeError> {
-    let (lake, document) = (request.lake.clone(), request.parameter.clone());
-    if !lake.documents().contains(&document) {
-        return Ok(Vec::new());
-    }
-    let reading = tokio::task::spawn_blocking(move || -> Result<Vec<ExcerptLine>, ServeError> {
-        let reader = lake.documents().open(&document)?;
-        read_excerpt(reader, record).map_err(|source| ServeError::Document { document, source })
-    });
-    reading.await.unwrap_or(Err(ServeError::Panicked))
+fn lines(excerpt: &Excerpt, record: u64) -> Vec<RecordLine> {
+    let line = |found: &crowsnest_run::ExcerptRecord| RecordLine {
+        number: numbers::count(i64::try_from(found.number).unwrap_or(i64::MAX)),
+        text: found.text.clone(),
+        is_record: found.number == record,
+    };
+    excerpt.records.iter().map(line).collect()
 }
 
-/// The header line, then the lines around the record, or the first lines; nothing where it is not text.
-fn read_excerpt(reader: Box<dyn Read + Send>, record: usize) -> std::io::Result<Vec<ExcerptLine>> {
-    let mut reader = BufReader::with_capacity(1 << 16, reader.take(SEARCH_BYTES_MAX));
-    if !raw::looks_like_text(reader.fill_buf()?) {
-        return Ok(Vec::new());
-    }
-    let (first, last) = if record > 0 { (record.saturating_sub(N_AROUND), record + N_AROUND) } else { (1, N_TOP) };
-    let mut lines = Vec::new();
-    for number in 1..=last {
-        let is_shown = number == 1 || number >= first;
-        let Some(bytes) = read_line(&mut reader)? else { break };
-        if is_shown {
-            lines.push(ExcerptLine {
-                number: numbers::count(number as i64),
-                text: String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned(),
-                is_record: number == record,
-            });
-        }
-    }
-    Ok(lines)
-}
-
-/// The beginning of the next line, its rest skipped; `None` at the end.
-fn read_line(reader: &mut impl std::io::BufRead) -> std::io::Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    let n_read = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut bytes)?;
-    if n_read == 0 {
-        return Ok(None);
-    }
-    if !bytes.ends_with(b"\n") && n_read as u64 == LINE_BYTES_MAX {
-        reader.skip_until(b'\n')?;
-    }
-    Ok(Some(bytes))
+/// The records around the one asked for, or the first ones; else why they cannot be shown.
+async fn excerpt(request: &PageRequest, row: &DocumentRow, record: u64) -> Result<Result<Excerpt, String>, ServeError> {
+    let (first, last) = if record > 0 { (record.saturating_sub(N_AROUND), record + N_AROUND) } else { (0, u64::MAX) };
+    let wanted = ExcerptRequest {
+        document: request.parameter.clone(),
+        name: row.name.clone(),
+        media_type: row.media_type.clone(),
+        mapping_toml: row.mapping_toml.clone().unwrap_or_default(),
+        first,
+        last,
+        n_records_max: N_TOP,
+        time_max: SEARCH_TIME_MAX,
+    };
+    let lake = request.lake.clone();
+    let reading = tokio::task::spawn_blocking(move || read_excerpt(&lake, &wanted).map_err(|error| error.to_string()));
+    reading.await.map_err(|_| ServeError::Panicked)
 }
 
 #[derive(Template)]
@@ -142,8 +136,12 @@ struct DocumentView<'a> {
     origin_link: String,
     known: &'a str,
     has_record: bool,
-    is_text: bool,
-    excerpt: Vec<ExcerptLine>,
+    header: String,
+    lines: Vec<RecordLine>,
+    fields: Vec<(String, String)>,
+    is_missing: bool,
+    is_beyond: bool,
+    problem: String,
 }
 
 impl DocumentView<'_> {
@@ -156,27 +154,12 @@ impl DocumentView<'_> {
 mod tests {
     use super::*;
 
-    fn lines(text: &'static str, record: usize) -> Vec<(String, String, bool)> {
-        let read = read_excerpt(Box::new(text.as_bytes()), record).unwrap();
-        read.into_iter().map(|line| (line.number, line.text, line.is_record)).collect()
-    }
-
     #[test]
-    fn the_record_stands_among_its_neighbours_below_the_header() {
-        let text = "head\r\na\nb\nc\nd\ne\nf\ng\nh\n";
-        let found = lines(text, 6);
-        let numbers: Vec<&str> = found.iter().map(|(number, ..)| number.as_str()).collect();
-        assert_eq!(numbers, ["1", "3", "4", "5", "6", "7", "8", "9"]);
-        assert_eq!(found[0].1, "head");
-        assert_eq!(found[4], ("6".to_owned(), "e".to_owned(), true));
-    }
-
-    #[test]
-    fn binary_documents_have_no_excerpt_and_long_lines_are_cut() {
-        assert!(lines("PAR1\0\0", 1).is_empty());
-        let long: &'static str = Box::leak(format!("{}\nb\n", "x".repeat(10_000)).into_boxed_str());
-        let found = lines(long, 2);
-        assert_eq!(found[0].1.len(), 4096);
-        assert_eq!(found[1].1, "b");
+    fn the_record_asked_for_is_marked_among_its_neighbours() {
+        let record = |number: u64| crowsnest_run::ExcerptRecord { number, text: "x".into(), fields: Vec::new() };
+        let excerpt = Excerpt { records: vec![record(1999), record(2000)], ..Excerpt::default() };
+        let found: Vec<(String, bool)> =
+            lines(&excerpt, 2000).into_iter().map(|line| (line.number, line.is_record)).collect();
+        assert_eq!(found, [("1,999".to_owned(), false), ("2,000".to_owned(), true)]);
     }
 }

@@ -19,6 +19,8 @@ use crate::words;
 /// Rows per table unless all are asked for.
 const N_LINES: usize = 12;
 const N_EVENTS_MAX: usize = 500;
+/// Events shown of the company that a product belongs to.
+const N_COMPANY_EVENTS: usize = 20;
 
 /// Every claim on the entity that the address names.
 pub(crate) async fn ask(request: &PageRequest, kind: Option<&str>) -> Result<Answer, ServeError> {
@@ -49,19 +51,36 @@ pub(crate) async fn html(
         ..EventsQuestion::default()
     };
     let events = request.ask(questions::events(&request.lake, &events_question));
-    let (claims, events) = futures::try_join!(ask(request, kind), events)?;
+    let (claims, events, company_events) =
+        futures::try_join!(ask(request, kind), events, company_events(request, &name))?;
     let rows: Vec<ClaimRow> = claims.rows_as()?;
     let event_rows: Vec<EventRow> = events.rows_as()?;
     let page = Frame::new(request, name.shown.clone()).with_notes(&claims.notes).with_chart();
     let sections = sections(request, &page, &rows)?;
     let view = EntityView {
         stories: stories(event_rows, &page),
+        company_stories: stories(company_events, &page),
         products: products.iter().map(|row| EntityLine::new(row, &page)).collect(),
         page: &page,
         name: &name,
         sections,
     };
     Ok(view.render()?)
+}
+
+/// The latest events of the company that a product belongs to: most of what happens to a product is told of its company.
+async fn company_events(request: &PageRequest, name: &Names) -> Result<Vec<EventRow>, ServeError> {
+    if name.owner_entity.is_empty() {
+        return Ok(Vec::new());
+    }
+    let question = EventsQuestion {
+        name: Some(name.owner_entity.clone()),
+        limit: Some(N_COMPANY_EVENTS),
+        as_of: request.as_of,
+        language: Some(request.language),
+        ..EventsQuestion::default()
+    };
+    request.ask(questions::events(&request.lake, &question)).await?.rows_as().map_err(ServeError::from)
 }
 
 /// The names of an entity and its owner's, ready to show.
@@ -71,6 +90,7 @@ struct Names {
     also: String,
     kind: String,
     owner: String,
+    owner_entity: String,
     owner_link: String,
 }
 
@@ -91,6 +111,7 @@ fn names(lake: &Lake, request: &PageRequest, kind: Option<&str>) -> Result<Names
         also: also.join(" · "),
         kind: words::say_word(request.language, "kind", entity.kind.as_str()),
         owner: owner.map_or_else(String::new, |owner| owner.name(request.language).to_owned()),
+        owner_entity: owner.map_or_else(String::new, |owner| owner.hex()),
         owner_link: owner.map_or_else(String::new, |owner| request.link(&format!("/company/{}", owner.hex()))),
         shown,
     })
@@ -117,7 +138,7 @@ fn sections(request: &PageRequest, page: &Frame, rows: &[ClaimRow]) -> Result<Ve
     for claims in rows.chunk_by(|left, right| left.metric == right.metric) {
         sections.push(section(request, page, claims)?);
     }
-    sections.sort_by(|left, right| (right.n_sources, right.n_lines).cmp(&(left.n_sources, left.n_lines)));
+    sections.sort_by_key(|section| std::cmp::Reverse((section.n_sources, section.n_lines)));
     Ok(sections)
 }
 
@@ -138,7 +159,7 @@ fn section(request: &PageRequest, page: &Frame, claims: &[ClaimRow]) -> Result<M
         latest: latest.figure(language),
         latest_period: numbers::period(&latest.period, language),
         latest_link: page.link(&format!("/claim/{}", latest.claim)),
-        latest_source: latest.source.clone(),
+        latest_source: words::say_source(language, &latest.source),
         n_sources: sources.len(),
         chart: chart(request, page, claims, &label)?,
         lines: shown[..n_shown].iter().map(|row| ClaimLine::new(row, page, &label)).collect(),
@@ -195,7 +216,7 @@ fn chart_lines(request: &PageRequest, page: &Frame, claims: &[ClaimRow]) -> Vec<
     let mut lines: Vec<ChartLine> = Vec::new();
     for group in sorted.chunk_by(|(left, _), (right, _)| left == right) {
         let (source, scope, grain) = &group[0].0;
-        let mut label = source.clone();
+        let mut label = words::say_source(language, source);
         if has_scopes && !scope.is_empty() {
             label.push_str(&format!(" · {scope}"));
         }
@@ -258,5 +279,6 @@ struct EntityView<'a> {
     name: &'a Names,
     sections: Vec<MetricSection>,
     stories: Vec<Story>,
+    company_stories: Vec<Story>,
     products: Vec<EntityLine>,
 }

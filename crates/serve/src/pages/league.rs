@@ -10,9 +10,10 @@ use askama::Template;
 use async_trait::async_trait;
 use crowsnest_lake::questions::{self, LeagueQuestion, MetricsQuestion, PeriodsQuestion, ShareQuestion};
 use crowsnest_lake::{Answer, LakeError};
+use crowsnest_model::Period;
 use serde::Deserialize;
 
-use super::{is_lower_better, metric_label};
+use super::{SCOPE_NOTE, is_lower_better, metric_label};
 use crate::ServeError;
 use crate::chart::sparkline;
 use crate::frame::{Choice, Frame};
@@ -20,7 +21,7 @@ use crate::numbers;
 use crate::page::Page;
 use crate::request::PageRequest;
 use crate::rows::{entity_link, scope};
-use crate::words::say;
+use crate::words::{say, say_source};
 
 /// Rows on the page; the data formats have all.
 const N_ROWS: usize = 100;
@@ -51,16 +52,19 @@ impl Page for League {
             futures::join!(ask(request, &metric, &period, Some(limit)), trends(request, &metric, &period, &periods),);
         let label = metric_label(request, &metric);
         let title = format!("{label} · {}", numbers::period(&period, request.language));
-        let (facts, rows, notes) = match answer {
+        let (facts, rows, mut notes) = match answer {
             Ok(answer) => {
-                let facts = serde_json::from_value(serde_json::Value::Object(answer.facts.clone()))?;
+                let facts: Facts = serde_json::from_value(serde_json::Value::Object(answer.facts.clone()))?;
                 (facts, answer.rows_as::<LeagueRow>()?, answer.notes)
             }
-            Err(ServeError::Lake(LakeError::BadQuestion { message, hint })) => {
+            // A period that has no figures still gets its page, with the others to choose from.
+            Err(ServeError::Lake(LakeError::BadQuestion { message, hint })) if Period::parse(&period).is_ok() => {
                 (Facts::default(), Vec::new(), vec![message, hint])
             }
             Err(error) => return Err(error),
         };
+        // The page shows the other scopes as choices.
+        notes.retain(|note| !note.starts_with(SCOPE_NOTE));
         let page = Frame::new(request, title).with_notes(&notes);
         let lines = lines(&rows, &facts, &page, &trends.unwrap_or_default(), is_lower_better(request, &metric));
         let view = LeagueView {
@@ -196,6 +200,8 @@ struct Facts {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Totals {
+    /// Rows may have others, where they are in several currencies.
+    unit: Option<String>,
     claimed: Option<f64>,
     claimed_name: Option<String>,
     claimed_by: Option<String>,
@@ -272,7 +278,7 @@ fn lines(
             rank_change: rank_change(row.rank_change),
             direction: direction(row, is_lower_better),
             trend: trend.map(|values| sparkline(values, is_lower_better)).unwrap_or_default(),
-            source: row.source.clone().unwrap_or_default(),
+            source: say_source(language, row.source.as_deref().unwrap_or_default()),
             more_sources: more_sources(row, facts, page),
         }
     };
@@ -323,10 +329,11 @@ struct Summary {
 fn summary(facts: &Facts, rows: &[LeagueRow], page: &Frame) -> Summary {
     let language = page.language();
     let Some(first) = rows.first() else { return Summary::default() };
-    let money =
-        |value: Option<f64>| value.map(|value| numbers::with_unit(value, &first.unit, language)).unwrap_or_default();
+    let unit = facts.totals.unit.as_ref().unwrap_or(&first.unit);
+    let money = |value: Option<f64>| value.map(|value| numbers::with_unit(value, unit, language)).unwrap_or_default();
     let totals = &facts.totals;
-    let by = [&totals.claimed_name, &totals.claimed_by].into_iter().flatten().cloned().collect::<Vec<_>>();
+    let claimed_by = totals.claimed_by.as_ref().map(|source| say_source(language, source));
+    let by: Vec<String> = totals.claimed_name.iter().cloned().chain(claimed_by).collect();
     let gap_share = totals.gap.zip(totals.claimed).filter(|(_, claimed)| *claimed != 0.0);
     let join = |names: &Option<Vec<String>>| {
         names.as_ref().map(|names| names.join(if language == crowsnest_lake::Language::En { ", " } else { "、" }))
@@ -417,7 +424,7 @@ async fn trends(
     let Some(first) = earlier().take(N_TREND_PERIODS).last().filter(|first| first.period != period) else {
         return Ok(HashMap::new());
     };
-    let next = same_grain().filter(|row| row.period_start > current.period_start).last();
+    let next = same_grain().rfind(|row| row.period_start > current.period_start);
     let question = ShareQuestion {
         metric: metric.to_owned(),
         grain: Some(current.grain.clone()),

@@ -17,6 +17,9 @@ use crowsnest_model::Metric;
 
 use crate::request::PageRequest;
 
+/// How the lake's note on other regions, platforms and segments begins, which pages show as choices or not at all.
+pub(crate) const SCOPE_NOTE: &str = "shown: region ";
+
 /// The metric's name in the visitor's language; its id where the registry lacks it.
 pub(crate) fn metric_label(request: &PageRequest, id: &str) -> String {
     match request.lake.market().metrics.get(id) {

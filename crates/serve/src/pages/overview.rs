@@ -3,7 +3,7 @@
 use askama::Template;
 use async_trait::async_trait;
 use crowsnest_lake::Answer;
-use crowsnest_lake::questions::{self, LeagueQuestion, OverviewQuestion};
+use crowsnest_lake::questions::{self, EventsQuestion, LeagueQuestion, OverviewQuestion};
 use serde::Deserialize;
 
 use super::league::{LeagueRow, ask_metrics, ask_periods, best_period};
@@ -14,11 +14,14 @@ use crate::numbers;
 use crate::page::Page;
 use crate::request::PageRequest;
 use crate::rows::{ClaimLine, ClaimRow, EventRow, Story, entity_link, stories};
-use crate::words::say;
+use crate::words::{say, say_source};
 
 /// Metrics with a short table on the page.
 const N_TEASERS: usize = 3;
 const N_TEASER_ROWS: usize = 5;
+const N_EVENTS: usize = 12;
+/// Events among which the latest are looked for.
+const N_EVENTS_LOOKED_AT: usize = 500;
 
 pub(crate) struct Overview;
 
@@ -30,14 +33,14 @@ impl Page for Overview {
     }
 
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
-        let (answer, teasers) = futures::try_join!(self.answer(request), teasers(request))?;
+        let (answer, teasers, events) =
+            futures::try_join!(self.answer(request), teasers(request), latest_events(request))?;
         let movers: Vec<MoverRow> = answer.rows_as()?;
         let facts: Facts = serde_json::from_value(serde_json::Value::Object(answer.facts))?;
         let page = Frame::new(request, say(request.language, "overview.title")).with_notes(&answer.notes);
         let kept_back = &request.shared.kept_back;
         let may_show = |source: &String| !request.shared.is_shared || !kept_back.contains(source);
         let claims = facts.claims.iter().filter(|row| may_show(&row.source));
-        let events = facts.events.into_iter().filter(|row| may_show(&row.source)).collect();
         let view = OverviewView {
             counts: counts(&facts.counts, request),
             movers: movers.iter().map(|row| mover(row, request, &page)).collect(),
@@ -56,7 +59,6 @@ impl Page for Overview {
 struct Facts {
     counts: Counts,
     claims: Vec<ClaimRow>,
-    events: Vec<EventRow>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -133,8 +135,25 @@ fn mover(row: &MoverRow, request: &PageRequest, page: &Frame) -> MoverLine {
         claim_link: page.link(&format!("/claim/{}", row.claim)),
         change: numbers::change(change),
         direction: if change < 0.0 { "down" } else { "up" },
-        source: row.source.clone(),
+        source: say_source(language, &row.source),
     }
+}
+
+/// What was said to have happened last. Events whose source tells no day are known since their import only, and would
+/// lead after every import: they are left out unless there is nothing else.
+async fn latest_events(request: &PageRequest) -> Result<Vec<EventRow>, ServeError> {
+    let question = EventsQuestion {
+        limit: Some(N_EVENTS_LOOKED_AT),
+        as_of: request.as_of,
+        language: Some(request.language),
+        ..EventsQuestion::default()
+    };
+    let mut rows: Vec<EventRow> = request.ask(questions::events(&request.lake, &question)).await?.rows_as()?;
+    rows.sort_by(|left, right| right.dated().cmp(&left.dated()));
+    rows.truncate(N_EVENTS);
+    let has_days = rows.iter().any(|row| row.dated().is_some());
+    rows.retain(|row| row.dated().is_some() || !has_days);
+    Ok(rows)
 }
 
 /// A short league table.

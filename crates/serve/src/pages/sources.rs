@@ -2,8 +2,8 @@
 
 use askama::Template;
 use async_trait::async_trait;
-use crowsnest_lake::Answer;
 use crowsnest_lake::questions::{self, SourcesQuestion};
+use crowsnest_lake::{Answer, Language};
 use serde::Deserialize;
 
 use crate::ServeError;
@@ -12,7 +12,7 @@ use crate::numbers;
 use crate::page::Page;
 use crate::request::PageRequest;
 use crate::rows::web_address;
-use crate::words::say;
+use crate::words::{say, say_source};
 
 pub(crate) struct Sources;
 
@@ -47,7 +47,7 @@ struct SourceLine {
 }
 
 impl SourceLine {
-    fn new(row: SourceRow) -> Self {
+    fn new(row: SourceRow, language: Language) -> Self {
         let day = |instant: &Option<String>| instant.as_deref().map(numbers::day).unwrap_or_default().to_owned();
         let counts = [row.n_claims, row.n_events, row.n_mentions, row.n_metrics, row.n_documents];
         Self {
@@ -59,7 +59,7 @@ impl SourceLine {
             licence: row.licence.unwrap_or_default(),
             may_pass_on: row.redistribute.unwrap_or(true),
             price: row.price.unwrap_or_default(),
-            source: row.source,
+            source: say_source(language, &row.source),
         }
     }
 }
@@ -75,7 +75,8 @@ impl Page for Sources {
         let answer = self.answer(request).await?;
         let rows: Vec<SourceRow> = answer.rows_as()?;
         let page = Frame::new(request, say(request.language, "sources.title")).with_notes(&answer.notes);
-        let view = SourcesView { page: &page, lines: rows.into_iter().map(SourceLine::new).collect() };
+        let lines = rows.into_iter().map(|row| SourceLine::new(row, request.language)).collect();
+        let view = SourcesView { page: &page, lines };
         Ok(view.render()?)
     }
 }

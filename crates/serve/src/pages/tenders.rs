@@ -7,7 +7,7 @@ use crowsnest_lake::{Answer, LakeError, Language};
 use serde::{Deserialize, Serialize};
 
 use super::league::ask_periods;
-use super::metric_label;
+use super::{SCOPE_NOTE, metric_label};
 use crate::ServeError;
 use crate::chart::for_script;
 use crate::frame::{Choice, Frame};
@@ -37,16 +37,19 @@ impl Page for Tenders {
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
         let (years, year) = years(request).await?;
         let (counts, amounts) = futures::join!(ask(request, COUNT, &year), ask(request, AMOUNT, &year));
-        let page = Frame::new(request, say(request.language, "tenders.title")).with_chart();
+        let mut page = Frame::new(request, say(request.language, "tenders.title")).with_chart();
         let mut tables = Vec::new();
         for (metric, key, answer) in [(AMOUNT, "tenders.amount", amounts), (COUNT, "tenders.count", counts)] {
-            let rows: Vec<ShareRow> = match answer {
-                Ok(answer) => answer.rows_as()?,
-                Err(ServeError::Lake(LakeError::BadQuestion { .. })) => Vec::new(),
-                Err(error) => return Err(error),
+            let mut answer = match answer {
+                Err(ServeError::Lake(LakeError::BadQuestion { .. })) => continue,
+                answer => answer?,
             };
+            let rows: Vec<ShareRow> = answer.rows_as()?;
             if !rows.is_empty() {
-                tables.push(HeatTable::new(request, &page, metric, key, &rows)?);
+                let unit = answer.facts.get("unit").and_then(serde_json::Value::as_str).unwrap_or_default();
+                tables.push(HeatTable::new(request, &page, Measure { metric, key, unit }, &rows)?);
+                answer.notes.retain(|note| !note.starts_with(SCOPE_NOTE));
+                page = page.with_notes(&answer.notes);
             }
         }
         let choice = |text: &String| Choice {
@@ -73,8 +76,17 @@ async fn years(request: &PageRequest) -> Result<(Vec<String>, String), ServeErro
     }
     years.sort();
     let best = years.iter().max_by_key(|(_, n)| *n).map(|(year, _)| year.clone());
-    let year = request.text("year").or(best).unwrap_or_default();
+    let year = match request.text("year") {
+        Some(year) if !is_year(&year) => {
+            return Err(ServeError::bad_request(format!("{year:?} is not a year"), "write four digits, such as 2024"));
+        }
+        asked => asked.or(best).unwrap_or_default(),
+    };
     Ok((years.into_iter().rev().map(|(year, _)| year).collect(), year))
+}
+
+fn is_year(text: &str) -> bool {
+    text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 async fn ask(request: &PageRequest, metric: &str, year: &str) -> Result<Answer, ServeError> {
@@ -100,6 +112,14 @@ struct ShareRow {
     name: String,
     entity: String,
     value: f64,
+}
+
+/// What a table shows.
+struct Measure<'a> {
+    metric: &'static str,
+    /// Key of its title.
+    key: &'a str,
+    unit: &'a str,
 }
 
 struct HeatCell {
@@ -172,15 +192,9 @@ struct Vendor {
 }
 
 impl HeatTable {
-    fn new(
-        request: &PageRequest,
-        page: &Frame,
-        metric: &'static str,
-        key: &str,
-        rows: &[ShareRow],
-    ) -> Result<Self, ServeError> {
+    fn new(request: &PageRequest, page: &Frame, measure: Measure<'_>, rows: &[ShareRow]) -> Result<Self, ServeError> {
         let language = request.language;
-        let unit = if metric == AMOUNT { "CNY" } else { "projects" };
+        let Measure { metric, key, unit } = measure;
         let mut periods: Vec<&str> = rows.iter().map(|row| row.period.as_str()).collect();
         periods.sort_unstable();
         periods.dedup();

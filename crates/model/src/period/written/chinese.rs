@@ -63,12 +63,15 @@ pub(super) fn parse(key: &str, context: &PeriodContext) -> Reading {
     if let Some(n_days) = days_back(key) {
         return last_days(context, n_days);
     }
+    let key = until(key);
     let (year, rest) = leading_year(key, context)?;
     let rest = rest.trim_start_matches('的');
     match year {
         Some(year) if matches!(rest, "" | "年" | "全年" | "年度" | "度" | "整年") => {
             Ok(Some(iso::year_of(year)?))
         }
+        Some(year) if matches!(rest, "底" | "末" | "年底" | "年末") => Ok(Some(iso::month_of(year, 12)?)),
+        Some(year) if matches!(rest, "初" | "年初") => Ok(Some(iso::month_of(year, 1)?)),
         Some(year) if matches!(rest, "财年" | "财政年度") => fiscal(context, year, 0, 12),
         Some(year) if matches!(rest, "以来" | "至今") => year_to_date(context, Some(year)),
         Some(year) => part_of_year(rest, year),
@@ -78,6 +81,12 @@ pub(super) fn parse(key: &str, context: &PeriodContext) -> Reading {
             None => Ok(None),
         },
     }
+}
+
+/// `截至2024年12月31日` is that day: what is counted up to an end is a stock.
+fn until(key: &str) -> &str {
+    let words = ["截至到", "截止到", "截至", "截止"];
+    words.iter().find_map(|word| key.strip_prefix(word)).unwrap_or(key).trim_start()
 }
 
 /// `近30天`, `过去7日`.
@@ -169,7 +178,7 @@ fn first_and_last_month(rest: &str) -> Option<(i32, i32)> {
     Some((number(first)?, number(last)?))
 }
 
-/// `12月`, `12月份`, `12月5日`, `12月上旬`.
+/// `12月`, `12月份`, `12月底`, `12月5日`, `12月上旬`.
 fn month_or_day(rest: &str, year: i32) -> Reading {
     let Some((month, rest)) = rest.split_once('月') else {
         return Ok(None);
@@ -177,7 +186,7 @@ fn month_or_day(rest: &str, year: i32) -> Reading {
     let Some(month) = number(month) else {
         return Ok(None);
     };
-    if matches!(rest, "" | "份" | "全月") {
+    if matches!(rest, "" | "份" | "全月" | "底" | "末" | "份底") {
         return Ok(Some(iso::month_of(year, month)?));
     }
     let third = match rest {

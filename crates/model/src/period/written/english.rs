@@ -5,7 +5,9 @@
 
 use super::super::iso::{self, Problem};
 use super::super::{Grain, Period, PeriodContext};
-use super::{Issue, Reading, fiscal, full_year, last_days, latest, relative, today, year_to_date};
+use super::{
+    Issue, Reading, fiscal, follows, full_year, last_days, latest, over_two_years, relative, today, year_to_date,
+};
 
 const MONTHS: [&str; 12] = [
     "january",
@@ -46,6 +48,9 @@ pub(super) fn parse(key: &str, context: &PeriodContext) -> Reading {
     }
     let is_fiscal = take_fiscal(&mut tokens);
     tokens.retain(|token| !matches!(token, Word(word) if *word == "year"));
+    if let Some(month) = last_month(&tokens)? {
+        return Ok(Some(month));
+    }
     if let Some(period) = months_and_days(key, &tokens, context)? {
         return if is_fiscal { Ok(None) } else { Ok(Some(period)) };
     }
@@ -167,6 +172,18 @@ fn months_and_days(key: &str, tokens: &[Token<'_>], context: &PeriodContext) -> 
     }
 }
 
+/// `end of 2024`, `year-end 2024`, `end of Dec 2024`: the last month of it.
+fn last_month(tokens: &[Token<'_>]) -> Reading {
+    match tokens {
+        [Word("end"), Number(year, 4)] => Ok(Some(iso::month_of(*year, 12)?)),
+        [Word("end"), Word(name), Number(year, 4)] => match month(name) {
+            Some(month) => Ok(Some(iso::month_of(*year, month)?)),
+            None => Ok(None),
+        },
+        _ => Ok(None),
+    }
+}
+
 /// `Dec-24` and `Dec'24` are a year, `Dec 24` may be a day.
 fn month_with_two_digits(key: &str, month: i32, number: i32) -> Reading {
     let is_year = key.contains('\'') || key.contains('-') || number > 31;
@@ -200,6 +217,7 @@ fn parts_of_years(tokens: &[Token<'_>], is_fiscal: bool, context: &PeriodContext
             Some(year) => fiscal(context, year, 0, 12),
             None => Ok(None),
         },
+        [Number(first, 4), Number(last, 2)] if is_fiscal && follows(*first, *last) => over_two_years(context, *first),
         [Number(year, 4)] => Ok(Some(iso::year_of(*year)?)),
         [Word(unit), Number(part, 1 | 2)] if !is_fiscal => match part_grain(unit) {
             Some(grain) => latest(context, |year| part_of_year(grain, year, *part)),
@@ -212,6 +230,11 @@ fn parts_of_years(tokens: &[Token<'_>], is_fiscal: bool, context: &PeriodContext
         [Number(year, 4), Word(unit), Number(part, 1 | 2)]
         | [Word(unit), Number(part, 1 | 2), Number(year, 4)]
         | [Number(part, 1 | 2), Word(unit), Number(year, 4)] => part_with_year(unit, *part, *year, is_fiscal, context),
+        // fy24q3
+        [Number(year, 2), Word(unit @ ("q" | "h")), Number(part, 1)] if is_fiscal => {
+            let year = full_year(*year, 2).ok_or(Issue::Problem(Problem::NotAPeriod))?;
+            part_with_year(unit, *part, year, is_fiscal, context)
+        }
         [Word(unit @ ("q" | "h")), Number(part, 1), Number(year, 2)]
         | [Number(part, 1), Word(unit @ ("q" | "h")), Number(year, 2)] => {
             let year = full_year(*year, 2).ok_or(Issue::Problem(Problem::NotAPeriod))?;

@@ -3,33 +3,36 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use crowsnest_lake::{Lake, LakeOptions, Market, schema};
-use crowsnest_model::tables::{CLAIMS, MENTIONS};
+use crowsnest_model::tables::{ALIASES, CLAIMS, MENTIONS};
 use crowsnest_model::{Bound, ClaimKey, Kind, Period, Status, entity_id, mention_id, normalise, parse_day};
 
-pub const DAY_US: i64 = 86_400_000_000;
+pub(crate) const DAY_US: i64 = 86_400_000_000;
 
-/// A claim: `source kind subject metric period value status known_on`.
+/// A claim: `source kind subject metric period value status known_on [unit [region/platform/segment]]`.
 #[derive(Debug, Clone)]
-pub struct Said {
-    pub source: String,
-    pub kind: Kind,
-    pub subject: String,
-    pub metric: String,
-    pub period: String,
-    pub value: f64,
-    pub status: Status,
-    pub known_on: String,
+pub(crate) struct Said {
+    pub(crate) source: String,
+    pub(crate) kind: Kind,
+    pub(crate) subject: String,
+    pub(crate) metric: String,
+    pub(crate) period: String,
+    pub(crate) value: f64,
+    pub(crate) status: Status,
+    pub(crate) known_on: String,
+    pub(crate) unit: String,
+    pub(crate) slice: [String; 3],
 }
 
-/// Parses `source kind subject metric period value status known_on`, separated by spaces.
-pub fn said(line: &str) -> Said {
+/// Parses a line, its words separated by spaces; users and `cn/app/all` where it says nothing else.
+pub(crate) fn said(line: &str) -> Said {
     let parts: Vec<&str> = line.split_whitespace().collect();
-    let [source, kind, subject, metric, period, value, status, known_on] = parts[..] else {
-        panic!("eight words expected: {line}")
+    let [source, kind, subject, metric, period, value, status, known_on, ref more @ ..] = parts[..] else {
+        panic!("at least eight words expected: {line}")
     };
+    let slice: Vec<&str> = more.get(1).copied().unwrap_or("cn/app/all").split('/').collect();
     Said {
         source: source.into(),
         kind: kind.parse().unwrap(),
@@ -39,10 +42,12 @@ pub fn said(line: &str) -> Said {
         value: value.parse().unwrap(),
         status: status.parse().unwrap(),
         known_on: known_on.into(),
+        unit: more.first().copied().unwrap_or("users").into(),
+        slice: [slice[0].into(), slice[1].into(), slice[2].into()],
     }
 }
 
-pub fn all(lines: &str) -> Vec<Said> {
+pub(crate) fn all(lines: &str) -> Vec<Said> {
     lines.lines().map(str::trim).filter(|line| !line.is_empty()).map(said).collect()
 }
 
@@ -62,7 +67,7 @@ fn known_at(said: &Said) -> i64 {
     i64::from(parse_day(&said.known_on).unwrap()) * DAY_US
 }
 
-pub fn claim_rows(rows: &[Said]) -> RecordBatch {
+pub(crate) fn claim_rows(rows: &[Said]) -> RecordBatch {
     let n = rows.len();
     let periods: Vec<Period> = rows.iter().map(|row| Period::parse(&row.period).unwrap()).collect();
     let constant = |text: &'static str| texts(std::iter::repeat_n(text, n));
@@ -75,14 +80,14 @@ pub fn claim_rows(rows: &[Said]) -> RecordBatch {
                 mention_id: mention(row),
                 metric: &row.metric,
                 period: *period,
-                region: "cn",
-                platform: "app",
-                segment: "all",
+                region: &row.slice[0],
+                platform: &row.slice[1],
+                segment: &row.slice[2],
                 value: row.value,
                 low: None,
                 high: None,
                 bound: Bound::Exact,
-                unit: "users",
+                unit: &row.unit,
                 status: row.status,
                 said_at: Some(known_at(row)),
             }
@@ -100,14 +105,14 @@ pub fn claim_rows(rows: &[Said]) -> RecordBatch {
         Arc::new(Date32Array::from_iter_values(periods.iter().map(Period::start_day))),
         Arc::new(Date32Array::from_iter_values(periods.iter().map(Period::end_day))),
         texts(periods.iter().map(|period| period.grain().as_str())),
-        constant("cn"),
-        constant("app"),
-        constant("all"),
+        texts(rows.iter().map(|row| row.slice[0].as_str())),
+        texts(rows.iter().map(|row| row.slice[1].as_str())),
+        texts(rows.iter().map(|row| row.slice[2].as_str())),
         Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.value))),
         Arc::new(Float64Array::new_null(n)),
         Arc::new(Float64Array::new_null(n)),
         constant("exact"),
-        constant("users"),
+        texts(rows.iter().map(|row| row.unit.as_str())),
         Arc::new(StringArray::new_null(n)),
         texts(rows.iter().map(|row| row.status.as_str())),
         texts(rows.iter().map(|row| row.source.as_str())),
@@ -121,7 +126,7 @@ pub fn claim_rows(rows: &[Said]) -> RecordBatch {
     RecordBatch::try_new(schema::arrow_schema(&CLAIMS), columns).unwrap()
 }
 
-pub fn mention_rows(rows: &[Said]) -> RecordBatch {
+pub(crate) fn mention_rows(rows: &[Said]) -> RecordBatch {
     let n = rows.len();
     let keys: Vec<String> = rows.iter().map(|row| normalise(&row.subject)).collect();
     let columns: Vec<ArrayRef> = vec![
@@ -140,12 +145,12 @@ pub fn mention_rows(rows: &[Said]) -> RecordBatch {
     RecordBatch::try_new(schema::arrow_schema(&MENTIONS), columns).unwrap()
 }
 
-pub fn options() -> LakeOptions {
+pub(crate) fn options() -> LakeOptions {
     LakeOptions { memory_bytes: 256 << 20, n_threads: 2 }
 }
 
 /// An empty market in a new folder.
-pub async fn empty() -> (tempfile::TempDir, Lake) {
+pub(crate) async fn empty() -> (tempfile::TempDir, Lake) {
     let folder = tempfile::tempdir().unwrap();
     let market = Market::create(&folder.path().join("market"), "test").unwrap();
     let lake = Lake::open(market, options()).await.unwrap();
@@ -153,21 +158,46 @@ pub async fn empty() -> (tempfile::TempDir, Lake) {
 }
 
 /// A market in which these things were said.
-pub async fn market(lines: &str) -> (tempfile::TempDir, Lake) {
+pub(crate) async fn market(lines: &str) -> (tempfile::TempDir, Lake) {
     let (folder, lake) = empty().await;
     tell(&lake, lines).await;
     (folder, lake)
 }
 
-pub async fn tell(lake: &Lake, lines: &str) {
+pub(crate) async fn tell(lake: &Lake, lines: &str) {
     let rows = all(lines);
     lake.append(&MENTIONS, vec![mention_rows(&rows)]).await.unwrap();
     lake.append(&CLAIMS, vec![claim_rows(&rows)]).await.unwrap();
     lake.refresh().await.unwrap();
 }
 
+/// Says in the catalogue that a product has another name.
+pub(crate) async fn alias(lake: &Lake, entity: &str, alias: &str) {
+    let own = |name: &str| entity_id(Kind::Product, &normalise(name));
+    let columns: Vec<ArrayRef> = ALIASES
+        .columns
+        .iter()
+        .map(|column| match column.name {
+            "alias_id" => Arc::new(Int64Array::from(vec![own(alias) ^ own(entity)])) as ArrayRef,
+            "self_entity_id" => Arc::new(Int64Array::from(vec![own(alias)])),
+            "entity_id" => Arc::new(Int64Array::from(vec![own(entity)])),
+            "entity" => texts([entity].into_iter()),
+            "kind" => texts(["product"].into_iter()),
+            "alias" => texts([alias].into_iter()),
+            "language" => texts(["zh-Hans"].into_iter()),
+            "by" => texts(["test"].into_iter()),
+            "active" => Arc::new(BooleanArray::from(vec![true])),
+            "known_at" => instants([1].into_iter()),
+            other => panic!("a column of aliases that is not known here: {other}"),
+        })
+        .collect();
+    let rows = RecordBatch::try_new(schema::arrow_schema(&ALIASES), columns).unwrap();
+    lake.append(&ALIASES, vec![rows]).await.unwrap();
+    lake.refresh().await.unwrap();
+}
+
 /// The single number that a query gives.
-pub async fn number(lake: &Lake, sql: &str) -> i64 {
+pub(crate) async fn number(lake: &Lake, sql: &str) -> i64 {
     use arrow::array::AsArray as _;
     let batches = lake.query(sql).await.unwrap();
     batches[0].column(0).as_primitive::<arrow::datatypes::Int64Type>().value(0)

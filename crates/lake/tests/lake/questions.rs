@@ -1,11 +1,11 @@
 //! The questions, on markets small enough to check by hand.
 
-mod support;
-
+use arrow::array::AsArray as _;
+use arrow::datatypes::UInt64Type;
 use crowsnest_lake::questions::*;
 use crowsnest_lake::{Answer, Lake, LakeError};
 use serde_json::Value;
-use support::market;
+use crate::support::{self, market};
 
 /// Numbers worked by hand. The older 豆包 value is restated; QuestMobile and the list disagree; Kimi's is denied.
 const MARKET: &str = "
@@ -82,6 +82,99 @@ async fn by_source_gives_each_its_own_row_and_sums_each_entity_once() {
     let (rows, answer) = asked(&lake, &question).await;
     assert_eq!(names(&rows), ["豆包", "豆包", "文小言"]);
     assert_eq!(answer.facts["totals"]["summed"], 87_820_000.0);
+}
+
+#[tokio::test]
+async fn a_source_has_one_word_on_a_product_however_it_writes_the_name() {
+    let (_folder, lake) = market(
+        "List  product Doubao mau 2024-12 70000000 estimated 2025-01-06
+         List  product 豆包   mau 2024-12 71160000 estimated 2025-02-06
+         Other product 豆包   mau 2024-12 75000000 estimated 2025-01-06",
+    )
+    .await;
+    let asked = ShowQuestion { name: "Doubao".into(), ..ShowQuestion::default() };
+    assert_eq!(rows(&show(&lake, &asked).await.unwrap()).await.len(), 1);
+    support::alias(&lake, "Doubao", "豆包").await;
+    let shown = rows(&show(&lake, &asked).await.unwrap()).await;
+    let values: Vec<_> = shown.iter().map(|row| (row["source"].as_str(), row["value"].as_f64())).collect();
+    assert_eq!(values, [(Some("List"), Some(71_160_000.0)), (Some("Other"), Some(75_000_000.0))]);
+    assert_eq!(shown[0]["n_vintages"], 2);
+    assert_eq!(support::number(&lake, "SELECT count(*) FROM claims_in_force").await, 2);
+    assert_eq!(support::number(&lake, "SELECT count(*) FROM values_in_force").await, 2);
+    let told = rows(&why(&lake, &asked).await.unwrap()).await;
+    let in_force = told.iter().filter(|row| row["in_force"] == true).count();
+    assert_eq!((told.len(), in_force), (3, 2));
+}
+
+#[tokio::test]
+async fn amounts_in_several_currencies_are_compared_in_the_markets() {
+    // The market of a test compares in USD. ECB averages of 2024: 1.08238 USD and 7.78747 CNY a euro, so that
+    // 1,000 CNY are 138.99 USD, less than 150 USD; 100 EUR are 108.24.
+    let (_folder, lake) = market(
+        "List company A valuation 2024 1000 reported 2025-01-06 CNY all/all/all
+         List company B valuation 2024 150  reported 2025-01-06 USD all/all/all
+         List company C valuation 2024 100  reported 2025-01-06 EUR all/all/all
+         List company D valuation 2023 7    reported 2024-01-06 CNY all/all/all",
+    )
+    .await;
+    let question = LeagueQuestion { metric: "valuation".into(), ..league_of("2024") };
+    let (found, answer) = asked(&lake, &question).await;
+    assert_eq!(names(&found), ["B", "A", "C"]);
+    assert_eq!((found[1]["value"].as_f64(), found[1]["unit"].as_str()), (Some(1000.0), Some("CNY")));
+    let converted = found[1]["converted"].as_f64().unwrap();
+    assert!((converted - 138.99).abs() < 0.01, "{converted}");
+    let totals = &answer.facts["totals"];
+    assert_eq!(totals["unit"], "USD");
+    assert!((totals["summed"].as_f64().unwrap() - 397.23).abs() < 0.01, "{totals}");
+    assert!(answer.notes.iter().any(|note| note.contains("1 CNY = 0.1390 USD")), "{:?}", answer.notes);
+    // One currency stays itself.
+    let (_, answer) = asked(&lake, &LeagueQuestion { metric: "valuation".into(), ..league_of("2023") }).await;
+    assert_eq!((answer.facts["totals"]["unit"].as_str(), answer.facts["totals"]["summed"].as_f64()), (Some("CNY"), Some(7.0)));
+    let asked = ShareQuestion { metric: "valuation".into(), grain: Some("year".into()), ..ShareQuestion::default() };
+    let answer = share(&lake, &asked).await.unwrap();
+    assert_eq!(answer.facts["unit"], "USD");
+    let found = rows(&answer).await;
+    let of_2024: Vec<_> = found.iter().filter(|row| row["period"] == "2024").collect();
+    assert_eq!(of_2024[0]["name"], "B");
+    assert!((of_2024[0]["share"].as_f64().unwrap() - 150.0 / 397.23).abs() < 1e-4, "{of_2024:?}");
+}
+
+#[tokio::test]
+async fn the_function_keeps_to_one_slice_as_the_question_does() {
+    let (_folder, lake) = market(
+        "List product A mau 2024-12 10 estimated 2025-01-06
+         List product B mau 2024-12 20 estimated 2025-01-06
+         List product C mau 2024-12 90 estimated 2025-01-06 users global/all/all
+         List product B mau 2024-12 30 estimated 2025-03-06",
+    )
+    .await;
+    let sql = "SELECT CAST(sum(value) AS BIGINT) FROM league('mau', '2024-12')";
+    assert_eq!(support::number(&lake, sql).await, 40);
+    let sql = "SELECT CAST(sum(value) AS BIGINT) FROM league('mau', '2024-12', '2025-02-01')";
+    assert_eq!(support::number(&lake, sql).await, 30);
+    let sql = "SELECT CAST(sum(value) AS BIGINT) FROM league('mau', '2024-12', 'global', 'all', 'all')";
+    assert_eq!(support::number(&lake, sql).await, 90);
+    let ranks = lake.query("SELECT rank FROM league('mau', '2024-12')").await.unwrap();
+    assert_eq!(ranks[0].column(0).as_primitive::<UInt64Type>().values(), &[1, 2]);
+}
+
+#[tokio::test]
+async fn before_a_name_was_spoken_of_it_is_not_there() {
+    let (_folder, lake) = market(MARKET).await;
+    let as_of = Some(parse_as_of("2024-12-31").unwrap());
+    let asked = ProductsQuestion { as_of, ..ProductsQuestion::default() };
+    let found = rows(&products(&lake, &asked).await.unwrap()).await;
+    assert_eq!(found.len(), 3, "{found:?}");
+    let state = overview(&lake, &OverviewQuestion { as_of, ..OverviewQuestion::default() }).await.unwrap();
+    assert_eq!(state.facts["counts"]["n_products"], 3);
+}
+
+#[tokio::test]
+async fn companies_are_found_whatever_their_legal_form() {
+    let (_folder, lake) = market("List company Tencent revenue 2024 7 reported 2025-01-06 CNY all/all/all").await;
+    for name in ["Tencent Inc.", "TENCENT LTD", "Tencent, Inc"] {
+        assert_eq!(lake.identity().find(name, None).unwrap().name_en, "Tencent", "{name}");
+    }
 }
 
 #[tokio::test]
