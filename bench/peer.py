@@ -93,7 +93,7 @@ def one_per_entity(where, keys="period"):
     """Of the claims in force per mention the best per entity, as the lake's league takes them."""
     return f"""
         SELECT {keys}, entity_id, count(DISTINCT l.source) AS n_sources, min(l.value) AS lowest, max(l.value) AS highest,
-               arg_max(l, (r, l.known_at, l.value)) AS best
+               arg_max(l, (r, l.known_at, l.mention_id)) AS best
         FROM (SELECT *, {RANK.replace('status', 'l.status')} AS r FROM (
                   SELECT {keys}, mention_id, arg_max({ROW}, known_at) AS l
                   FROM claims WHERE {where} GROUP BY {keys}, mention_id)
@@ -150,7 +150,7 @@ def share_variants(asked_of):
         JOIN entities e USING (entity_id)
         WHERE w.rank <= {int(asked_of['limit'])} ORDER BY w.period_start, w.period, w.rank"""
     lean = f"""
-        SELECT period, period_start, entity_id, arg_max(l.value, (r, l.known_at, l.value)) AS value
+        SELECT period, period_start, entity_id, arg_max(l.value, (r, l.known_at, mention_id)) AS value
         FROM (SELECT *, {RANK.replace('status', 'l.status')} AS r FROM (
                   SELECT period, period_start, mention_id,
                          arg_max({{'value': value, 'status': status, 'known_at': known_at}}, known_at) AS l
@@ -158,7 +158,7 @@ def share_variants(asked_of):
               WHERE l.status NOT IN ('denied', 'withdrawn'))
         JOIN identities USING (mention_id) GROUP BY period, period_start, entity_id"""
     apart = f"""
-        SELECT period, period_start, entity_id, arg_max(v, (r, k, v)) AS value
+        SELECT period, period_start, entity_id, arg_max(v, (r, k, mention_id)) AS value
         FROM (SELECT *, {RANK.replace('status', 's')} AS r FROM (
                   SELECT period, period_start, mention_id, arg_max(value, known_at) AS v,
                          arg_max(status, known_at) AS s, max(known_at) AS k

@@ -45,7 +45,10 @@ impl Context {
     }
 
     pub(crate) async fn lake_of(&self, market: Market) -> Result<Lake, Failure> {
-        let mut options = LakeOptions { memory_bytes: self.global.memory.bytes, ..LakeOptions::default() };
+        let mut options = LakeOptions::default();
+        if let Some(memory) = self.global.memory {
+            options.memory_bytes = memory.bytes;
+        }
         if let Some(threads) = self.global.threads {
             options.n_threads = threads.max(1);
         }

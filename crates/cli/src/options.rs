@@ -44,9 +44,9 @@ pub(crate) struct Global {
     /// Language of names and labels: en, zh-Hans or zh-Hant [default: the market's]
     #[arg(long, global = true, value_name = "TAG", value_parser = parse_language)]
     pub(crate) language: Option<Language>,
-    /// Memory that questions may hold before they spill to disk, for example 512MiB
-    #[arg(long, global = true, value_name = "SIZE", default_value = "1GiB", value_parser = parse_size, hide_short_help = true)]
-    pub(crate) memory: Size,
+    /// Memory that questions may hold before they spill to disk, for example 512MiB [default: half of the machine's]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = parse_size, hide_short_help = true)]
+    pub(crate) memory: Option<Size>,
     /// Threads to use [default: the machine's]
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     pub(crate) threads: Option<usize>,

@@ -13,5 +13,6 @@ pub(crate) mod memo;
 pub(crate) mod mentions;
 pub(crate) mod row;
 pub(crate) mod said;
+mod short_text;
 
 pub(crate) use row::{Fault, Item, Row};

@@ -18,8 +18,8 @@ use crate::worker::Parsed;
 use crate::{ImportError, Result};
 
 /// How much is gathered before it is appended: few enough commits, little enough memory.
-const SEGMENT_BYTES: usize = 400 << 20;
-const SEGMENT_ROWS: usize = 3_000_000;
+const SEGMENT_BYTES: usize = 250 << 20;
+const SEGMENT_ROWS: usize = 2_000_000;
 
 /// How many rows were new.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -142,10 +142,14 @@ struct Segment {
 impl Segment {
     async fn append(self, lake: &Lake, sha256: &str) -> Result<Added> {
         let mut repeated = Repeated::default();
+        let is_corrected = self.correction.is_some();
         let mut batches = |columns: Vec<Columns>| -> Result<Vec<RecordBatch>> {
             let mut batches = Vec::with_capacity(columns.len());
             for columns in columns {
-                batches.push(columns.into_batch(sha256, &mut repeated)?);
+                batches.push(match is_corrected {
+                    true => columns.into_batch(sha256, &mut repeated)?,
+                    false => columns.into_coded_batch(sha256, &mut repeated)?,
+                });
             }
             Ok(batches)
         };

@@ -10,7 +10,6 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
@@ -19,6 +18,7 @@ use deltalake::DeltaTableError;
 use futures::StreamExt as _;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::coded;
 use crate::commit::{self, NewFile};
 use crate::sort::{self, Place};
 use crate::table::{DataFile, TableSnapshot};
@@ -123,7 +123,7 @@ fn check_schema(table: &Table, batch: &RecordBatch) -> Result<()> {
             .fields()
             .iter()
             .zip(expected.fields())
-            .all(|(left, right)| left.name() == right.name() && left.data_type() == right.data_type());
+            .all(|(left, right)| left.name() == right.name() && coded::stands_for(left.data_type(), right.data_type()));
     if is_same {
         return Ok(());
     }
@@ -163,20 +163,13 @@ fn keys_of(columns: &[&dyn Array], n_rows: usize) -> Vec<Key> {
             for column in columns {
                 match column.as_primitive_opt::<Int64Type>() {
                     Some(values) => bytes.extend_from_slice(&values.value(row).to_le_bytes()),
-                    None => bytes.extend_from_slice(text_at(*column, row).as_bytes()),
+                    None => bytes.extend_from_slice(coded::text_at(*column, row).unwrap_or_default().as_bytes()),
                 }
                 bytes.push(0x1f);
             }
             xxh3_128(&bytes)
         })
         .collect()
-}
-
-fn text_at(column: &dyn Array, row: usize) -> &str {
-    if let Some(values) = column.as_string_opt::<i32>() {
-        return values.value(row);
-    }
-    column.as_string_view_opt().map_or("", |values| values.value(row))
 }
 
 /// Marks as known those of our keys that the given files hold.
@@ -191,7 +184,8 @@ async fn find_known(
         return Ok(());
     }
     let Some(mut stream) = engine::scan_keys(snapshot, files, batches).await? else { return Ok(()) };
-    let ours: KeySet = keys.iter().flatten().copied().collect();
+    let mut ours = KeySet::with_capacity_and_hasher(keys.iter().map(Vec::len).sum(), BuildHasherDefault::default());
+    ours.extend(keys.iter().flatten().copied());
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         let columns: Vec<&dyn Array> = batch.columns().iter().map(AsRef::as_ref).collect();
@@ -213,7 +207,7 @@ async fn write_new(
     }
     let n_added = places.len();
     let ordered = sort::in_order(snapshot.table, batches, places);
-    let files = commit::write_files(snapshot, batches, Arc::new(ordered), n_writers).await?;
+    let files = commit::write_files(snapshot, batches, ordered, n_writers).await?;
     Ok((n_added, files))
 }
 

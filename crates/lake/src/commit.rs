@@ -1,10 +1,10 @@
 //! Writing a table's Parquet files and committing them to its log.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::compute::interleave_record_batch;
 use crowsnest_model::tables::{ColumnType, Table};
 use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
@@ -13,10 +13,12 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
 
+use crate::coded::Gatherer;
 use crate::sort::Place;
 use crate::statistics::Gathered;
 use crate::table::TableSnapshot;
@@ -26,6 +28,8 @@ use crate::{LakeError, Result, schema};
 const ROW_GROUP_ROWS_MAX: usize = 131_072;
 const PAGE_ROWS_MAX: usize = 8_192;
 const BATCH_ROWS: usize = 16_384;
+/// What a row of claims takes in a file, a little more than it does.
+const ROW_BYTES_EXPECTED: usize = 40;
 /// A file gets at least this many rows before another thread is worth its own file.
 const FILE_ROWS_MIN: usize = 200_000;
 
@@ -41,18 +45,19 @@ pub(crate) struct NewFile {
 pub(crate) async fn write_files(
     snapshot: &TableSnapshot,
     batches: &[RecordBatch],
-    places: Arc<Vec<Place>>,
+    places: Vec<Place>,
     n_writers: usize,
 ) -> Result<Vec<NewFile>> {
-    let n_files = (places.len() / FILE_ROWS_MIN).clamp(1, n_writers.max(1));
-    let rows_per_file = places.len().div_ceil(n_files);
-    let batches: Arc<Vec<RecordBatch>> = Arc::new(batches.to_vec());
+    let n_rows = places.len();
+    let n_files = (n_rows / FILE_ROWS_MIN).clamp(1, n_writers.max(1));
+    let rows_per_file = n_rows.div_ceil(n_files);
+    let rows = Arc::new(Gatherer::new(&schema::arrow_schema(snapshot.table), batches, places)?);
     let store = snapshot.delta.object_store();
     let mut writing = Vec::new();
     for index in 0..n_files {
-        let (table, batches, places) = (snapshot.table, Arc::clone(&batches), Arc::clone(&places));
-        let span = index * rows_per_file..((index + 1) * rows_per_file).min(places.len());
-        writing.push(tokio::task::spawn_blocking(move || encode(table, &batches, &places[span])));
+        let (table, rows) = (snapshot.table, Arc::clone(&rows));
+        let span = index * rows_per_file..((index + 1) * rows_per_file).min(n_rows);
+        writing.push(tokio::task::spawn_blocking(move || encode(table, &rows, span)));
     }
     let mut files = Vec::new();
     for task in writing {
@@ -74,21 +79,26 @@ fn writing_failed(source: std::io::Error) -> LakeError {
     LakeError::File { doing: "writing", path: "lake".into(), source }
 }
 
-fn encode(table: &Table, batches: &[RecordBatch], places: &[Place]) -> Result<(Vec<u8>, String)> {
-    let schema = schema::arrow_schema(table);
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(writer_properties(table)))?;
+fn encode(table: &Table, rows: &Gatherer, span: Range<usize>) -> Result<(Vec<u8>, String)> {
+    // Without the Arrow schema in the file, readers see text where the rows were coded.
+    let options =
+        ArrowWriterOptions::new().with_properties(writer_properties(table)).with_skip_arrow_metadata(true);
+    let room = Vec::with_capacity(span.len() * ROW_BYTES_EXPECTED);
+    let mut writer = ArrowWriter::try_new_with_options(room, Arc::clone(rows.schema()), options)?;
     let mut gathered = Gathered::new(table);
-    let sources: Vec<&RecordBatch> = batches.iter().collect();
-    for chunk in places.chunks(BATCH_ROWS) {
-        let indices: Vec<(usize, usize)> = chunk.iter().map(|(batch, row)| (*batch as usize, *row as usize)).collect();
-        let batch = interleave_record_batch(&sources, &indices)?;
+    for start in span.clone().step_by(BATCH_ROWS) {
+        let batch = rows.gather(start..(start + BATCH_ROWS).min(span.end))?;
         gathered.add(&batch);
         writer.write(&batch)?;
     }
     Ok((writer.into_inner()?, gathered.to_json(table)))
 }
 
-/// Ids that are hashes do not compress and are unique: they are stored plain. The rest is dictionary-encoded.
+/// Text columns whose bounds within a file leave something out: files are sorted by them, or by what goes along.
+const BOUNDED_TEXTS: [&str; 4] = ["metric", "period", "event", "source"];
+
+/// Ids that are hashes do not compress and are unique: they are stored plain, and so are numbers, of which there are as
+/// many different ones as rows. The rest is dictionary-encoded.
 pub(crate) fn writer_properties(table: &Table) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
@@ -100,10 +110,18 @@ pub(crate) fn writer_properties(table: &Table) -> WriterProperties {
     for column in table.columns {
         let path = ColumnPath::from(column.name);
         let is_hash = column.column_type == ColumnType::Int64 && column.name.ends_with("_id");
-        if is_hash {
+        let is_number = column.column_type == ColumnType::Float64 || column.name == "record";
+        if is_number {
+            builder = builder
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_statistics_enabled(path, EnabledStatistics::None);
+        } else if is_hash {
             builder = builder
                 .set_column_compression(path.clone(), Compression::UNCOMPRESSED)
                 .set_column_dictionary_enabled(path, false);
+        } else if column.column_type == ColumnType::Text && !BOUNDED_TEXTS.contains(&column.name) {
+            // Comparing every text with the bounds so far costs more than the rest of writing it.
+            builder = builder.set_column_statistics_enabled(path, EnabledStatistics::None);
         }
     }
     builder.build()

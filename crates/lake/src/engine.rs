@@ -13,12 +13,13 @@ use datafusion::prelude::{SessionConfig, SessionContext, col, lit};
 use crate::identity::Identity;
 use crate::provider::LakeTable;
 use crate::table::{DataFile, TableSnapshot};
-use crate::{Market, Result, functions, views};
+use crate::{Market, Result, files, functions, views};
 
 /// How much of the machine the lake may use.
 #[derive(Debug, Clone, Copy)]
 pub struct LakeOptions {
-    /// Bytes that queries may hold before they spill; the default is 1 GiB.
+    /// Bytes that queries may hold before they spill; the default is half of what the machine, or the container, has.
+    /// Memory is taken as it is needed: a small question takes a few MiB.
     pub memory_bytes: usize,
     /// Threads that queries and writers use; the default is the machine's.
     pub n_threads: usize,
@@ -27,7 +28,7 @@ pub struct LakeOptions {
 impl Default for LakeOptions {
     fn default() -> Self {
         let n_threads = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { memory_bytes: 1 << 30, n_threads }
+        Self { memory_bytes: files::memory_of_machine().map_or(1 << 30, |all| all / 2), n_threads }
     }
 }
 

@@ -76,6 +76,14 @@ pub fn list(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// The memory of this machine, or of this container where it has less; `None` where the system does not tell.
+pub(crate) fn memory_of_machine() -> Option<usize> {
+    let machine = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let kibibytes: usize = machine.split_once("MemTotal:")?.1.split_whitespace().next()?.parse().ok()?;
+    let container = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    Some(container.map_or(kibibytes << 10, |limit: usize| limit.min(kibibytes << 10)))
+}
+
 /// The bytes that a folder holds, all levels; 0 where it is missing or cannot be read.
 pub fn size_of(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };

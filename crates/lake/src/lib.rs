@@ -15,6 +15,7 @@
 
 pub mod answer;
 mod append;
+pub mod coded;
 mod commit;
 pub mod documents;
 pub mod encode;

@@ -102,7 +102,7 @@ async fn rewrite(
         .collect();
     let ordered = sort::in_order(snapshot.table, &batches, places);
     let n_rows = ordered.len();
-    let files = commit::write_files(snapshot, &batches, Arc::new(ordered), 1).await?;
+    let files = commit::write_files(snapshot, &batches, ordered, 1).await?;
     let removed: Vec<_> = group.iter().map(|file| file.add.clone()).collect();
     let mut current = snapshot.clone();
     for _ in 0..10 {

@@ -8,6 +8,8 @@ use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
 use crowsnest_model::tables::{ColumnType, Table};
 use std::collections::BTreeMap;
 
+use crate::coded;
+
 /// A row's place: batch, then row within it.
 pub(crate) type Place = (u32, u32);
 
@@ -61,13 +63,14 @@ fn packers(table: &Table, batches: &[RecordBatch]) -> Vec<Packer> {
 fn ranks(index: usize, batches: &[RecordBatch]) -> BTreeMap<String, u128> {
     let mut ranks = BTreeMap::new();
     for batch in batches {
-        let values = batch.column(index).as_string::<i32>();
+        let column = batch.column(index);
+        let texts = coded::codes_of(column.as_ref()).map_or_else(|| column.as_string::<i32>(), |(_, texts)| texts);
         let mut last = None;
-        for value in values.iter().flatten() {
-            if last != Some(value) && !ranks.contains_key(value) {
-                ranks.insert(value.to_owned(), 0);
+        for text in texts.iter().flatten() {
+            if last != Some(text) && !ranks.contains_key(text) {
+                ranks.insert(text.to_owned(), 0);
             }
-            last = Some(value);
+            last = Some(text);
         }
     }
     for (rank, slot) in ranks.values_mut().enumerate() {
@@ -108,6 +111,11 @@ fn packed_values(column: &dyn Array, packer: &Packer) -> Vec<u128> {
 
 fn text_ranks(column: &dyn Array, packer: &Packer) -> Vec<u128> {
     let Some(ranks) = &packer.ranks else { return vec![0; column.len()] };
+    if let Some((coded, texts)) = coded::codes_of(column) {
+        let of_code: Vec<u128> =
+            texts.iter().map(|text| text.and_then(|text| ranks.get(text)).copied().unwrap_or(0)).collect();
+        return coded.keys().iter().map(|key| key.map_or(0, |key| of_code[key as usize])).collect();
+    }
     let mut last: Option<(&str, u128)> = None;
     let mut packed = Vec::with_capacity(column.len());
     for value in column.as_string::<i32>() {

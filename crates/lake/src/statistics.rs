@@ -10,6 +10,8 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use serde_json::{Map, Value, json};
 
+use crate::coded;
+
 /// Text longer than this (bytes) gets no bounds: a cut-off upper bound would be wrong.
 const TEXT_BOUND_BYTES_MAX: usize = 64;
 
@@ -20,12 +22,16 @@ pub(crate) struct Gathered {
     bounds: Vec<Option<(ScalarValue, ScalarValue)>>,
     unbounded: Vec<bool>,
     n_null: Vec<usize>,
+    is_worth_bounding: Vec<bool>,
 }
 
 impl Gathered {
     pub(crate) fn new(table: &Table) -> Self {
         let n = table.columns.len();
-        Self { n_rows: 0, bounds: vec![None; n], unbounded: vec![false; n], n_null: vec![0; n] }
+        // Values and the places of records are of all sizes in every file: their bounds leave nothing out.
+        let is_worth_bounding =
+            table.columns.iter().map(|c| c.column_type != ColumnType::Float64 && c.name != "record").collect();
+        Self { is_worth_bounding, n_rows: 0, bounds: vec![None; n], unbounded: vec![false; n], n_null: vec![0; n] }
     }
 
     /// Adds a batch in the table's column order.
@@ -33,7 +39,7 @@ impl Gathered {
         self.n_rows += batch.num_rows();
         for (index, column) in batch.columns().iter().enumerate() {
             self.n_null[index] += column.null_count();
-            if column.null_count() == column.len() {
+            if column.null_count() == column.len() || !self.is_worth_bounding[index] {
                 continue;
             }
             match bounds_of(column) {
@@ -95,12 +101,21 @@ pub(crate) fn bounds_of(column: &ArrayRef) -> Option<(ScalarValue, ScalarValue)>
         }
         DataType::Utf8 => {
             let values = column.as_string::<i32>();
-            let (low, high) = (min_string(values)?, max_string(values)?);
-            let is_short = low.len() <= TEXT_BOUND_BYTES_MAX && high.len() <= TEXT_BOUND_BYTES_MAX;
-            is_short.then(|| (ScalarValue::from(low), ScalarValue::from(high)))
+            text_bounds(min_string(values)?, max_string(values)?)
         }
-        _ => None,
+        _ => {
+            let (coded, texts) = coded::codes_of(column.as_ref())?;
+            let mut is_there = vec![false; texts.len()];
+            coded.keys().iter().flatten().for_each(|key| is_there[key as usize] = true);
+            let there = || is_there.iter().zip(texts).filter_map(|(is_there, text)| text.filter(|_| *is_there));
+            text_bounds(there().min()?, there().max()?)
+        }
     }
+}
+
+fn text_bounds(low: &str, high: &str) -> Option<(ScalarValue, ScalarValue)> {
+    let is_short = low.len() <= TEXT_BOUND_BYTES_MAX && high.len() <= TEXT_BOUND_BYTES_MAX;
+    is_short.then(|| (ScalarValue::from(low), ScalarValue::from(high)))
 }
 
 /// Instants are cut to the millisecond in the log, as the protocol has it: downwards for a lower bound, upwards for an

@@ -15,7 +15,7 @@ use super::json_scan::ElementScan;
 /// The longest record that is read.
 pub(crate) const RECORD_BYTES_MAX: usize = 64 << 20;
 /// How much is parsed at once; a few of these are in memory at any time.
-pub(crate) const BLOCK_BYTES: usize = 4 << 20;
+pub(crate) const BLOCK_BYTES: usize = 6 << 20;
 const EXCERPT_BYTES: usize = 200;
 
 /// How records follow each other.

@@ -1,47 +1,47 @@
 //! Columns of the lake's tables while rows are read, and the Arrow batches they become.
 //!
-//! A text column that holds one value throughout (the platform, the status, often the source) is kept as that value
-//! and becomes a slice of one shared array: an import of millions of rows then neither copies nor holds it per row.
+//! A text column that holds few different texts (the platform, the status, often the source) is kept as codes into
+//! them, and one that holds a single text throughout shares its codes with all such columns: an import of millions of
+//! rows then neither copies nor holds texts per row.
 
 use std::sync::Arc;
 
 use arrow::array::{
-    Array as _, ArrayRef, Date32Builder, Float64Builder, Int64Builder, RecordBatch, StringArray, StringBuilder,
-    TimestampMicrosecondBuilder, new_null_array,
+    Array as _, ArrayRef, Date32Builder, DictionaryArray, Float64Builder, Int32Array, Int64Builder, RecordBatch,
+    StringArray, StringBuilder, TimestampMicrosecondBuilder, new_null_array,
 };
-use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use crowsnest_lake::schema;
 use crowsnest_model::{Table, tables};
-use hashbrown::HashMap;
 
-/// Columns are finished when they have this many rows.
+use super::short_text::{ShortText, TextMap};
+
+/// Columns are finished when they have this many rows. Room for them is made at once: a column that grows is copied
+/// and its old places are given back again and again.
 pub(crate) const COLUMNS_ROWS_MAX: usize = 65_536;
+const TEXT_BYTES_EXPECTED: usize = 1 << 20;
 
 /// Arrays of one text throughout, kept for reuse; several columns and batches share them.
 #[derive(Debug, Default)]
 pub(crate) struct Repeated {
-    known: HashMap<String, StringArray>,
+    zeros: Option<Int32Array>,
 }
 
 impl Repeated {
-    const KNOWN_MAX: usize = 256;
-    const ROWS_MIN: usize = COLUMNS_ROWS_MAX;
-    const SHORT_BYTES_MAX: usize = 128;
-
-    /// `n_rows` times the same text.
+    /// `n_rows` times the same text, as codes.
     pub(crate) fn text(&mut self, text: &str, n_rows: usize) -> ArrayRef {
-        if let Some(array) = self.known.get(text).filter(|array| array.len() >= n_rows) {
-            return Arc::new(array.slice(0, n_rows));
-        }
-        let is_short = text.len() <= Self::SHORT_BYTES_MAX;
-        let n_made = if is_short { n_rows.max(Self::ROWS_MIN) } else { n_rows };
-        let array: StringArray = std::iter::repeat_n(Some(text), n_made).collect();
-        if self.known.len() >= Self::KNOWN_MAX {
-            self.known.clear();
-        }
-        self.known.insert(text.to_owned(), array.clone());
-        Arc::new(array.slice(0, n_rows))
+        let zeros = match &self.zeros {
+            Some(zeros) if zeros.len() >= n_rows => zeros.slice(0, n_rows),
+            _ => {
+                let made = Int32Array::from(vec![0; n_rows.max(COLUMNS_ROWS_MAX)]);
+                self.zeros.insert(made).slice(0, n_rows)
+            }
+        };
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![text]));
+        // Infallible: there is one text, and every code is its.
+        Arc::new(DictionaryArray::new(zeros, texts))
     }
 }
 
@@ -52,25 +52,89 @@ pub(crate) enum TextColumn {
     #[default]
     Empty,
     /// So many rows of one text so far.
-    Same { text: String, n_rows: usize },
+    Same { text: String, short: Option<ShortText>, n_rows: usize },
+    /// Texts that differ, but not many.
+    Few(Codes),
     /// Texts that differ.
     Varied(StringBuilder),
+}
+
+/// Rows as codes into the texts met so far.
+#[derive(Debug, Default)]
+pub(crate) struct Codes {
+    codes: Vec<i32>,
+    texts: Vec<String>,
+    known: TextMap<i32>,
+    n_null: usize,
+}
+
+impl Codes {
+    /// More different texts than this, and coding them gains nothing.
+    const TEXTS_MAX: usize = 2_048;
+    const NULL: i32 = -1;
+
+    /// Adds a row; `false` where there are too many texts for it.
+    #[inline]
+    fn push(&mut self, text: &str) -> bool {
+        let code = match self.known.get(text) {
+            Some(code) => *code,
+            None if text.is_empty() => {
+                self.n_null += 1;
+                Self::NULL
+            }
+            None if self.texts.len() == Self::TEXTS_MAX => return false,
+            None => self.learn(text),
+        };
+        self.codes.push(code);
+        true
+    }
+
+    fn learn(&mut self, text: &str) -> i32 {
+        let code = self.texts.len() as i32;
+        self.texts.push(text.to_owned());
+        self.known.insert(text, code);
+        code
+    }
+
+    fn to_texts(&self) -> StringBuilder {
+        let mut builder = StringBuilder::with_capacity(COLUMNS_ROWS_MAX, TEXT_BYTES_EXPECTED);
+        for code in &self.codes {
+            append(&mut builder, self.texts.get(*code as usize).map_or("", String::as_str));
+        }
+        builder
+    }
+
+    fn finish(self) -> ArrayRef {
+        let keys: Int32Array = if self.n_null == 0 {
+            self.codes.into()
+        } else {
+            self.codes.into_iter().map(|code| (code != Self::NULL).then_some(code)).collect()
+        };
+        let texts: ArrayRef = Arc::new(StringArray::from(self.texts));
+        // Infallible: codes are given with their texts.
+        Arc::new(DictionaryArray::new(keys, texts))
+    }
 }
 
 impl TextColumn {
     pub(crate) fn push(&mut self, text: &str) {
         match self {
             Self::Varied(builder) => append(builder, text),
-            Self::Same { text: same, n_rows } if same == text => *n_rows += 1,
-            Self::Same { text: same, n_rows } => {
-                let mut builder = StringBuilder::with_capacity(n_rows.next_power_of_two() * 2, 1024);
-                for _ in 0..*n_rows {
-                    append(&mut builder, same);
+            Self::Few(codes) => {
+                if !codes.push(text) {
+                    let mut builder = codes.to_texts();
+                    append(&mut builder, text);
+                    *self = Self::Varied(builder);
                 }
-                append(&mut builder, text);
-                *self = Self::Varied(builder);
             }
-            Self::Empty => *self = Self::Same { text: text.to_owned(), n_rows: 1 },
+            Self::Same { text: same, short, n_rows } if is_same(same, *short, text) => *n_rows += 1,
+            Self::Same { text: same, n_rows, .. } => {
+                let mut codes = Codes { codes: Vec::with_capacity(COLUMNS_ROWS_MAX), ..Codes::default() };
+                (0..*n_rows).for_each(|_| _ = codes.push(same));
+                codes.push(text);
+                *self = Self::Few(codes);
+            }
+            Self::Empty => *self = Self::Same { text: text.to_owned(), short: ShortText::of(text), n_rows: 1 },
         }
     }
 
@@ -79,6 +143,7 @@ impl TextColumn {
         const OFFSET_BYTES: usize = 4;
         match self {
             Self::Empty | Self::Same { .. } => 0,
+            Self::Few(codes) => OFFSET_BYTES * codes.codes.len(),
             Self::Varied(builder) => builder.values_slice().len() + OFFSET_BYTES * builder.offsets_slice().len(),
         }
     }
@@ -86,10 +151,19 @@ impl TextColumn {
     fn finish(&mut self, repeated: &mut Repeated) -> ArrayRef {
         match std::mem::take(self) {
             Self::Empty => Arc::new(StringArray::new_null(0)),
-            Self::Same { text, n_rows } if text.is_empty() => new_null_array(&DataType::Utf8, n_rows),
-            Self::Same { text, n_rows } => repeated.text(&text, n_rows),
+            Self::Same { text, n_rows, .. } if text.is_empty() => new_null_array(&DataType::Utf8, n_rows),
+            Self::Same { text, n_rows, .. } => repeated.text(&text, n_rows),
+            Self::Few(codes) => codes.finish(),
             Self::Varied(mut builder) => Arc::new(builder.finish()),
         }
+    }
+}
+
+#[inline]
+fn is_same(same: &str, short: Option<ShortText>, text: &str) -> bool {
+    match short {
+        Some(short) => ShortText::of(text) == Some(short),
+        None => same == text,
     }
 }
 
@@ -112,24 +186,37 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// The batch, with the document that all its rows come from.
+    /// The batch, with the document that all its rows come from; texts as texts.
     pub(crate) fn into_batch(self, document: &str, repeated: &mut Repeated) -> Result<RecordBatch, ArrowError> {
+        let table = self.table;
+        let coded = self.into_coded_batch(document, repeated)?;
+        let schema = schema::arrow_schema(table);
+        let columns = coded.columns().iter().zip(schema.fields());
+        let columns = columns.map(|(column, field)| cast(column, field.data_type()));
+        RecordBatch::try_new(Arc::clone(&schema), columns.collect::<Result<_, _>>()?)
+    }
+
+    /// The same with texts as codes where they are few, which the lake takes too.
+    pub(crate) fn into_coded_batch(self, document: &str, repeated: &mut Repeated) -> Result<RecordBatch, ArrowError> {
         let schema: SchemaRef = schema::arrow_schema(self.table);
         let mut arrays = Vec::with_capacity(schema.fields().len());
+        let mut fields = Vec::with_capacity(schema.fields().len());
         for field in schema.fields() {
             let found = self.arrays.iter().find(|(name, _)| *name == field.name());
-            arrays.push(match found {
+            let array = match found {
                 Some((_, array)) => Arc::clone(array),
                 None if field.name() == "document" => repeated.text(document, self.n_rows),
                 None => new_null_array(field.data_type(), self.n_rows),
-            });
+            };
+            fields.push(field.as_ref().clone().with_data_type(array.data_type().clone()));
+            arrays.push(array);
         }
-        RecordBatch::try_new(schema, arrays)
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
     }
 }
 
 fn instants() -> TimestampMicrosecondBuilder {
-    TimestampMicrosecondBuilder::new().with_data_type(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
+    TimestampMicrosecondBuilder::with_capacity(COLUMNS_ROWS_MAX).with_data_type(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
 }
 
 macro_rules! columns {
@@ -209,17 +296,17 @@ columns! {
         source: text,
         url: text,
         -
-        claim_id: Int64Builder = Int64Builder::new(), i64,
-        mention_id: Int64Builder = Int64Builder::new(), i64,
-        period_start: Date32Builder = Date32Builder::new(), i32,
-        period_end: Date32Builder = Date32Builder::new(), i32,
-        value: Float64Builder = Float64Builder::new(), f64,
-        low: Float64Builder = Float64Builder::new(), Option<f64>,
-        high: Float64Builder = Float64Builder::new(), Option<f64>,
+        claim_id: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
+        mention_id: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
+        period_start: Date32Builder = Date32Builder::with_capacity(COLUMNS_ROWS_MAX), i32,
+        period_end: Date32Builder = Date32Builder::with_capacity(COLUMNS_ROWS_MAX), i32,
+        value: Float64Builder = Float64Builder::with_capacity(COLUMNS_ROWS_MAX), f64,
+        low: Float64Builder = Float64Builder::with_capacity(COLUMNS_ROWS_MAX), Option<f64>,
+        high: Float64Builder = Float64Builder::with_capacity(COLUMNS_ROWS_MAX), Option<f64>,
         said_at: TimestampMicrosecondBuilder = instants(), Option<i64>,
         known_at: TimestampMicrosecondBuilder = instants(), i64,
         recorded_at: TimestampMicrosecondBuilder = instants(), i64,
-        record: Int64Builder = Int64Builder::new(), i64,
+        record: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
     }
 }
 
@@ -240,17 +327,17 @@ columns! {
         url: text,
         note: text,
         -
-        event_id: Int64Builder = Int64Builder::new(), i64,
-        mention_id: Int64Builder = Int64Builder::new(), i64,
-        happened_start: Date32Builder = Date32Builder::new(), Option<i32>,
-        happened_end: Date32Builder = Date32Builder::new(), Option<i32>,
-        amount: Float64Builder = Float64Builder::new(), Option<f64>,
-        valuation_low: Float64Builder = Float64Builder::new(), Option<f64>,
-        valuation_high: Float64Builder = Float64Builder::new(), Option<f64>,
+        event_id: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
+        mention_id: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
+        happened_start: Date32Builder = Date32Builder::with_capacity(COLUMNS_ROWS_MAX), Option<i32>,
+        happened_end: Date32Builder = Date32Builder::with_capacity(COLUMNS_ROWS_MAX), Option<i32>,
+        amount: Float64Builder = Float64Builder::with_capacity(COLUMNS_ROWS_MAX), Option<f64>,
+        valuation_low: Float64Builder = Float64Builder::with_capacity(COLUMNS_ROWS_MAX), Option<f64>,
+        valuation_high: Float64Builder = Float64Builder::with_capacity(COLUMNS_ROWS_MAX), Option<f64>,
         said_at: TimestampMicrosecondBuilder = instants(), Option<i64>,
         known_at: TimestampMicrosecondBuilder = instants(), i64,
         recorded_at: TimestampMicrosecondBuilder = instants(), i64,
-        record: Int64Builder = Int64Builder::new(), i64,
+        record: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
     }
 }
 
@@ -265,8 +352,8 @@ columns! {
         pinyin: text,
         initials: text,
         -
-        mention_id: Int64Builder = Int64Builder::new(), i64,
-        entity_id: Int64Builder = Int64Builder::new(), i64,
+        mention_id: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
+        entity_id: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
         known_at: TimestampMicrosecondBuilder = instants(), i64,
     }
 }
@@ -320,6 +407,16 @@ mod tests {
     }
 
     #[test]
+    fn many_different_texts_are_kept_as_they_are() {
+        let texts: Vec<String> = (0..Codes::TEXTS_MAX + 10).map(|n| format!("text {}", n % 3000)).collect();
+        let mut column = TextColumn::default();
+        texts.iter().for_each(|text| column.push(text));
+        let array = column.finish(&mut Repeated::default());
+        let found: Vec<&str> = array.as_string::<i32>().iter().flatten().collect();
+        assert_eq!(found, texts);
+    }
+
+    #[test]
     fn a_text_throughout_and_texts_that_differ_read_back() {
         let mut repeated = Repeated::default();
         for texts in [vec!["a", "a", "a"], vec!["a", "", "b"], vec!["", "", ""], vec!["", "x"]] {
@@ -327,7 +424,7 @@ mod tests {
             for text in &texts {
                 column.push(text);
             }
-            let array = column.finish(&mut repeated);
+            let array = cast(&column.finish(&mut repeated), &DataType::Utf8).unwrap();
             let found: Vec<&str> = array.as_string::<i32>().iter().map(Option::unwrap_or_default).collect();
             assert_eq!(found, texts);
             assert_eq!(array.null_count(), texts.iter().filter(|text| text.is_empty()).count());

@@ -34,18 +34,33 @@ pub(crate) fn instant(micros: i64) -> String {
     format!("arrow_cast({micros}, 'Timestamp(Microsecond, Some(\"UTC\"))')")
 }
 
-/// Per mention and period the value in force, for questions that need no more of the claim: `mention_id, period,
-/// period_start, value, rank, known_at`. The filter must leave one metric, region, platform and segment; `value` is what
-/// is made of a claim's value, for example its conversion.
+/// Per mention and period the value in force, for questions that need no more of the claim: `mention_id, period_start,
+/// period_end, value, rank, known_at`. The filter must leave one metric, grain, region, platform and segment; `value` is
+/// what is made of a claim's value, for example its conversion. Periods are their days here: grouping by text is slow.
 pub(crate) fn values_sql(filter: &str, as_of: Option<i64>, value: &str, rank: &str) -> String {
     let known = known_by(as_of);
     format!(
-        "SELECT * FROM (SELECT subject_id AS mention_id, period, period_start, \
+        "SELECT * FROM (SELECT subject_id AS mention_id, period_start, period_end, \
                 latest(CASE WHEN status IN ('denied', 'withdrawn') THEN NULL ELSE {value} END, known_at, claim_id) AS value, \
                 latest(CAST({rank} AS DOUBLE), known_at, claim_id) AS rank, max(known_at) AS known_at \
          FROM claims_of_subjects WHERE ({filter}) AND {known} \
-         GROUP BY subject_id, period, period_start, period_end) \
+         GROUP BY subject_id, period_start, period_end) \
          WHERE value IS NOT NULL"
+    )
+}
+
+/// Per mention the claim in force and its value, for one metric, period, region, platform and segment: `mention_id,
+/// claim_id, value, rank, known_at, source_id, first_unit, last_unit`, all of them numbers; units differ where the last
+/// two do.
+pub(crate) fn one_period_sql(filter: &str, as_of: Option<i64>, rank: &str) -> String {
+    let known = known_by(as_of);
+    format!(
+        "SELECT * FROM (SELECT subject_id AS mention_id, \
+                latest(CASE WHEN status IN ('denied', 'withdrawn') THEN NULL ELSE value END, known_at, claim_id) AS value, \
+                latest(CAST({rank} AS BIGINT), known_at, claim_id) AS rank, \
+                latest(claim_id, known_at, claim_id) AS claim_id, max(known_at) AS known_at, \
+                min(about(source)) AS source_id, min(about(unit)) AS first_unit, max(about(unit)) AS last_unit \
+         FROM claims_of_subjects WHERE ({filter}) AND {known} GROUP BY subject_id) WHERE value IS NOT NULL"
     )
 }
 

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use arrow::array::{AsArray as _, RecordBatch};
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use crowsnest_model::{Metric, MetricKind, Period};
 use serde_json::{Map, Value, json};
 
@@ -62,9 +62,14 @@ impl Dimensions {
     }
 }
 
-/// Which of several claims on one entity is taken: lower is better, then the latest known.
-pub(crate) const STATUS_RANK: &str =
-    "CASE WHEN status IN ('official', 'confirmed') THEN 2 WHEN status = 'rumoured' THEN 0 ELSE 1 END";
+/// Which of several claims on one entity is taken: higher is better, then the latest known. What nobody stands for (the
+/// source `unnamed`) is worth no more than a rumour.
+pub(crate) const STATUS_RANK: &str = "CASE WHEN status IN ('official', 'confirmed') THEN 2 \
+     WHEN status = 'rumoured' OR source = 'unnamed' THEN 0 ELSE 1 END";
+
+/// The order in which claims are taken, from `s`: a rank outweighs any moment. Of claims of the same rank and moment that
+/// of the greater mention is taken.
+pub(crate) const RANKED_MOMENT: &str = "arrow_cast(s.known_at, 'Int64') + CAST(s.rank AS BIGINT) * 144115188075855872";
 
 /// The league table.
 ///
@@ -79,16 +84,18 @@ pub async fn league(lake: &Lake, question: &LeagueQuestion) -> Result<Answer> {
     };
     let rates = Rates::in_market(lake, metric, &period);
     let table = Table { lake, question, metric, period, dimensions: &dimensions, rates: rates.as_ref() };
-    let answer = super::run(lake, &table.sql()).await?;
-    let mut facts = table.facts(&answer.rows);
+    let both = super::run(lake, &table.sql()).await?.rows;
+    let n_now = both.num_rows() - both.column(0).null_count();
+    let (now, gone) = (both.slice(0, n_now), both.slice(n_now, both.num_rows() - n_now));
+    let mut facts = table.facts(&now);
     facts.insert("available".into(), available.clone().into_iter().map(|found| found.to_json()).collect());
-    league_facts::add_totals(&table, &answer.rows, &mut facts).await?;
-    let mut notes = table.notes(&available, &answer.rows);
+    league_facts::add_totals(&table, &now, &mut facts).await?;
+    league_facts::add_movements(&now, &gone, &mut facts);
+    let mut notes = table.notes(&available, &now);
     notes.extend(league_facts::total_notes(&facts));
-    let limit = question.limit.unwrap_or(usize::MAX).min(answer.rows.num_rows());
-    let kept: Vec<usize> =
-        (0..answer.rows.num_columns()).filter(|index| *index != answer.rows.num_columns() - 1).collect();
-    Ok(Answer { rows: answer.rows.project(&kept)?.slice(0, limit), facts, notes })
+    let limit = question.limit.unwrap_or(usize::MAX).min(n_now);
+    let kept: Vec<usize> = (0..now.num_columns() - 1).collect();
+    Ok(Answer { rows: now.project(&kept)?.slice(0, limit), facts, notes })
 }
 
 /// Everything that the parts of the answer are made from.
@@ -219,7 +226,8 @@ impl Slice<'_> {
 }
 
 impl Shape<'_> {
-    /// One row per entity (or entity and source) for this period and the one before; the last column is the entity's id.
+    /// One row per entity (or entity and source) for this period, and after them, without a rank, those that only the
+    /// period before has; the last column is the entity's id.
     ///
     /// Rows are ranked by `comparable`: the value, or for amounts of money the value in the market's currency.
     pub(crate) fn sql(&self) -> String {
@@ -246,14 +254,18 @@ impl Shape<'_> {
                     (n.value - b.value) / nullif(b.value, 0) AS change_percent, b.value AS previous_value, \
                     b.rank AS previous_rank, CAST(b.rank AS BIGINT) - CAST(n.rank AS BIGINT) AS rank_change, \
                     n.source, n.n_sources, n.lowest, n.highest, n.status, n.as_written, \
-                    claim_ref(n.mention_id, n.claim_id) AS claim, {converted} AS converted, n.entity_id \
-             FROM ranked_now n JOIN entities e ON n.entity_id = e.entity_id \
-             LEFT JOIN ranked_before b ON {key} AND n.unit = b.unit \
-             ORDER BY n.rank, name, n.source",
+                    claim_ref(n.mention_id, n.claim_id) AS claim, {converted} AS converted, e.entity_id \
+             FROM ranked_now n FULL JOIN ranked_before b ON {key} AND n.unit = b.unit \
+             JOIN entities e ON e.entity_id = coalesce(n.entity_id, b.entity_id) \
+             ORDER BY n.rank NULLS LAST, b.rank, name, n.source",
             self.name
         )
     }
 
+    /// The claim taken of each entity, or of each entity and source.
+    ///
+    /// First the claim in force of each source and name, then of these the one that is taken, in numbers alone; only
+    /// then its texts, from the rows themselves. With windows instead it takes twice as long.
     fn one_period(&self, period: &Period, rates: Option<&Rates>) -> String {
         let filter = format!(
             "metric = {} AND {} AND kind <> 'segment' AND {}",
@@ -261,20 +273,19 @@ impl Shape<'_> {
             rows::is_period(period),
             self.filter
         );
-        let group = if self.by_source { "i.entity_id, c.source" } else { "i.entity_id" };
-        let force = in_force::sql(&filter, self.as_of);
+        let group = if self.by_source { "i.entity_id, s.source_id" } else { "i.entity_id" };
         let comparable =
             rates.map_or_else(|| "c.value".to_owned(), |rates| format!("c.value * {}", rates.factor_sql("c.unit")));
         format!(
             "SELECT p.entity_id, p.n_sources, p.lowest, p.highest, c.value, {comparable} AS comparable, c.low, c.high, \
                     c.unit, c.bound, c.source, c.status, c.as_written, c.mention_id, c.claim_id \
-             FROM (SELECT i.entity_id, count(DISTINCT about(c.source)) AS n_sources, \
-                          CASE WHEN min(c.unit) = max(c.unit) THEN min(c.value) END AS lowest, \
-                          CASE WHEN min(c.unit) = max(c.unit) THEN max(c.value) END AS highest, \
-                          vintage_claim(max(vintage(c.known_at, c.claim_id, {STATUS_RANK}))) AS best_claim_id \
-                   FROM ({force}) c JOIN identities i ON c.mention_id = i.mention_id GROUP BY {group}) p \
-             JOIN (SELECT c.*, i.entity_id FROM ({force}) c JOIN identities i ON c.mention_id = i.mention_id) c \
-             ON p.entity_id = c.entity_id AND p.best_claim_id = c.claim_id"
+             FROM (SELECT i.entity_id, count(DISTINCT s.source_id) AS n_sources, \
+                          CASE WHEN min(s.first_unit) = max(s.last_unit) THEN min(s.value) END AS lowest, \
+                          CASE WHEN min(s.first_unit) = max(s.last_unit) THEN max(s.value) END AS highest, \
+                          latest(s.claim_id, {RANKED_MOMENT}, s.mention_id) AS claim_id \
+                   FROM ({}) s JOIN identities i ON s.mention_id = i.mention_id GROUP BY {group}) p \
+             JOIN (SELECT * FROM claims WHERE {filter}) c ON p.claim_id = c.claim_id",
+            in_force::one_period_sql(&filter, self.as_of, STATUS_RANK)
         )
     }
 }

@@ -116,9 +116,6 @@ pub(super) async fn add_totals(table: &Table<'_>, all: &RecordBatch, facts: &mut
         }),
     );
     facts.insert("concentration".into(), if is_summable { concentration(&values) } else { Value::Null });
-    let (entries, exits) = movements(table, all).await?;
-    facts.insert("entries".into(), entries);
-    facts.insert("exits".into(), exits);
     Ok(())
 }
 
@@ -182,50 +179,41 @@ fn concentration(values: &[(i64, f64)]) -> Value {
 }
 
 /// Who is there now and was not before, and the other way round; both null where nothing is known of the time before.
-async fn movements(table: &Table<'_>, all: &RecordBatch) -> Result<(Value, Value)> {
-    let Some(previous) = table.period.previous() else { return Ok((Value::Null, Value::Null)) };
-    let filter = format!(
-        "metric = {} AND {} AND kind <> 'segment' AND {}{}",
-        quoted(&table.question.metric),
-        rows::is_period(&previous),
-        table.dimensions.filter(),
-        table.source_filter(),
-    );
-    let name = rows::name_column(rows::language(table.lake, table.question.language));
-    let sql = format!(
-        "SELECT e.entity_id, {name} AS name, max(c.value) AS value FROM ({}) c \
-         JOIN identities i ON c.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id \
-         GROUP BY e.entity_id, {name} ORDER BY value DESC",
-        in_force::sql(&filter, table.question.as_of),
-    );
-    let before = super::run(table.lake, &sql).await?.rows;
-    if before.num_rows() == 0 {
-        return Ok((Value::Null, Value::Null));
-    }
+pub(super) fn add_movements(now: &RecordBatch, gone: &RecordBatch, facts: &mut Map<String, Value>) {
     const NAMED_MAX: usize = 20;
-    let ids = before.column(0).as_primitive::<Int64Type>();
-    let names = before.column(1);
-    let now: HashSet<i64> = one_per_entity(all, "value").into_iter().map(|(id, _)| id).collect();
-    let then: HashSet<i64> = ids.values().iter().copied().collect();
-    let exits: Vec<String> = (0..before.num_rows())
-        .filter(|row| !now.contains(&ids.value(*row)))
-        .map(|row| text_at(names.as_ref(), row))
-        .take(NAMED_MAX)
-        .collect();
-    Ok((json!(entered(all, &then, NAMED_MAX)), json!(exits)))
+    let (now_rows, gone_rows) = (Named::of(now), Named::of(gone));
+    let then: HashSet<i64> = now_rows.iter().chain(&gone_rows).filter(|row| row.was_there).map(|row| row.id).collect();
+    let is_unknown = then.is_empty();
+    let names_but = |rows: &[Named], left_out: &HashSet<i64>| {
+        let mut seen = left_out.clone();
+        let names: Vec<String> =
+            rows.iter().filter(|row| seen.insert(row.id)).map(|row| row.name.clone()).take(NAMED_MAX).collect();
+        if is_unknown { Value::Null } else { json!(names) }
+    };
+    let now_ids: HashSet<i64> = now_rows.iter().map(|row| row.id).collect();
+    facts.insert("entries".into(), names_but(&now_rows, &then));
+    facts.insert("exits".into(), names_but(&gone_rows, &now_ids));
 }
 
-fn entered(all: &RecordBatch, then: &HashSet<i64>, limit: usize) -> Vec<String> {
-    let (Some(ids), Some(names)) = (all.column_by_name("entity_id"), all.column_by_name("name")) else {
-        return Vec::new();
-    };
-    let ids = ids.as_primitive::<Int64Type>();
-    let mut named = HashSet::new();
-    (0..all.num_rows())
-        .filter(|row| !then.contains(&ids.value(*row)) && named.insert(ids.value(*row)))
-        .map(|row| text_at(names.as_ref(), row))
-        .take(limit)
-        .collect()
+/// A row's entity, and whether it was there in the period before.
+struct Named {
+    id: i64,
+    name: String,
+    was_there: bool,
+}
+
+impl Named {
+    fn of(rows: &RecordBatch) -> Vec<Self> {
+        let column = |name: &str| rows.column_by_name(name);
+        let (Some(ids), Some(names), Some(before)) = (column("entity_id"), column("name"), column("previous_rank"))
+        else {
+            return Vec::new();
+        };
+        let ids = ids.as_primitive::<Int64Type>();
+        (0..rows.num_rows())
+            .map(|row| Self { id: ids.value(row), name: text_at(names, row), was_there: before.is_valid(row) })
+            .collect()
+    }
 }
 
 fn text_at(column: &dyn arrow::array::Array, row: usize) -> String {

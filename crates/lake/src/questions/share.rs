@@ -3,7 +3,7 @@
 use arrow::array::AsArray as _;
 use crowsnest_model::{Metric, Period};
 
-use super::league::{Dimensions, STATUS_RANK, is_additive};
+use super::league::{Dimensions, RANKED_MOMENT, STATUS_RANK, is_additive};
 use super::money::Rates;
 use super::{in_force, quoted, rows};
 use crate::{Answer, Lake, LakeError, Language, Result};
@@ -140,24 +140,25 @@ struct Shares<'a> {
     limit: usize,
 }
 
-/// Ranks outweigh moments: the order of `latest` is the moment plus the rank shifted beyond any moment.
 fn sql(shares: &Shares<'_>) -> String {
     let Shares { filter, as_of, value, name, limit, .. } = shares;
     let share = if shares.is_additive { "w.value / nullif(w.total, 0)" } else { "CAST(NULL AS DOUBLE)" };
     let total = if shares.is_additive { "w.total" } else { "CAST(NULL AS DOUBLE)" };
     format!(
-        "WITH by_entity AS (SELECT c.period, c.period_start, i.entity_id, \
-                latest(c.value, arrow_cast(c.known_at, 'Int64') + CAST(c.rank AS BIGINT) * 144115188075855872, \
-                       c.mention_id) AS value \
-             FROM ({}) c JOIN identities i ON c.mention_id = i.mention_id \
-             GROUP BY c.period, c.period_start, i.entity_id), \
-         with_total AS (SELECT *, sum(value) OVER (PARTITION BY period_start, period) AS total, \
-                row_number() OVER (PARTITION BY period_start, period ORDER BY value DESC, entity_id) AS rank \
-             FROM by_entity) \
-         SELECT w.period, w.period_start, w.rank, {name} AS name, e.entity, w.value, \
+        "WITH by_entity AS (SELECT s.period_start, s.period_end, i.entity_id, \
+                latest(s.value, {RANKED_MOMENT}, s.mention_id) AS value \
+             FROM ({}) s JOIN identities i ON s.mention_id = i.mention_id \
+             GROUP BY s.period_start, s.period_end, i.entity_id), \
+         with_total AS (SELECT *, sum(value) OVER (PARTITION BY period_start, period_end) AS total, \
+                row_number() OVER (PARTITION BY period_start, period_end ORDER BY value DESC, entity_id) AS rank \
+             FROM by_entity), \
+         periods AS (SELECT period_start, period_end, min(period) AS period FROM claims WHERE {filter} \
+             GROUP BY period_start, period_end) \
+         SELECT p.period, w.period_start, w.rank, {name} AS name, e.entity, w.value, \
                 {share} AS share, {total} AS total \
          FROM with_total w JOIN entities e ON w.entity_id = e.entity_id \
-         WHERE w.rank <= {limit} ORDER BY w.period_start, w.period, w.rank",
+         JOIN periods p ON w.period_start = p.period_start AND w.period_end = p.period_end \
+         WHERE w.rank <= {limit} ORDER BY w.period_start, p.period, w.rank",
         in_force::values_sql(filter, *as_of, value, STATUS_RANK)
     )
 }
