@@ -90,7 +90,8 @@ test("a rumour, its denial and its confirmation stand in order", async () => {
   assert.ok(denied, "no denial in the market");
   await open("/events?lang=en");
   const story = page.locator(".story", { has: page.locator(".badge.denied") }).first();
-  const days = await story.locator("time").allInnerTexts();
+  // Some sayings have no day of their own; they stand where the earliest day that they allow puts them.
+  const days = (await story.locator("time").allInnerTexts()).filter((day) => day !== "–");
   assert.ok(days.length > 1);
   assert.deepEqual(days, [...days].sort());
 });

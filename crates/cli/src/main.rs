@@ -10,8 +10,8 @@
 
 mod commands;
 mod context;
-mod example;
 mod engine_message;
+mod example;
 mod failure;
 mod narrowed;
 mod number;

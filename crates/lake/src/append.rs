@@ -117,13 +117,11 @@ pub(crate) async fn append(
 
 fn check_schema(table: &Table, batch: &RecordBatch) -> Result<()> {
     let expected = schema::arrow_schema(table);
-    let is_same = batch.num_columns() == expected.fields().len()
-        && batch
-            .schema()
-            .fields()
-            .iter()
-            .zip(expected.fields())
-            .all(|(left, right)| left.name() == right.name() && coded::stands_for(left.data_type(), right.data_type()));
+    let is_same =
+        batch.num_columns() == expected.fields().len()
+            && batch.schema().fields().iter().zip(expected.fields()).all(|(left, right)| {
+                left.name() == right.name() && coded::stands_for(left.data_type(), right.data_type())
+            });
     if is_same {
         return Ok(());
     }

@@ -75,11 +75,7 @@ impl Gatherer {
     ///
     /// # Errors
     /// None that well-formed batches could cause.
-    pub(crate) fn new(
-        schema: &SchemaRef,
-        batches: &[RecordBatch],
-        mut places: Vec<Place>,
-    ) -> Result<Self, ArrowError> {
+    pub(crate) fn new(schema: &SchemaRef, batches: &[RecordBatch], mut places: Vec<Place>) -> Result<Self, ArrowError> {
         let mut orders: Vec<Vec<u32>> =
             batches.iter().map(|batch| Vec::with_capacity(batch.num_rows().min(places.len()))).collect();
         for (batch, row) in &mut places {

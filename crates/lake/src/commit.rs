@@ -81,8 +81,7 @@ fn writing_failed(source: std::io::Error) -> LakeError {
 
 fn encode(table: &Table, rows: &Gatherer, span: Range<usize>) -> Result<(Vec<u8>, String)> {
     // Without the Arrow schema in the file, readers see text where the rows were coded.
-    let options =
-        ArrowWriterOptions::new().with_properties(writer_properties(table)).with_skip_arrow_metadata(true);
+    let options = ArrowWriterOptions::new().with_properties(writer_properties(table)).with_skip_arrow_metadata(true);
     let room = Vec::with_capacity(span.len() * ROW_BYTES_EXPECTED);
     let mut writer = ArrowWriter::try_new_with_options(room, Arc::clone(rows.schema()), options)?;
     let mut gathered = Gathered::new(table);

@@ -118,7 +118,8 @@ impl LakeError {
             }
             Self::TooBusy { .. } => Some("run the command again; what was added already stays".into()),
             Self::Address { .. } => Some(
-                "check the address; credentials, region and endpoint come from AWS_…, GOOGLE_… or AZURE_… variables".into(),
+                "check the address; credentials, region and endpoint come from AWS_…, GOOGLE_… or AZURE_… variables"
+                    .into(),
             ),
             Self::File { source, .. } => file_hint(source),
             Self::Engine(error) => engine_hint(&error.to_string()),
@@ -164,7 +165,9 @@ fn state_hint(error: &rusqlite::Error) -> Option<String> {
     match error.sqlite_error_code()? {
         ErrorCode::DiskFull | ErrorCode::SystemIoFailure => Some(NO_SPACE.into()),
         ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Some(NOT_WRITABLE.into()),
-        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Some("wait for the other command and run it again".into()),
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            Some("wait for the other command and run it again".into())
+        }
         _ => None,
     }
 }

@@ -324,8 +324,14 @@ impl Identity {
         ])?;
         let entities = self.entities_batch()?;
         let same_subjects = RecordBatch::try_from_iter([
-            ("same_mention_id", Arc::new(self.same_subjects.iter().map(|(own, _)| Some(*own)).collect::<Int64Array>()) as ArrayRef),
-            ("first_mention_id", Arc::new(self.same_subjects.iter().map(|(_, first)| Some(*first)).collect::<Int64Array>()) as ArrayRef),
+            (
+                "same_mention_id",
+                Arc::new(self.same_subjects.iter().map(|(own, _)| Some(*own)).collect::<Int64Array>()) as ArrayRef,
+            ),
+            (
+                "first_mention_id",
+                Arc::new(self.same_subjects.iter().map(|(_, first)| Some(*first)).collect::<Int64Array>()) as ArrayRef,
+            ),
         ])?;
         for (name, batch) in [("identities", identities), ("entities", entities), ("same_subjects", same_subjects)] {
             let table = MemTable::try_new(batch.schema(), vec![sliced(&batch)])?;

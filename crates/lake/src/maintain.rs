@@ -164,7 +164,8 @@ pub async fn vacuum(lake: &Lake, table: &'static Table, hours: u32, is_dry_run: 
 /// # Errors
 /// Where the archive's folder cannot be listed.
 pub fn vacuum_archive(lake: &Lake, hours: u32, is_dry_run: bool) -> Result<Vacuumed> {
-    let n_files = lake.documents().remove_incoming(std::time::Duration::from_secs(u64::from(hours) * 3600), is_dry_run)?;
+    let n_files =
+        lake.documents().remove_incoming(std::time::Duration::from_secs(u64::from(hours) * 3600), is_dry_run)?;
     Ok(Vacuumed { table: "raw", n_files })
 }
 

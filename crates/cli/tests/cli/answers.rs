@@ -161,7 +161,10 @@ fn sql_answers_tables_views_and_functions() {
         "sql",
         &["sql", "SELECT name, period, value FROM claims_named WHERE metric = 'mau' ORDER BY value DESC, name LIMIT 3"],
     );
-    check("sql_function", &["sql", "SELECT rank, name, value FROM league('mau', '2024-12')", "--format", "csv"]);
+    check(
+        "sql_function",
+        &["sql", "SELECT rank, name, value FROM league('mau', '2024-12') ORDER BY rank", "--format", "csv"],
+    );
     check("sql_cut", &["sql", "SELECT subject FROM claims ORDER BY subject", "--limit", "2"]);
     check("sql_empty", &["sql", "SELECT subject FROM claims WHERE metric = 'none'", "--format", "json"]);
     let from_input = on(market()).args(["sql", "-"]).write_stdin("SELECT 1 AS one").output().unwrap();

@@ -137,7 +137,8 @@ pub(crate) fn check_output(name: &str, output: &Output) {
         (r"import-\d{16}", "import-[id]"),
         (r"in \d+\.\d s \([\d,]+ records/s\)", "in [time]"),
         (r"\d+\.\d s\b", "[time]"),
-        (r"\d+(\.\d+)? [KMGT]?i?B\b", "[size]"),
+        (r" *\b\d+(\.\d+)? [KMGT]?i?B\b", " [size]"),
+        (r" +size\n", " size\n"),
         (r"20(2[6-9]|[3-9]\d)-\d\d-\d\d(T[\d:.]+Z)?", "[now]"),
         (r"\.tmp-\d+", ".tmp-[id]"),
     ] {

@@ -216,7 +216,8 @@ impl Columns {
 }
 
 fn instants() -> TimestampMicrosecondBuilder {
-    TimestampMicrosecondBuilder::with_capacity(COLUMNS_ROWS_MAX).with_data_type(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
+    TimestampMicrosecondBuilder::with_capacity(COLUMNS_ROWS_MAX)
+        .with_data_type(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
 }
 
 macro_rules! columns {

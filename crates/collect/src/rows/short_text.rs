@@ -24,7 +24,9 @@ impl ShortText {
         let (first, last) = match n_bytes {
             8..=Self::BYTES_MAX => (number_of::<8>(bytes, 0), number_of::<8>(bytes, n_bytes - 8)),
             4..8 => (number_of::<4>(bytes, 0), number_of::<4>(bytes, n_bytes - 4)),
-            1..4 => (number_of::<1>(bytes, 0) | number_of::<1>(bytes, n_bytes / 2) << 8, number_of::<1>(bytes, n_bytes - 1)),
+            1..4 => {
+                (number_of::<1>(bytes, 0) | number_of::<1>(bytes, n_bytes / 2) << 8, number_of::<1>(bytes, n_bytes - 1))
+            }
             0 => (0, 0),
             _ => return None,
         };

@@ -56,7 +56,10 @@ impl TableFunctionImpl for League {
             as_of,
             name: "e.name",
         };
-        let sql = format!("SELECT * EXCEPT (entity_id) FROM ({}) WHERE rank IS NOT NULL ORDER BY rank, name, source", shape.sql());
+        let sql = format!(
+            "SELECT * EXCEPT (entity_id) FROM ({}) WHERE rank IS NOT NULL ORDER BY rank, name, source",
+            shape.sql()
+        );
         super::plan::view(&self.0, &sql)
     }
 }

@@ -48,8 +48,7 @@ pub async fn events(lake: &Lake, question: &EventsQuestion) -> Result<Answer> {
         ])
     ));
     // What does not say when it was said counts as known from its import, which is no news.
-    let undated_last =
-        if question.oldest_first { "" } else { "v.said_at IS NULL AND v.known_at = v.recorded_at, " };
+    let undated_last = if question.oldest_first { "" } else { "v.said_at IS NULL AND v.known_at = v.recorded_at, " };
     let direction = if question.oldest_first { "ASC" } else { "DESC" };
     let sql = format!(
         "SELECT entity_hex(v.event_id) AS event_ref, e.entity, {} AS name, v.kind, v.event, v.happened_on, \

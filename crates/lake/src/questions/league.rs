@@ -176,10 +176,8 @@ impl Table<'_> {
 
 /// The different units of rows, sorted.
 pub(super) fn units(all: &RecordBatch) -> Vec<&str> {
-    let found: BTreeSet<&str> = all
-        .column_by_name("unit")
-        .map(|column| column.as_string_view().iter().flatten().collect())
-        .unwrap_or_default();
+    let found: BTreeSet<&str> =
+        all.column_by_name("unit").map(|column| column.as_string_view().iter().flatten().collect()).unwrap_or_default();
     found.into_iter().collect()
 }
 

@@ -91,8 +91,7 @@ impl Money {
         if Rates::of(to, metric, &probe).is_none() {
             return Ok(Self { unit: metric.unit.clone(), factors: Vec::new() });
         }
-        let sql =
-            format!("SELECT DISTINCT unit, period FROM claims WHERE {filter} AND {}", rows::known_by(as_of));
+        let sql = format!("SELECT DISTINCT unit, period FROM claims WHERE {filter} AND {}", rows::known_by(as_of));
         let found = super::run(lake, &sql).await?.rows;
         let (units, periods) = (found.column(0).as_string_view(), found.column(1).as_string_view());
         let first = if found.num_rows() == 0 { to } else { units.value(0) };
@@ -126,7 +125,10 @@ impl Money {
     fn note(&self) -> Option<String> {
         (!self.factors.is_empty()).then(|| {
             let source = crowsnest_model::FxTable::bundled().source();
-            format!("amounts are in several currencies; given in {} at each period's average rate ({source})", self.unit)
+            format!(
+                "amounts are in several currencies; given in {} at each period's average rate ({source})",
+                self.unit
+            )
         })
     }
 }

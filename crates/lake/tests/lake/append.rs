@@ -1,9 +1,9 @@
 //! Appending: each row once, whoever writes, whatever comes twice; and lakes of older versions.
 
+use crate::support::{self, Said, claim_rows, empty, market, number, options, said};
 use crowsnest_lake::{Lake, Market, maintain};
 use crowsnest_model::tables::{CLAIMS, MENTIONS};
 use proptest::prelude::*;
-use crate::support::{self, Said, claim_rows, empty, market, number, options, said};
 
 const COUNT: &str = "SELECT count(*) FROM claims";
 

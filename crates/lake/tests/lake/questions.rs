@@ -1,11 +1,11 @@
 //! The questions, on markets small enough to check by hand.
 
+use crate::support::{self, market};
 use arrow::array::AsArray as _;
 use arrow::datatypes::UInt64Type;
 use crowsnest_lake::questions::*;
 use crowsnest_lake::{Answer, Lake, LakeError};
 use serde_json::Value;
-use crate::support::{self, market};
 
 /// Numbers worked by hand. The older 豆包 value is restated; QuestMobile and the list disagree; Kimi's is denied.
 const MARKET: &str = "
@@ -129,7 +129,10 @@ async fn amounts_in_several_currencies_are_compared_in_the_markets() {
     assert!(answer.notes.iter().any(|note| note.contains("1 CNY = 0.1390 USD")), "{:?}", answer.notes);
     // One currency stays itself.
     let (_, answer) = asked(&lake, &LeagueQuestion { metric: "valuation".into(), ..league_of("2023") }).await;
-    assert_eq!((answer.facts["totals"]["unit"].as_str(), answer.facts["totals"]["summed"].as_f64()), (Some("CNY"), Some(7.0)));
+    assert_eq!(
+        (answer.facts["totals"]["unit"].as_str(), answer.facts["totals"]["summed"].as_f64()),
+        (Some("CNY"), Some(7.0))
+    );
     let asked = ShareQuestion { metric: "valuation".into(), grain: Some("year".into()), ..ShareQuestion::default() };
     let answer = share(&lake, &asked).await.unwrap();
     assert_eq!(answer.facts["unit"], "USD");
