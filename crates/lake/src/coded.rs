@@ -122,7 +122,7 @@ impl Source {
         }
         let is_coded = |part: &&ArrayRef| codes_of(part.as_ref()).is_some() || part.null_count() == part.len();
         if *wanted == DataType::Utf8
-            && parts.iter().all(|part| is_coded(part))
+            && parts.iter().all(is_coded)
             && let Some(coded) = Self::coded(parts, orders)
         {
             return Ok(coded);

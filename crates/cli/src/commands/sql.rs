@@ -20,7 +20,7 @@ use crate::{output, print};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   crowsnest sql \"SELECT metric, count(*) AS n FROM claims GROUP BY metric ORDER BY n DESC\"
-  crowsnest sql \"SELECT * FROM league('mau', '2024-12')\"
+  crowsnest sql \"SELECT * FROM league('mau', '2024-12') ORDER BY rank\"
   crowsnest sql \"SELECT period, value, source FROM series('豆包', 'mau')\" --format csv
   crowsnest sql \"SELECT count(*) FROM claims_in_force\" --as-of 2025-02-01
   crowsnest sql - < question.sql

@@ -2,7 +2,7 @@
 //!
 //! To add one: a function in the file of its kind; `support` makes the market and takes the snapshot.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it did not expect should stop")]
+#![expect(clippy::unwrap_used, reason = "a test that meets what it did not expect should stop")]
 
 mod answers;
 mod bad_input;
