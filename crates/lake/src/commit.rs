@@ -20,7 +20,7 @@ use parquet::schema::types::ColumnPath;
 
 use crate::coded::Gatherer;
 use crate::sort::Place;
-use crate::statistics::Gathered;
+use crate::statistics::{Gathered, is_of_all_sizes};
 use crate::table::TableSnapshot;
 use crate::{LakeError, Result, schema};
 
@@ -109,8 +109,7 @@ pub(crate) fn writer_properties(table: &Table) -> WriterProperties {
     for column in table.columns {
         let path = ColumnPath::from(column.name);
         let is_hash = column.column_type == ColumnType::Int64 && column.name.ends_with("_id");
-        let is_number = column.column_type == ColumnType::Float64 || column.name == "record";
-        if is_number {
+        if is_of_all_sizes(column) {
             builder = builder
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_statistics_enabled(path, EnabledStatistics::None);

@@ -18,6 +18,7 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use serde::{Deserialize, Serialize};
 
+use crate::coded::text_at;
 use crate::{LakeError, Market, Result};
 
 /// A language that names are shown in.
@@ -481,11 +482,7 @@ fn ints(batch: &RecordBatch, index: usize) -> &Int64Array {
 }
 
 fn text(batch: &RecordBatch, index: usize, row: usize) -> &str {
-    let column = batch.column(index);
-    match column.as_string_view_opt() {
-        Some(values) => values.value(row),
-        None => column.as_string::<i32>().value(row),
-    }
+    text_at(batch.column(index).as_ref(), row).unwrap_or_default()
 }
 
 /// A map that remembers the order in which keys first came, so that the catalogue's order decides which name is shown.

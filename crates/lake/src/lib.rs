@@ -15,7 +15,7 @@
 
 pub mod answer;
 mod append;
-pub mod coded;
+mod coded;
 mod commit;
 pub mod documents;
 pub mod encode;

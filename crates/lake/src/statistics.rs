@@ -5,7 +5,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{max, max_string, min, min_string};
 use arrow::datatypes::{Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
-use crowsnest_model::tables::{ColumnType, Table};
+use crowsnest_model::tables::{Column, ColumnType, Table};
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use serde_json::{Map, Value, json};
@@ -14,6 +14,12 @@ use crate::coded;
 
 /// Text longer than this (bytes) gets no bounds: a cut-off upper bound would be wrong.
 const TEXT_BOUND_BYTES_MAX: usize = 64;
+
+/// Whether a column's numbers are of all sizes in every file, as values and the places of records are: their bounds
+/// leave nothing out, and nearly every one of them is another.
+pub(crate) fn is_of_all_sizes(column: &Column) -> bool {
+    column.column_type == ColumnType::Float64 || column.name == "record"
+}
 
 /// Bounds gathered while a file is written.
 #[derive(Debug)]
@@ -28,9 +34,7 @@ pub(crate) struct Gathered {
 impl Gathered {
     pub(crate) fn new(table: &Table) -> Self {
         let n = table.columns.len();
-        // Values and the places of records are of all sizes in every file: their bounds leave nothing out.
-        let is_worth_bounding =
-            table.columns.iter().map(|c| c.column_type != ColumnType::Float64 && c.name != "record").collect();
+        let is_worth_bounding = table.columns.iter().map(|column| !is_of_all_sizes(column)).collect();
         Self { is_worth_bounding, n_rows: 0, bounds: vec![None; n], unbounded: vec![false; n], n_null: vec![0; n] }
     }
 

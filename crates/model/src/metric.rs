@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::currency::Currency;
 use crate::word::word_enum;
 
 const BUILT_IN_TOML: &str = include_str!("../data/metrics.toml");
@@ -65,6 +66,13 @@ pub struct Metric {
     pub lower_is_better: bool,
     /// What it is, in a sentence.
     pub description: String,
+}
+
+impl Metric {
+    /// Whether its values are amounts of money, in one currency or in any.
+    pub fn is_money(&self) -> bool {
+        self.unit == "currency" || Currency::from_code(&self.unit).is_some()
+    }
 }
 
 /// The metrics that a market knows.

@@ -248,8 +248,7 @@ pub(super) fn read_metric(text: &str, context: &ReadingContext) -> Result<Metric
         };
         return Err(Fault::new("metric", text, "a metric that the market knows", remedy));
     };
-    let is_money = metric.unit == "currency" || Currency::from_code(&metric.unit).is_some();
-    Ok(MetricWord { id: metric.id.clone(), unit: metric.unit.clone(), is_money })
+    Ok(MetricWord { id: metric.id.clone(), unit: metric.unit.clone(), is_money: metric.is_money() })
 }
 
 fn by_label<'a>(text: &str, context: &'a ReadingContext) -> Option<&'a Metric> {

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::league::{self, Dimensions, LeagueQuestion, Table};
 use super::{in_force, quoted, rows};
+use crate::coded::text_at;
 use crate::{Lake, Result};
 
 /// A region, platform and segment that has claims, and of how many entities.
@@ -211,18 +212,12 @@ impl Named {
         };
         let ids = ids.as_primitive::<Int64Type>();
         (0..rows.num_rows())
-            .map(|row| Self { id: ids.value(row), name: text_at(names, row), was_there: before.is_valid(row) })
+            .map(|row| Self {
+                id: ids.value(row),
+                name: text_at(names.as_ref(), row).unwrap_or_default().to_owned(),
+                was_there: before.is_valid(row),
+            })
             .collect()
-    }
-}
-
-fn text_at(column: &dyn arrow::array::Array, row: usize) -> String {
-    if column.is_null(row) {
-        return String::new();
-    }
-    match column.as_string_view_opt() {
-        Some(values) => values.value(row).to_owned(),
-        None => column.as_string::<i32>().value(row).to_owned(),
     }
 }
 

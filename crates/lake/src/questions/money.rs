@@ -19,8 +19,7 @@ pub(crate) struct Rates {
 impl Rates {
     /// The rates of a period; `None` for metrics that are no amounts of money.
     pub(crate) fn of(to: &str, metric: &Metric, period: &Period) -> Option<Self> {
-        let is_money = metric.unit == "currency" || Currency::from_code(&metric.unit).is_some();
-        let to = Currency::parse(to).filter(|_| is_money)?;
+        let to = Currency::parse(to).filter(|_| metric.is_money())?;
         let table = FxTable::bundled();
         let rates = Currency::all().filter_map(|from| Some((from, table.rate_or_nearest(from, to, period).ok()?)));
         Some(Self { to, rates: rates.collect() })

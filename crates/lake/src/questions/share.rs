@@ -87,8 +87,7 @@ struct Money {
 impl Money {
     async fn of(lake: &Lake, metric: &Metric, filter: &str, as_of: Option<i64>) -> Result<Self> {
         let to = &lake.market().config.currency;
-        let probe = Period::from_days(0, 1);
-        if Rates::of(to, metric, &probe).is_none() {
+        if !metric.is_money() {
             return Ok(Self { unit: metric.unit.clone(), factors: Vec::new() });
         }
         let sql = format!("SELECT DISTINCT unit, period FROM claims WHERE {filter} AND {}", rows::known_by(as_of));
