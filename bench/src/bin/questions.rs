@@ -15,7 +15,7 @@ use arrow::compute::{cast, sum};
 use arrow::datatypes::{DataType, Float64Type};
 use clap::Parser;
 use crowsnest_lake::questions::{self, LeagueQuestion, SeriesQuestion, ShareQuestion, parse_as_of};
-use crowsnest_lake::{Lake, LakeOptions, Market};
+use crowsnest_lake::{Lake, LakeOptions, Market, sql};
 use serde_json::{Map, Value, json};
 
 /// The allocator of the `crowsnest` command.
@@ -208,7 +208,7 @@ fn latest_raw(filter: &str) -> String {
 }
 
 fn known_by(day: &str) -> Result<String, Failure> {
-    Ok(format!("known_at <= arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')", parse_as_of(day)?))
+    Ok(format!("known_at <= {}", sql::instant(parse_as_of(day)?)))
 }
 
 fn milliseconds(since: Instant) -> f64 {

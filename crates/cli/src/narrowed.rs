@@ -5,10 +5,10 @@
 
 use crowsnest_lake::VIEWS;
 use crowsnest_lake::functions::FUNCTIONS;
+use crowsnest_lake::sql;
 use crowsnest_model::TABLES;
 
 use crate::failure::Failure;
-use crate::redistribution::listed;
 
 /// What a query may see.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +81,7 @@ impl Narrowing {
         if self.kept_back.is_empty() {
             return None;
         }
-        let listed = listed(&self.kept_back);
+        let listed = sql::listed(&self.kept_back);
         if name == VALUES {
             // A mention is of one source; the name in full is the table itself, not its shadow.
             let theirs = format!("SELECT mention_id FROM public.mentions WHERE source IN ({listed})");
@@ -100,7 +100,7 @@ fn known_by(name: &str, as_of: i64) -> Option<String> {
         "claims_in_force" => "claims_as_of",
         VALUES => "values_as_of",
         _ => {
-            let instant = format!("arrow_cast({as_of}, 'Timestamp(Microsecond, Some(\"UTC\"))')");
+            let instant = sql::instant(as_of);
             return has_column(name, "known_at").then(|| format!("SELECT * FROM {name} WHERE known_at <= {instant}"));
         }
     };

@@ -12,9 +12,3 @@ pub(crate) fn kept_back(market: &Market) -> Vec<String> {
         .cloned()
         .collect()
 }
-
-/// SQL's list of names.
-pub(crate) fn listed(names: &[String]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("'{}'", name.replace('\'', "''"))).collect();
-    quoted.join(", ")
-}

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::{Date32Type, Int64Type};
+use crowsnest_lake::sql::listed;
 use crowsnest_lake::{Lake, LakeError};
 use crowsnest_model::day_to_string;
 use futures::StreamExt as _;
@@ -117,13 +118,12 @@ impl WouldAdd {
         lake.refresh().await?;
         let mut added = Added::default();
         if let (Some(first), Some(last)) = (self.first_day.take(), self.last_day.take()) {
-            let metrics: Vec<String> =
-                std::mem::take(&mut self.metrics).iter().map(|id| format!("'{}'", id.replace('\'', "''"))).collect();
+            let metrics = std::mem::take(&mut self.metrics);
             // Partitions and bounds of files leave out most of a large table.
             let sql = format!(
                 "SELECT mention_id, claim_id FROM claims WHERE metric IN ({}) \
                  AND period_start BETWEEN DATE '{}' AND DATE '{}'",
-                metrics.join(", "),
+                listed(&metrics),
                 day_to_string(first),
                 day_to_string(last)
             );

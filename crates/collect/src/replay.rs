@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
+use crowsnest_lake::sql::quoted;
 use crowsnest_lake::{Lake, LakeError, files};
 
 use crate::Result;
@@ -67,11 +68,10 @@ pub async fn replay(
 }
 
 fn query_of(which: &Replay) -> String {
-    let quoted = |text: &str| text.replace('\'', "''");
     let condition = match which {
         Replay::All => "TRUE".to_owned(),
-        Replay::Source(source) => format!("source = '{}'", quoted(source)),
-        Replay::Document(sha256) => format!("starts_with(document, '{}')", quoted(&sha256.to_lowercase())),
+        Replay::Source(source) => format!("source = {}", quoted(source)),
+        Replay::Document(sha256) => format!("starts_with(document, {})", quoted(&sha256.to_lowercase())),
     };
     format!(
         "SELECT document, name, source, mapping_toml FROM documents WHERE {condition} ORDER BY known_at DESC, document"

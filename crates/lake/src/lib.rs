@@ -32,6 +32,7 @@ mod provider;
 pub mod questions;
 pub mod schema;
 mod sort;
+pub mod sql;
 pub mod state;
 mod statistics;
 mod step;

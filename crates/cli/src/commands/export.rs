@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crowsnest_lake::{Lake, LakeError, VIEWS, files};
+use crowsnest_lake::{Lake, LakeError, VIEWS, files, sql};
 use futures::StreamExt as _;
 
 use crate::context::Context;
@@ -149,7 +149,7 @@ async fn n_kept_back(lake: &Lake, table: &str, kept_back: &[String]) -> Result<O
     struct Counted {
         n: u64,
     }
-    let sql = format!("SELECT count(*) AS n FROM {table} WHERE source IN ({})", redistribution::listed(kept_back));
+    let sql = format!("SELECT count(*) AS n FROM {table} WHERE source IN ({})", sql::listed(kept_back));
     let mut n = 0;
     for batch in lake.query(&sql).await? {
         n += crowsnest_lake::Answer::of_rows(batch).rows_as::<Counted>()?.iter().map(|counted| counted.n).sum::<u64>();

@@ -4,6 +4,8 @@
 //! times slower with many groups (see `functions/latest.rs`). The view `claims_of_subjects` gives one `subject_id` to
 //! all mentions of a source that are one entity: what it says of `Doubao` later replaces what it said of `豆包`.
 
+use crate::sql::instant;
+
 /// Rows of `claims` that pass `filter` and are in force at `as_of` (microseconds), with `n_vintages`: how many claims
 /// the source made on the same thing until then. Denials and withdrawals end what they deny.
 pub(crate) fn sql(filter: &str, as_of: Option<i64>) -> String {
@@ -27,11 +29,6 @@ pub(crate) fn known_by(as_of: Option<i64>) -> String {
         None => "TRUE".to_owned(),
         Some(micros) => format!("known_at <= {}", instant(micros)),
     }
-}
-
-/// An instant as an SQL literal.
-pub(crate) fn instant(micros: i64) -> String {
-    format!("arrow_cast({micros}, 'Timestamp(Microsecond, Some(\"UTC\"))')")
 }
 
 /// Per mention and period the value in force, for questions that need no more of the claim: `mention_id, period_start,

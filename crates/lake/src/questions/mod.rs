@@ -33,6 +33,7 @@ pub use share::{ShareQuestion, share};
 pub use show::{ShowQuestion, WhyQuestion, show, why};
 pub use sources::{SourcesQuestion, sources};
 
+pub(crate) use crate::sql::quoted;
 use crate::{Answer, Lake, LakeError, Result};
 
 /// A day as the instant of its end, or an RFC 3339 instant, in microseconds since 1970-01-01 UTC.
@@ -51,11 +52,6 @@ pub fn parse_as_of(text: &str) -> Result<i64> {
             "write a day such as 2025-02-01, or an instant such as 2025-02-01T12:00:00Z",
         )
     })
-}
-
-/// Text as an SQL literal.
-pub(crate) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// An instant in RFC 3339.
