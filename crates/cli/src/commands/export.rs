@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crowsnest_lake::{Lake, LakeError, VIEWS, files, sql};
+use crowsnest_lake::{Lake, LakeError, files};
 use futures::StreamExt as _;
 
 use crate::context::Context;
@@ -45,7 +45,8 @@ impl Export {
         let kept_back = if self.include_restricted { Vec::new() } else { redistribution::kept_back(lake.market()) };
         let is_name = is_name(&self.what);
         let query = if is_name { format!("SELECT * FROM {}", self.what) } else { self.what.clone() };
-        let query = Narrowing { as_of, kept_back: kept_back.clone() }.over(&query)?;
+        let narrowing = Narrowing { as_of, kept_back };
+        let query = narrowing.over(&query)?;
         match file {
             Some(path) => {
                 let n_rows = write_file(&lake, &query, format, path).await?;
@@ -55,16 +56,17 @@ impl Export {
                 write(&lake, &query, format, BufWriter::new(std::io::stdout())).await?;
             }
         }
-        if kept_back.is_empty() {
+        if narrowing.kept_back.is_empty() {
             return Ok(Done::Well);
         }
         let table = if is_name { self.what.as_str() } else { "claims" };
-        if let Some(n) = n_kept_back(&lake, table, &kept_back).await?.filter(|n| *n > 0) {
+        let n = n_kept_back(&lake, table, &narrowing).await?;
+        if n > 0 {
             let of_query = if is_name { "rows" } else { "claims" };
             context.note(&format!(
                 "{} {of_query} of sources that may not be passed on ({}) are left out; see --include-restricted",
                 number::count(n),
-                kept_back.join(", ")
+                narrowing.kept_back.join(", ")
             ));
         }
         Ok(Done::Well)
@@ -138,21 +140,21 @@ impl Drop for RemovedAtEnd<'_> {
     }
 }
 
-/// How many rows of a table are of those sources; `None` for tables whose rows name no source.
-async fn n_kept_back(lake: &Lake, table: &str, kept_back: &[String]) -> Result<Option<u64>, Failure> {
-    let has_source = crowsnest_model::tables::table(table).is_some_and(|table| table.column("source").is_some())
-        || VIEWS.iter().any(|(name, ..)| *name == table);
-    if !has_source {
-        return Ok(None);
-    }
+/// How many rows of a table or view a narrowing leaves out because of their sources.
+async fn n_kept_back(lake: &Lake, table: &str, narrowing: &Narrowing) -> Result<u64, Failure> {
+    let of_all_sources = Narrowing { kept_back: Vec::new(), ..narrowing.clone() };
+    Ok(n_rows(lake, table, &of_all_sources).await?.saturating_sub(n_rows(lake, table, narrowing).await?))
+}
+
+async fn n_rows(lake: &Lake, table: &str, narrowing: &Narrowing) -> Result<u64, Failure> {
     #[derive(serde::Deserialize)]
     struct Counted {
         n: u64,
     }
-    let sql = format!("SELECT count(*) AS n FROM {table} WHERE source IN ({})", sql::listed(kept_back));
+    let query = narrowing.over(&format!("SELECT count(*) AS n FROM {table}"))?;
     let mut n = 0;
-    for batch in lake.query(&sql).await? {
+    for batch in lake.query(&query).await? {
         n += crowsnest_lake::Answer::of_rows(batch).rows_as::<Counted>()?.iter().map(|counted| counted.n).sum::<u64>();
     }
-    Ok(Some(n))
+    Ok(n)
 }

@@ -189,6 +189,9 @@ fn exports_leave_out_what_may_not_be_passed_on() {
     let function = "SELECT * FROM league('mau', '2024-12')";
     check("export_function", &["export", function, "--output", &path("league.csv")]);
     check("export_ending", &["export", "claims", "--output", &path("claims.xls")]);
+    for view in ["values_in_force", "claims_of_subjects", "claims_in_force", "claims_named", "events_named"] {
+        on(market()).args(["export", view, "--output", &path(&format!("{view}.csv"))]).assert().success();
+    }
     on(market()).args(["export", "claims", "--output", &path("claims.parquet")]).assert().success();
     assert!(std::fs::read(path("claims.parquet")).unwrap().ends_with(b"PAR1"));
     let n_left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
