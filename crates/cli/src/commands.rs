@@ -3,6 +3,8 @@
 //! To add one: a file in `commands/` with its arguments and `run`, its `mod`, and one line in the list below.
 
 mod claims;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod completions;
 mod demo;
 mod doctor;
@@ -15,6 +17,8 @@ mod lake;
 mod league;
 mod metrics;
 mod new;
+#[cfg(not(feature = "cluster"))]
+mod no_cluster;
 mod periods;
 mod products;
 mod replay;
@@ -25,6 +29,9 @@ mod show;
 mod sources;
 mod sql;
 mod why;
+
+#[cfg(not(feature = "cluster"))]
+use no_cluster as cluster;
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};
@@ -69,6 +76,7 @@ commands! {
     Export(export::Export),
     Serve(serve::Serve),
     Lake(lake::LakeCommand),
+    Cluster(cluster::ClusterCommand),
     Doctor(doctor::Doctor),
     Flow(flow::Flow),
     Completions(completions::Completions),
@@ -77,6 +85,6 @@ commands! {
 impl Command {
     /// Whether Ctrl-C is how the command is meant to end.
     pub(crate) fn stops_itself(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Demo(_))
+        matches!(self, Self::Serve(_) | Self::Demo(_) | Self::Cluster(_))
     }
 }

@@ -8,7 +8,7 @@ use crowsnest_lake::{Lake, LakeError, LakeOptions, Language, Market};
 use crate::failure::Failure;
 use crate::options::{Color, Format, Global};
 use crate::print;
-use crate::progress::Bar;
+use crate::progress::{self, Bar};
 
 /// The global options, with what follows from them.
 #[derive(Debug, Clone)]
@@ -44,7 +44,13 @@ impl Context {
         self.lake_of(self.market()?).await
     }
 
-    pub(crate) async fn lake_of(&self, market: Market) -> Result<Lake, Failure> {
+    pub(crate) async fn lake_of(&self, mut market: Market) -> Result<Lake, Failure> {
+        if let Some(cluster) = &self.global.cluster {
+            market.config.cluster = Some(cluster.clone()).filter(|address| !address.is_empty());
+        }
+        if let Some(rows) = self.global.cluster_from_rows {
+            market.config.cluster_from_rows = rows;
+        }
         let mut options = LakeOptions::default();
         if let Some(memory) = self.global.memory {
             options.memory_bytes = memory.bytes;
@@ -52,7 +58,11 @@ impl Context {
         if let Some(threads) = self.global.threads {
             options.n_threads = threads.max(1);
         }
-        Ok(Box::pin(Lake::open(market, options)).await?)
+        let lake = Box::pin(Lake::open(market, options)).await?;
+        if lake.market().config.cluster.is_some() && print::is_error_terminal() && !self.global.quiet {
+            tokio::spawn(progress::show_jobs(lake.clone()));
+        }
+        Ok(lake)
     }
 
     /// The moment asked for, in microseconds.

@@ -22,6 +22,7 @@ mod print;
 mod progress;
 mod query_rows;
 mod redistribution;
+mod signals;
 mod table;
 
 use std::process::ExitCode;

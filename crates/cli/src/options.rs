@@ -50,6 +50,12 @@ pub(crate) struct Global {
     /// Threads to use [default: the machine's]
     #[arg(long, global = true, value_name = "N", hide_short_help = true)]
     pub(crate) threads: Option<usize>,
+    /// Scheduler of a cluster that answers questions which read much [default: the market's `cluster`]
+    #[arg(long, global = true, value_name = "HOST:PORT", env = "CROWSNEST_CLUSTER", hide_short_help = true)]
+    pub(crate) cluster: Option<String>,
+    /// Answer questions here that read fewer rows than this [default: the market's `cluster_from_rows`]
+    #[arg(long, global = true, value_name = "ROWS", hide_short_help = true)]
+    pub(crate) cluster_from_rows: Option<u64>,
     /// No progress, notes or summaries on standard error
     #[arg(long, short, global = true, conflicts_with = "verbose", hide_short_help = true)]
     pub(crate) quiet: bool,

@@ -1,8 +1,10 @@
 //! A progress bar on standard error: bytes read, records, rate, time left. Where that is no terminal, nothing.
 
 use crowsnest_collect::Progress;
+use crowsnest_lake::Lake;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 const WITH_END: &str = "{wide_msg} {bar:24} {bytes}/{total_bytes} · {prefix} · {bytes_per_sec} · {eta} left";
 const WITHOUT_END: &str = "{wide_msg} {spinner} {bytes} · {prefix} · {bytes_per_sec} · {elapsed}";
@@ -23,6 +25,27 @@ impl Bar {
     /// Takes the bar away.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// Shows how far the questions are that run on the cluster, until the command ends.
+pub(crate) async fn show_jobs(lake: Lake) {
+    let target = ProgressDrawTarget::stderr_with_hz(8);
+    let bar = ProgressBar::with_draw_target(None, target);
+    let mut clock = tokio::time::interval(Duration::from_millis(250));
+    loop {
+        clock.tick().await;
+        let jobs = lake.jobs();
+        if jobs.is_empty() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+            continue;
+        }
+        bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
+        let n_stages: usize = jobs.iter().map(|job| job.n_stages_done).sum();
+        let again = jobs.iter().map(|job| job.n_retries).max().unwrap_or_default();
+        let retried = if again > 0 { format!(", begun anew {again} times") } else { String::new() };
+        bar.set_message(format!("on the cluster: {n_stages} stages done{retried}"));
+        bar.tick();
     }
 }
 

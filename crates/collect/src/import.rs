@@ -52,7 +52,7 @@ pub async fn import(lake: &Lake, request: ImportRequest, progress: &dyn Progress
     };
     let mapping = Arc::new(mapping);
     let source = request.source.clone().unwrap_or_default();
-    let tasks = input::resolve(&request.inputs)
+    let tasks = input::resolve(&request.inputs, Some(lake.market()))
         .await?
         .into_iter()
         .map(|input| Task { input, source: source.clone(), mapping: Arc::clone(&mapping) })

@@ -52,7 +52,7 @@ struct MetricColumn {
 /// # Errors
 /// As for importing it: unreadable, empty, of unknown encoding.
 pub async fn infer(file: &str, how: LookOptions, metrics: &MetricRegistry) -> Result<String> {
-    let inputs = input::resolve(&[file.to_owned()]).await?;
+    let inputs = input::resolve(&[file.to_owned()], None).await?;
     let input = inputs.into_iter().next().ok_or_else(|| ImportError::NoFile(file.to_owned()))?;
     let (label, file_name) = (input.label.clone(), input.file_name.clone());
     let looked = blocking(&label, move || look_at(input, &how)).await?;

@@ -25,6 +25,9 @@ use crate::segments::{Added, Document, Segments};
 use crate::worker::{Parsed, Worker};
 use crate::{ImportError, Result};
 
+/// How many parsed chunks of each worker may wait while a segment is appended, so that workers go on meanwhile.
+const CHUNKS_WAITING_PER_WORKER: usize = 6;
+
 /// One file to import.
 pub(crate) struct Job {
     pub(crate) lake: Lake,
@@ -178,7 +181,7 @@ fn start(
 ) -> (mpsc::Receiver<Finished>, Threads) {
     let n_workers = std::thread::available_parallelism().map_or(2, usize::from);
     let (work_sender, work_receiver) = sync_channel(n_workers);
-    let (finished_sender, finished_receiver) = mpsc::channel(n_workers);
+    let (finished_sender, finished_receiver) = mpsc::channel(n_workers * CHUNKS_WAITING_PER_WORKER);
     let work_receiver = Arc::new(Mutex::new(work_receiver));
     let plan = Arc::new(opened.plan);
     let seen = SeenMentions::default();

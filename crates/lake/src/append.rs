@@ -16,6 +16,7 @@ use arrow::datatypes::Int64Type;
 use crowsnest_model::tables::Table;
 use deltalake::DeltaTableError;
 use futures::StreamExt as _;
+use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::coded;
@@ -68,7 +69,7 @@ pub(crate) async fn append(
     for batch in &batches {
         check_schema(table, batch)?;
     }
-    let keys: Vec<Vec<Key>> = batches.iter().map(|batch| row_keys(table, batch)).collect();
+    let keys: Vec<Vec<Key>> = batches.par_iter().map(|batch| row_keys(table, batch)).collect();
     let n_given: usize = keys.iter().map(Vec::len).sum();
     snapshot = snapshot.latest().await?;
     let mut known = KeySet::default();
@@ -100,11 +101,25 @@ pub(crate) async fn append(
             }
             Err(error) if is_lost_race(&error) => {
                 tracing::debug!(table = table.name, attempt, "another writer committed first, looking again");
-                written = Some((n_added, files));
                 snapshot = snapshot.latest().await?;
+                // A store may carry a commit out and lose its answer: then it was ourselves who committed first.
+                if commit::is_part_of(&snapshot, &files) {
+                    let version = snapshot.version();
+                    return Ok((Appended { n_added, n_known: n_given - n_added, version }, snapshot));
+                }
+                written = Some((n_added, files));
             }
             Err(error) => {
-                commit::discard(&snapshot, &files).await;
+                // Where the answer was lost, only the log can tell; where that cannot be asked, `vacuum` tidies up.
+                let Ok(after) = snapshot.latest().await else { return Err(error.into()) };
+                if commit::is_part_of(&after, &files) {
+                    let version = after.version();
+                    return Ok((Appended { n_added, n_known: n_given - n_added, version }, after));
+                }
+                // In a store, what seems to have failed may yet arrive.
+                if snapshot.delta.table_url().scheme() == "file" {
+                    commit::discard(&snapshot, &files).await;
+                }
                 return Err(error.into());
             }
         }

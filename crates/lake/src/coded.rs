@@ -14,6 +14,7 @@ use arrow::array::{
 use arrow::compute::{cast, interleave, take};
 use arrow::datatypes::Int32Type;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use rayon::prelude::*;
 
 use crate::sort::Place;
 
@@ -84,11 +85,11 @@ impl Gatherer {
             *row = order.len() as u32 - 1;
         }
         let orders: Vec<UInt32Array> = orders.into_iter().map(UInt32Array::from).collect();
-        let mut columns = Vec::with_capacity(schema.fields().len());
-        for index in 0..schema.fields().len() {
+        let source = |index: usize| {
             let parts: Vec<&ArrayRef> = batches.iter().map(|batch| batch.column(index)).collect();
-            columns.push(Source::of(schema.field(index).data_type(), &parts, &orders)?);
-        }
+            Source::of(schema.field(index).data_type(), &parts, &orders)
+        };
+        let columns: Vec<Source> = (0..schema.fields().len()).into_par_iter().map(source).collect::<Result<_, _>>()?;
         let fields: Vec<Field> = schema
             .fields()
             .iter()

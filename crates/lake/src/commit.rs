@@ -125,8 +125,13 @@ pub(crate) fn writer_properties(table: &Table) -> WriterProperties {
     builder.build()
 }
 
-/// A name no other file has: time, process, counter and address-space noise hashed to 128 bits.
+/// A name no other file has.
 fn uuid() -> String {
+    format!("{:032x}", unique())
+}
+
+/// A number no other part has: time, process, counter and address-space noise hashed to 128 bits.
+pub(crate) fn unique() -> u128 {
     use std::sync::atomic::{AtomicU64, Ordering};
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let mut bytes = jiff::Timestamp::now().as_nanosecond().to_le_bytes().to_vec();
@@ -134,7 +139,7 @@ fn uuid() -> String {
     bytes.extend_from_slice(&COUNTER.fetch_add(1, Ordering::Relaxed).to_le_bytes());
     let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
     bytes.extend_from_slice(&random.to_le_bytes());
-    format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes))
+    xxhash_rust::xxh3::xxh3_128(&bytes)
 }
 
 /// Commits files at exactly the version after the snapshot's; an error if somebody else took that version.
@@ -196,6 +201,11 @@ fn remove_action(add: &Add) -> Remove {
         base_row_id: None,
         default_row_commit_version: None,
     }
+}
+
+/// Whether a snapshot has these files.
+pub(crate) fn is_part_of(snapshot: &TableSnapshot, files: &[NewFile]) -> bool {
+    files.iter().all(|file| snapshot.files.iter().any(|found| found.add.path == file.path))
 }
 
 /// Removes files that will not become part of the table; what cannot be removed is left for `vacuum`.

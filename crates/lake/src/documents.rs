@@ -4,12 +4,19 @@
 //! half. Putting the same bytes again changes nothing.
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{Read, Seek as _, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
+use futures::TryStreamExt as _;
+use object_store::path::Path as StorePath;
+use object_store::{ObjectStore, ObjectStoreExt as _};
 use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncWriteExt as _;
 
-use crate::{LakeError, Result, files};
+use crate::{LakeError, Result, files, objects, stores};
 
 /// Faster than zstd's first regular level: archives of exports are read seldom, and written during imports.
 const LEVEL: i32 = -6;
@@ -17,31 +24,64 @@ const LEVEL: i32 = -6;
 /// Where document bodies are kept: `raw/ab/abcdef….zst`.
 #[derive(Debug, Clone)]
 pub struct DocumentStore {
+    /// Of this machine: bodies that are being written, and where no store is named, all bodies.
     folder: PathBuf,
+    /// The object store that bodies are kept in, and the place in it.
+    store: Option<(Arc<dyn ObjectStore>, StorePath)>,
 }
 
 impl DocumentStore {
     pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, store: None }
     }
 
-    fn path(&self, sha256: &str) -> Result<PathBuf> {
+    pub(crate) fn in_store(folder: PathBuf, store: (Arc<dyn ObjectStore>, StorePath)) -> Self {
+        Self { folder, store: Some(store) }
+    }
+
+    /// The folder and file of a body.
+    fn names(sha256: &str) -> Result<(String, String)> {
         let is_hash = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !is_hash {
             return Err(LakeError::NoDocument(sha256.to_owned()));
         }
         let sha256 = sha256.to_ascii_lowercase();
-        Ok(self.folder.join(&sha256[..2]).join(format!("{sha256}.zst")))
+        Ok((sha256[..2].to_owned(), format!("{sha256}.zst")))
+    }
+
+    fn path(&self, sha256: &str) -> Result<PathBuf> {
+        let (folder, file) = Self::names(sha256)?;
+        Ok(self.folder.join(folder).join(file))
     }
 
     /// Whether a body is there.
     pub fn contains(&self, sha256: &str) -> bool {
-        self.path(sha256).is_ok_and(|path| path.is_file())
+        self.n_bytes_stored(sha256).is_some()
     }
 
     /// The size of the compressed body in bytes.
     pub fn n_bytes_stored(&self, sha256: &str) -> Option<u64> {
-        Some(self.path(sha256).ok()?.metadata().ok()?.len())
+        let Some((store, place)) = &self.store else {
+            let found = self.path(sha256).ok()?.metadata().ok()?;
+            return found.is_file().then_some(found.len());
+        };
+        let (store, path) = (Arc::clone(store), object_path(place, sha256).ok()?);
+        let found = stores::wait(async move { store.head(&path).await }).ok()?;
+        found.ok().map(|object| object.size)
+    }
+
+    /// The bytes of all bodies.
+    ///
+    /// # Errors
+    /// Where the store cannot be listed.
+    pub fn n_bytes_of_all(&self) -> Result<u64> {
+        let Some((store, place)) = &self.store else { return Ok(files::size_of(&self.folder)) };
+        let (store, place) = (Arc::clone(store), place.clone());
+        let listing = async move {
+            let sizes = store.list(Some(&place)).map_ok(|object| object.size);
+            sizes.try_fold(0, |sum, size| async move { Ok(sum + size) }).await
+        };
+        Ok(stores::wait(listing).map_err(waiting_failed)??)
     }
 
     /// Keeps a body and gives its SHA-256 in lower-case hex.
@@ -57,14 +97,11 @@ impl DocumentStore {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let n = COUNTER.fetch_add(1, Ordering::Relaxed);
         let temporary = self.folder.join(format!("incoming-{}-{n}.tmp", std::process::id()));
-        let file = files::create(&temporary)?;
-        let encoder = zstd::Encoder::new(BufWriter::with_capacity(1 << 20, file), LEVEL)
-            .map_err(|source| write_error(&temporary, source))?;
         Ok(DocumentWriter {
             store: self.clone(),
+            threads: None,
             temporary: Temporary(temporary),
-            encoder: Some(encoder),
-            hasher: Sha256::new(),
+            block: Vec::new(),
             n_bytes: 0,
         })
     }
@@ -90,17 +127,19 @@ impl DocumentStore {
     /// # Errors
     /// [`LakeError::NoDocument`] where there is none.
     pub fn open(&self, sha256: &str) -> Result<Box<dyn Read + Send>> {
+        if let Some((store, place)) = &self.store {
+            let path = object_path(place, sha256)?;
+            let body = match objects::read(Arc::clone(store), path.clone()) {
+                Err(object_store::Error::NotFound { .. }) => return Err(LakeError::NoDocument(sha256.to_owned())),
+                body => body?,
+            };
+            return unpacked(body, path.as_ref().into());
+        }
         let path = self.path(sha256)?;
         if !path.is_file() {
             return Err(LakeError::NoDocument(sha256.to_owned()));
         }
-        let file = files::open(&path)?;
-        let decoder = zstd::Decoder::new(file).map_err(|source| LakeError::File {
-            doing: "reading",
-            path: path.clone(),
-            source,
-        })?;
-        Ok(Box::new(decoder))
+        unpacked(files::open(&path)?, path)
     }
 
     /// The first bytes of a body, up to a limit, and whether that is all of it.
@@ -139,6 +178,39 @@ impl DocumentStore {
     }
 }
 
+fn unpacked(body: impl Read + Send + 'static, path: PathBuf) -> Result<Box<dyn Read + Send>> {
+    match zstd::Decoder::new(body) {
+        Ok(decoder) => Ok(Box::new(decoder)),
+        Err(source) => Err(LakeError::File { doing: "reading", path, source }),
+    }
+}
+
+fn object_path(place: &StorePath, sha256: &str) -> Result<StorePath> {
+    let (folder, file) = DocumentStore::names(sha256)?;
+    Ok(place.clone().join(folder).join(file))
+}
+
+fn waiting_failed(source: std::io::Error) -> LakeError {
+    LakeError::File { doing: "waiting for", path: "raw".into(), source }
+}
+
+/// Bytes that a store is sent at once.
+const PIECE_BYTES: usize = 8 << 20;
+
+/// Sends a whole file to a store; it is there when all of it has arrived, or not at all.
+async fn upload(mut file: File, store: Arc<dyn ObjectStore>, path: StorePath) -> Result<()> {
+    file.seek(std::io::SeekFrom::Start(0)).map_err(waiting_failed)?;
+    let mut writer = object_store::buffered::BufWriter::with_capacity(store, path, PIECE_BYTES);
+    loop {
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        if (&mut file).take(PIECE_BYTES as u64).read_to_end(&mut piece).map_err(waiting_failed)? == 0 {
+            break;
+        }
+        writer.put(piece.into()).await?;
+    }
+    writer.shutdown().await.map_err(waiting_failed)
+}
+
 fn write_error(path: &Path, source: std::io::Error) -> LakeError {
     LakeError::File { doing: "writing", path: path.to_owned(), source }
 }
@@ -162,12 +234,68 @@ impl Drop for Temporary {
 }
 
 /// A body on its way into the archive; dropped before [`DocumentWriter::finish`], it leaves nothing.
+///
+/// Bytes are gathered into blocks. A body of one block is hashed and compressed at its end; of a longer one, each block
+/// is compressed as a frame of its own by one thread and hashed by another, beside whoever reads it.
 pub struct DocumentWriter {
     store: DocumentStore,
+    /// Those of a body of more than one block; without their senders they end.
+    threads: Option<Threads>,
     temporary: Temporary,
-    encoder: Option<zstd::Encoder<'static, BufWriter<File>>>,
-    hasher: Sha256,
+    block: Vec<u8>,
     n_bytes: u64,
+}
+
+/// Bytes that are compressed at once: as many as zstd's faster levels look back, several times over.
+const BLOCK_BYTES: usize = 4 << 20;
+/// Blocks that may wait for each thread.
+const BLOCKS_WAITING_MAX: usize = 2;
+
+type Block = Arc<Vec<u8>>;
+
+struct Threads {
+    to_hash: SyncSender<Block>,
+    to_compress: SyncSender<Block>,
+    hashing: JoinHandle<String>,
+    compressing: JoinHandle<std::io::Result<File>>,
+}
+
+impl Threads {
+    fn start(file: File) -> Self {
+        let (to_hash, blocks) = sync_channel::<Block>(BLOCKS_WAITING_MAX);
+        let hashing = std::thread::spawn(move || hash(blocks.iter()));
+        let (to_compress, blocks) = sync_channel::<Block>(BLOCKS_WAITING_MAX);
+        let compressing = std::thread::spawn(move || compress(file, blocks.iter()));
+        Self { to_hash, to_compress, hashing, compressing }
+    }
+
+    /// Whether both threads still take blocks; what stopped one is told at the end.
+    fn take(&self, block: Vec<u8>) -> bool {
+        let block = Arc::new(block);
+        self.to_hash.send(Arc::clone(&block)).is_ok() && self.to_compress.send(block).is_ok()
+    }
+
+    fn finish(self) -> std::io::Result<(String, File)> {
+        drop((self.to_hash, self.to_compress));
+        let panicked = |_| std::io::Error::other("a thread of the archive panicked");
+        let file = self.compressing.join().map_err(panicked)??;
+        Ok((self.hashing.join().map_err(panicked)?, file))
+    }
+}
+
+fn hash(blocks: impl Iterator<Item = Block>) -> String {
+    let mut hasher = Sha256::new();
+    blocks.for_each(|block| hasher.update(block.as_slice()));
+    hex(&hasher.finalize())
+}
+
+/// Writes a frame per block; frames one after another are one body.
+fn compress(mut file: File, blocks: impl Iterator<Item = Block>) -> std::io::Result<File> {
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    for block in blocks {
+        file.write_all(&compressor.compress(&block)?)?;
+    }
+    Ok(file)
 }
 
 impl std::fmt::Debug for DocumentWriter {
@@ -178,12 +306,33 @@ impl std::fmt::Debug for DocumentWriter {
 
 impl DocumentWriter {
     /// Adds bytes.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.hasher.update(bytes);
+    pub fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
         self.n_bytes += bytes.len() as u64;
-        match &mut self.encoder {
-            Some(encoder) => encoder.write_all(bytes).map_err(|source| write_error(&self.temporary.0, source)),
-            None => Ok(()),
+        while self.block.len() + bytes.len() > BLOCK_BYTES {
+            let (now, later) = bytes.split_at(BLOCK_BYTES - self.block.len());
+            self.block.extend_from_slice(now);
+            bytes = later;
+            let block = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES));
+            self.pass_on(block)?;
+        }
+        self.block.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn pass_on(&mut self, block: Vec<u8>) -> Result<()> {
+        if self.threads.is_none() {
+            self.threads = Some(Threads::start(files::create(&self.temporary.0)?));
+        }
+        let is_taken = self.threads.as_ref().is_some_and(|threads| threads.take(block));
+        match self.threads.take() {
+            Some(threads) if !is_taken => {
+                let failed = threads.finish().err().unwrap_or_else(|| std::io::Error::other("the archive stopped"));
+                Err(write_error(&self.temporary.0, failed))
+            }
+            threads => {
+                self.threads = threads;
+                Ok(())
+            }
         }
     }
 
@@ -194,18 +343,36 @@ impl DocumentWriter {
 
     /// Moves the body into its place and gives its SHA-256 in lower-case hex.
     pub fn finish(mut self) -> Result<String> {
-        let sha256 = hex(&self.hasher.finalize_reset());
-        let path = self.store.path(&sha256)?;
-        if path.is_file() {
+        let block = std::mem::take(&mut self.block);
+        let failed = |source| write_error(&self.temporary.0, source);
+        let (sha256, file) = match self.threads.take() {
+            Some(threads) => {
+                threads.take(block);
+                let (sha256, file) = threads.finish().map_err(failed)?;
+                (sha256, Some(file))
+            }
+            None => {
+                self.block = block;
+                (hex(&Sha256::digest(&self.block)), None)
+            }
+        };
+        if self.store.contains(&sha256) {
             return Ok(sha256);
         }
-        if let Some(encoder) = self.encoder.take() {
-            encoder
-                .finish()
-                .and_then(|writer| writer.into_inner().map_err(std::io::IntoInnerError::into_error))
-                .and_then(|file| file.sync_all())
-                .map_err(|source| write_error(&self.temporary.0, source))?;
+        let file = match file {
+            Some(file) => file,
+            None => {
+                let block = Arc::new(std::mem::take(&mut self.block));
+                compress(files::create(&self.temporary.0)?, std::iter::once(block)).map_err(failed)?
+            }
+        };
+        if let Some((store, place)) = &self.store.store {
+            let sending = upload(file, Arc::clone(store), object_path(place, &sha256)?);
+            stores::wait(sending).map_err(failed)??;
+            return Ok(sha256);
         }
+        file.sync_all().map_err(failed)?;
+        let path = self.store.path(&sha256)?;
         if let Some(folder) = path.parent() {
             files::create_folder(folder)?;
         }
@@ -235,11 +402,30 @@ mod tests {
     }
 
     #[test]
+    fn long_bodies_come_in_several_frames() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DocumentStore::new(folder.path().to_owned());
+        for n_bytes in [BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 3 * BLOCK_BYTES, 3 * BLOCK_BYTES + 7] {
+            let body: Vec<u8> =
+                (0..n_bytes as u32).map(|n| (n / 7).wrapping_mul(0x9E37_79B9).to_be_bytes()[0]).collect();
+            let mut writer = store.writer().unwrap();
+            body.chunks(1_000_003).for_each(|piece| writer.write(piece).unwrap());
+            assert_eq!(writer.n_bytes(), n_bytes as u64);
+            let sha256 = writer.finish().unwrap();
+            assert_eq!(sha256, hex(&Sha256::digest(&body)));
+            assert_eq!(store.read_up_to(&sha256, n_bytes).unwrap(), (body, true));
+        }
+    }
+
+    #[test]
     fn a_body_given_up_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let store = DocumentStore::new(folder.path().to_owned());
         let mut writer = store.writer().unwrap();
         writer.write(b"half").unwrap();
+        drop(writer);
+        let mut writer = store.writer().unwrap();
+        writer.write(&vec![1; 2 * BLOCK_BYTES]).unwrap();
         drop(writer);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         assert!(matches!(store.open("../../etc/passwd"), Err(LakeError::NoDocument(_))));

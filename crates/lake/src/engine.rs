@@ -12,6 +12,7 @@ use datafusion::prelude::{SessionConfig, SessionContext, col, lit};
 
 use crate::identity::Identity;
 use crate::provider::LakeTable;
+use crate::stores::{SessionStores, Settings};
 use crate::table::{DataFile, TableSnapshot};
 use crate::{Market, Result, files, functions, views};
 
@@ -33,9 +34,12 @@ impl Default for LakeOptions {
 }
 
 /// The parts that outlive a moment: memory pool, spill files, caches of Parquet footers.
-pub(crate) fn runtime(options: LakeOptions) -> Result<Arc<RuntimeEnv>> {
+pub(crate) fn runtime(options: LakeOptions, settings: &Settings) -> Result<Arc<RuntimeEnv>> {
+    // The first lake of a process says how many threads sort and gather rows; later ones find them there.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(options.n_threads).build_global();
     let builder = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)))
+        .with_object_store_registry(Arc::new(SessionStores::new(settings.clone())))
         .with_metadata_cache_limit(256 << 20);
     Ok(builder.build_arc()?)
 }
@@ -69,7 +73,7 @@ impl Engine {
         n_threads: usize,
         before: Option<&Engine>,
     ) -> Result<Self> {
-        let context = SessionContext::new_with_config_rt(session_config(n_threads), Arc::clone(runtime));
+        let mut context = SessionContext::new_with_config_rt(session_config(n_threads), Arc::clone(runtime));
         for table in TABLES {
             context.register_table(table.name, Arc::new(LakeTable::new(&snapshots[table.name])))?;
         }
@@ -80,7 +84,7 @@ impl Engine {
             }
             _ => Arc::new(Identity::read(&context, market).await?),
         };
-        functions::register_scalars(&context);
+        functions::add_to(&mut context)?;
         identity.register(&context)?;
         views::register(&context, &identity).await?;
         functions::register(&context, market, &identity)?;
@@ -95,6 +99,16 @@ impl std::fmt::Debug for Engine {
     }
 }
 
+/// A session of its own for upkeep of one table.
+pub(crate) fn session_of(snapshot: &TableSnapshot, n_threads: usize) -> SessionContext {
+    let context = SessionContext::new_with_config(session_config(n_threads));
+    let url = snapshot.delta.table_url();
+    if url.scheme() != "file" {
+        context.register_object_store(url, snapshot.delta.log_store().root_object_store(None));
+    }
+    context
+}
+
 /// Few enough keys are looked up one by one, which prunes to the pages that can hold them.
 const KEYS_LISTED_MAX: usize = 200;
 
@@ -106,7 +120,7 @@ pub(crate) async fn scan_keys(
     rows: &[RecordBatch],
 ) -> Result<Option<SendableRecordBatchStream>> {
     let table = snapshot.table;
-    let context = SessionContext::new_with_config(session_config(LakeOptions::default().n_threads));
+    let context = session_of(snapshot, LakeOptions::default().n_threads);
     let provider = Arc::new(LakeTable::with_files(snapshot, Arc::new(files)));
     let mut frame = context.read_table(provider)?;
     for name in bounding_columns(table).iter().copied() {

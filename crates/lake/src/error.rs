@@ -88,6 +88,14 @@ pub enum LakeError {
         /// What the store says.
         message: String,
     },
+    /// The cluster could not be used, or failed.
+    #[error("{message}")]
+    Cluster {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
     /// The object store failed.
     #[error(transparent)]
     Store(#[from] object_store::Error),
@@ -111,7 +119,7 @@ impl LakeError {
             Self::UnknownName { .. } => Some("list what there is with `crowsnest products --search TEXT`".into()),
             Self::UnknownMetric { close: Some(close), .. } => Some(format!("did you mean {close}")),
             Self::UnknownMetric { .. } => Some("list them with `crowsnest metrics`".into()),
-            Self::BadQuestion { hint, .. } => Some(hint.clone()),
+            Self::BadQuestion { hint, .. } | Self::Cluster { hint, .. } => Some(hint.clone()),
             Self::NoDocument(_) => Some("list them with `crowsnest sql \"SELECT * FROM documents\"`".into()),
             Self::DamagedDocument(_) => {
                 Some("restore the file below raw/ from a backup; the claims themselves are not touched".into())
@@ -176,6 +184,18 @@ fn state_hint(error: &rusqlite::Error) -> Option<String> {
 fn store_hint(message: &str) -> Option<String> {
     if message.contains("No space left") || message.contains("File too large") {
         return Some(NO_SPACE.into());
+    }
+    if ["403 Forbidden", "401 Unauthorized", "SignatureDoesNotMatch", "AccessDenied", "InvalidAccessKeyId"]
+        .iter()
+        .any(|sign| message.contains(sign))
+    {
+        return Some("the store refused: check the credentials in AWS_…, GOOGLE_… or AZURE_… variables".into());
+    }
+    if message.contains("NoSuchBucket") || message.contains("ContainerNotFound") {
+        return Some("make the bucket first, or mend `storage` in crowsnest.toml".into());
+    }
+    if message.contains("error sending request") || message.contains("Error performing") {
+        return Some("check that the store can be reached, and its endpoint in AWS_ENDPOINT_URL".into());
     }
     if message.contains("Read-only file system") || message.contains("Permission denied") {
         return Some(NOT_WRITABLE.into());

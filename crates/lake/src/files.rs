@@ -21,7 +21,8 @@ pub fn create(path: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
         create_folder(folder)?;
     }
-    File::create(path).map_err(named("writing", path))
+    let options = File::options().read(true).write(true).create(true).truncate(true).clone();
+    options.open(path).map_err(named("writing", path))
 }
 
 /// Makes a folder and those above it.
@@ -82,6 +83,27 @@ pub(crate) fn memory_of_machine() -> Option<usize> {
     let kibibytes: usize = machine.split_once("MemTotal:")?.1.split_whitespace().next()?.parse().ok()?;
     let container = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
     Some(container.map_or(kibibytes << 10, |limit: usize| limit.min(kibibytes << 10)))
+}
+
+/// The memory that this process has in use; `None` where the system does not tell.
+pub fn memory_of_process() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kibibytes: u64 = status.split_once("VmRSS:")?.1.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes << 10)
+}
+
+/// Whether other users of the machine may read a file.
+pub(crate) fn is_open_to_others(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o007 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
 }
 
 /// The bytes that a folder holds, all levels; 0 where it is missing or cannot be read.

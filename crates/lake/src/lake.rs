@@ -10,15 +10,18 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::DataFrame;
 use datafusion::scalar::ScalarValue;
+use futures::TryStreamExt as _;
+use object_store::ObjectStore as _;
 use url::Url;
 
 use crate::append::{self, Appended};
 use crate::documents::DocumentStore;
 use crate::engine::{self, Engine, LakeOptions};
 use crate::identity::Identity;
+use crate::run::{InProcess, Job, Jobs, Runner};
 use crate::state::State;
 use crate::table::TableSnapshot;
-use crate::{LakeError, Market, Result, files};
+use crate::{LakeError, Market, Result, files, stores};
 
 /// The tables, documents and state of one market. Cloning is cheap; clones see the same moment.
 #[derive(Debug, Clone)]
@@ -36,6 +39,8 @@ struct Inner {
     writing: BTreeMap<&'static str, tokio::sync::Mutex<()>>,
     documents: DocumentStore,
     state: State,
+    runner: Box<dyn Runner>,
+    jobs: Jobs,
 }
 
 impl Lake {
@@ -44,20 +49,32 @@ impl Lake {
     /// # Errors
     /// Where the folder cannot be read or written, or a table's log is damaged.
     pub async fn open(market: Market, options: LakeOptions) -> Result<Self> {
-        let folder = market.dir.join("lake");
-        files::create_folder(&folder)?;
-        let url = folder_url(&folder)?;
-        let runtime = engine::runtime(options)?;
+        let storage = market.storage()?;
+        let url = match &storage {
+            Some(address) => below(address, "lake"),
+            None => {
+                let folder = market.dir.join("lake");
+                files::create_folder(&folder)?;
+                folder_url(&folder)?
+            }
+        };
+        let runtime = engine::runtime(options, &market.secrets)?;
         let mut snapshots = BTreeMap::new();
         for table in TABLES {
-            snapshots.insert(table.name, TableSnapshot::open(&url, table).await?);
+            snapshots.insert(table.name, TableSnapshot::open(&url, table, &market.secrets).await?);
         }
         let engine = Engine::build(&market, snapshots, &runtime, options.n_threads, None).await?;
-        let documents = DocumentStore::new(market.dir.join("raw"));
+        let raw = market.dir.join("raw");
+        let documents = match &storage {
+            Some(address) => DocumentStore::in_store(raw, stores::open(&below(address, "raw"), &market.secrets)?),
+            None => DocumentStore::new(raw),
+        };
         let state = State::open(&market.dir.join("state.db"))?;
         let writing = TABLES.iter().map(|table| (table.name, tokio::sync::Mutex::new(()))).collect();
-        let inner =
-            Inner { market, options, runtime, engine: RwLock::new(Arc::new(engine)), writing, documents, state };
+        let jobs = Jobs::default();
+        let runner = runner_of(&market, &jobs)?;
+        let engine = RwLock::new(Arc::new(engine));
+        let inner = Inner { market, options, runtime, engine, writing, documents, state, runner, jobs };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -135,6 +152,39 @@ impl Lake {
         self.engine().snapshots[table.name].n_rows()
     }
 
+    /// The Parquet files that a table has in its folder, those that only earlier versions need included, and the
+    /// bytes of the folder.
+    ///
+    /// # Errors
+    /// Where the folder cannot be listed.
+    pub async fn stored(&self, table: &Table) -> Result<(usize, u64)> {
+        let store = self.engine().snapshots[table.name].delta.object_store();
+        let objects: Vec<object_store::ObjectMeta> = store.list(None).try_collect().await?;
+        let is_data = |object: &&object_store::ObjectMeta| {
+            object.location.extension() == Some("parquet") && !object.location.as_ref().starts_with("_delta_log")
+        };
+        Ok((objects.iter().filter(is_data).count(), objects.iter().map(|object| object.size).sum()))
+    }
+
+    /// What this process has running on the cluster.
+    pub fn jobs(&self) -> Vec<Job> {
+        self.inner.jobs.all()
+    }
+
+    /// The rows of a plan, here or on the cluster.
+    pub(crate) async fn run(&self, frame: DataFrame) -> Result<SendableRecordBatchStream> {
+        Box::pin(self.inner.runner.run(frame)).await
+    }
+
+    /// Where a read-only query would run, why there, and its steps.
+    ///
+    /// # Errors
+    /// What the engine says of the query.
+    pub async fn explain(&self, sql: &str) -> Result<String> {
+        let frame = Box::pin(self.frame(sql, &[])).await?;
+        Box::pin(self.inner.runner.explain(frame)).await
+    }
+
     /// Plans a read-only query.
     pub(crate) async fn frame(&self, sql: &str, params: &[(&str, ScalarValue)]) -> Result<DataFrame> {
         let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
@@ -152,18 +202,48 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Engine`] for what the engine refuses: writing, unknown names, more memory than allowed.
     pub async fn query(&self, sql: &str) -> Result<Vec<RecordBatch>> {
-        Ok(Box::pin(self.frame(sql, &[])).await?.collect().await?)
+        self.query_with(sql, &[]).await
     }
 
     /// The same with values for `$name` placeholders.
     pub async fn query_with(&self, sql: &str, params: &[(&str, ScalarValue)]) -> Result<Vec<RecordBatch>> {
-        Ok(Box::pin(self.frame(sql, params)).await?.collect().await?)
+        let frame = Box::pin(self.frame(sql, params)).await?;
+        Ok(self.run(frame).await?.try_collect().await?)
     }
 
     /// The same as a stream, for answers larger than memory.
     pub async fn stream(&self, sql: &str) -> Result<SendableRecordBatchStream> {
-        Ok(Box::pin(self.frame(sql, &[])).await?.execute_stream().await?)
+        let frame = Box::pin(self.frame(sql, &[])).await?;
+        self.run(frame).await
     }
+}
+
+/// A cluster where the market names one, else this process.
+#[cfg(feature = "cluster")]
+fn runner_of(market: &Market, jobs: &Jobs) -> Result<Box<dyn Runner>> {
+    match crate::cluster::Cluster::of(market, jobs)? {
+        Some(cluster) => Ok(Box::new(cluster)),
+        None => Ok(Box::new(InProcess)),
+    }
+}
+
+#[cfg(not(feature = "cluster"))]
+fn runner_of(market: &Market, _jobs: &Jobs) -> Result<Box<dyn Runner>> {
+    match &market.config.cluster {
+        Some(_) => Err(LakeError::Cluster {
+            message: "this crowsnest was built without the cluster".into(),
+            hint: "build it with `cargo build --release --features cluster`, or leave out `cluster` and --cluster"
+                .into(),
+        }),
+        None => Ok(Box::new(InProcess)),
+    }
+}
+
+/// The address of a folder in a store.
+fn below(address: &Url, name: &str) -> Url {
+    let mut url = address.clone();
+    url.set_path(&format!("{}/{name}/", address.path().trim_end_matches('/')));
+    url
 }
 
 fn folder_url(folder: &std::path::Path) -> Result<Url> {

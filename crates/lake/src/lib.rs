@@ -15,6 +15,8 @@
 
 pub mod answer;
 mod append;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod coded;
 mod commit;
 pub mod documents;
@@ -30,12 +32,14 @@ mod market;
 pub mod objects;
 mod provider;
 pub mod questions;
+mod run;
 pub mod schema;
 mod sort;
 pub mod sql;
 pub mod state;
 mod statistics;
 mod step;
+mod stores;
 mod table;
 mod views;
 
@@ -47,6 +51,7 @@ pub use error::LakeError;
 pub use identity::{Entity, Identity, Language, entity_hex};
 pub use lake::Lake;
 pub use market::{Market, MarketConfig, SourceCard};
+pub use run::Job;
 pub use step::Step;
 pub use views::VIEWS;
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use crowsnest_model::tables::Table;
-use datafusion::prelude::SessionContext;
 use deltalake::operations::vacuum::VacuumMode;
 use serde::Serialize;
 
@@ -121,7 +120,7 @@ async fn rewrite(
 }
 
 async fn read(snapshot: &TableSnapshot, group: &[DataFile], n_threads: usize) -> Result<Vec<RecordBatch>> {
-    let context = SessionContext::new_with_config(engine::session_config(n_threads));
+    let context = engine::session_of(snapshot, n_threads);
     let provider = LakeTable::with_files(snapshot, Arc::new(group.to_vec()));
     let read = context.read_table(Arc::new(provider))?.collect().await?;
     let schema = schema::arrow_schema(snapshot.table);

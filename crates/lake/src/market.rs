@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crowsnest_model::{Currency, MetricRegistry};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::identity::Language;
+use crate::stores::{self, Settings};
 use crate::{LakeError, Result, files};
 
 const CONFIG_FILE: &str = "crowsnest.toml";
@@ -28,6 +30,24 @@ pub struct MarketConfig {
     /// 1 (January) to 12: the month in which fiscal years begin.
     #[serde(default = "default_fiscal_start")]
     pub fiscal_year_start_month: u8,
+    /// Address in an object store (`s3://bucket/folder`, `gs://…`, `az://…`) that tables and raw documents are kept
+    /// below, instead of the market's folder.
+    #[serde(default)]
+    pub storage: Option<String>,
+    /// The scheduler of a cluster, `HOST:PORT`, that answers questions which read much.
+    #[serde(default)]
+    pub cluster: Option<String>,
+    /// Questions that read fewer rows than this are answered by the process that is asked: a cluster takes a moment to
+    /// begin.
+    #[serde(default = "default_cluster_from_rows")]
+    pub cluster_from_rows: u64,
+    /// Into how many parts a question is cut on the cluster: two to four for each of its cores.
+    #[serde(default = "default_cluster_partitions")]
+    pub cluster_partitions: usize,
+    /// File with credentials and endpoints of stores, and the cluster's secret, as `NAME = "value"`; a path from the
+    /// market's folder, better outside of it. Variables of the environment go before its lines.
+    #[serde(default)]
+    pub secrets: Option<String>,
     /// Metric → name of the segment whose claims are the total of the whole market.
     #[serde(default)]
     pub totals: std::collections::BTreeMap<String, String>,
@@ -48,6 +68,14 @@ pub struct ImportFile {
     /// Mapping file from the market's folder.
     #[serde(default)]
     pub map: Option<String>,
+}
+
+fn default_cluster_from_rows() -> u64 {
+    5_000_000
+}
+
+fn default_cluster_partitions() -> usize {
+    8
 }
 
 fn default_currency() -> String {
@@ -99,6 +127,26 @@ pub struct Market {
     pub metrics: MetricRegistry,
     /// The files of `sources/`, by name.
     pub sources: Vec<SourceCard>,
+    /// The lines of the secrets file; never shown.
+    pub(crate) secrets: Secrets,
+}
+
+/// Settings that no message and no debugging output may show.
+#[derive(Clone, Default)]
+pub struct Secrets(pub(crate) Settings);
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} secrets", self.0.len())
+    }
+}
+
+impl std::ops::Deref for Secrets {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.0
+    }
 }
 
 impl Market {
@@ -117,7 +165,11 @@ impl Market {
         for path in files::list(&dir.join("sources"), "toml")? {
             sources.push(read_toml::<SourceCard>(&path)?);
         }
-        Ok(Self { dir: dir.to_owned(), config, metrics: read_metrics(dir)?, sources })
+        let secrets = match &config.secrets {
+            Some(file) => Secrets(stores::read_secrets(&dir.join(file))?),
+            None => Secrets::default(),
+        };
+        Ok(Self { dir: dir.to_owned(), config, metrics: read_metrics(dir)?, sources, secrets })
     }
 
     /// Makes an empty market in a folder that has none.
@@ -125,11 +177,25 @@ impl Market {
     /// # Errors
     /// [`LakeError::MarketExists`] where there is one already; [`LakeError::File`] where the folder cannot be written.
     pub fn create(dir: &Path, name: &str) -> Result<Self> {
+        Self::create_in(dir, name, None)
+    }
+
+    /// The same, with its tables and documents in an object store.
+    ///
+    /// # Errors
+    /// Those of [`Market::create`].
+    pub fn create_in(dir: &Path, name: &str, storage: Option<&str>) -> Result<Self> {
         let config_path = dir.join(CONFIG_FILE);
         if config_path.exists() {
             return Err(LakeError::MarketExists(dir.to_owned()));
         }
-        let text = include_str!("market_template.toml").replace("{name}", &name.replace(['"', '\\', '\n'], ""));
+        let text = include_str!("market_template.toml").replace("{name}", &plain(name));
+        let text = match storage {
+            Some(address) => {
+                text.replace("# storage = \"s3://bucket/folder\"", &format!("storage = \"{}\"", plain(address)))
+            }
+            None => text,
+        };
         for folder in ["catalogue", "sources", "maps"] {
             files::create_folder(&dir.join(folder))?;
         }
@@ -140,10 +206,30 @@ impl Market {
         Self::open(dir)
     }
 
+    /// Where tables and documents are: the market's folder, or below an address.
+    ///
+    /// # Errors
+    /// [`LakeError::Config`] where the address is not one.
+    pub(crate) fn storage(&self) -> Result<Option<Url>> {
+        let Some(address) = &self.config.storage else { return Ok(None) };
+        match Url::parse(address) {
+            Ok(url) if stores::variables_prefix(address).is_some() && url.host_str().is_some() => Ok(Some(url)),
+            _ => Err(LakeError::Config {
+                path: self.dir.join(CONFIG_FILE),
+                message: format!("storage {address:?} is not an address such as \"s3://bucket/folder\""),
+            }),
+        }
+    }
+
     /// The card of a source, by its name or one of its aliases.
     pub fn source(&self, name: &str) -> Option<&SourceCard> {
         self.sources.iter().find(|card| card.name == name || card.aliases.iter().any(|alias| alias == name))
     }
+}
+
+/// A text that can stand between quotes in TOML.
+fn plain(text: &str) -> String {
+    text.replace(['"', '\\', '\n'], "")
 }
 
 fn check(config: &MarketConfig, path: &Path) -> Result<()> {

@@ -1,10 +1,7 @@
 //! Objects of object stores by address: `s3://bucket/key`, `gs://bucket/key`, `az://container/key`.
 //!
-//! In: an address, or a pattern of addresses. Out: a reader of the object's bytes. Credentials, region and endpoint come
-//! from the environment under the names that the stores' own tools use (`AWS_…`, `GOOGLE_…`, `AZURE_…`), never from an
-//! address. Only these stores: pages of the web are fetched by connectors, which mind redirects and private addresses.
-//!
-//! To add a store: a line in [`STORES`], and its feature of `object_store`.
+//! In: an address, or a pattern of addresses. Out: a reader of the object's bytes. Only stores: pages of the web are
+//! fetched by connectors, which mind redirects and private addresses.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -14,21 +11,10 @@ use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
-use tokio::runtime::Handle;
 use url::Url;
 
-use crate::{LakeError, Result};
-
-/// Schemes of addresses, and how the variables begin that configure their store.
-const STORES: &[(&str, &str)] = &[
-    ("s3", "AWS_"),
-    ("s3a", "AWS_"),
-    ("gs", "GOOGLE_"),
-    ("az", "AZURE_"),
-    ("azure", "AZURE_"),
-    ("abfs", "AZURE_"),
-    ("abfss", "AZURE_"),
-];
+use crate::stores::{self, Settings};
+use crate::{LakeError, Market, Result};
 
 /// Characters that make an address a pattern.
 const PATTERN_CHARACTERS: [char; 3] = ['*', '?', '['];
@@ -54,29 +40,21 @@ impl Eq for StoredObject {}
 
 /// Whether a text is an address in a store that can be read.
 pub fn is_address(text: &str) -> bool {
-    variables_prefix(text).is_some()
+    stores::variables_prefix(text).is_some()
 }
 
-fn variables_prefix(address: &str) -> Option<&'static str> {
-    let (scheme, _) = address.split_once("://")?;
-    STORES.iter().find(|(known, _)| *known == scheme).map(|(_, prefix)| *prefix)
-}
-
-/// The object at an address, or those that a pattern (`s3://bucket/2024-*.csv`) matches, sorted by address.
+/// The object at an address, with the settings of the environment and of the market's secrets, or those that a pattern (`s3://bucket/2024-*.csv`) matches, sorted by address.
 ///
 /// # Errors
 /// [`LakeError::Address`] where the address is not one, the store cannot be reached, or nothing is there.
-pub async fn find(address: &str) -> Result<Vec<StoredObject>> {
+pub async fn find(address: &str, market: Option<&Market>) -> Result<Vec<StoredObject>> {
+    let none = Settings::new();
+    let settings = market.map_or(&none, |market| &*market.secrets);
     let failed = |message: String| LakeError::Address { address: address.to_owned(), message };
-    let Some(prefix) = variables_prefix(address) else {
-        return Err(failed("not an address of s3://, gs:// or az://".into()));
-    };
     let folder_end = address.find(PATTERN_CHARACTERS).map(|place| address[..place].rfind('/').map_or(0, |end| end + 1));
     let plain = &address[..folder_end.unwrap_or(address.len())];
     let url = Url::parse(plain).map_err(|error| failed(error.to_string()))?;
-    let variables = std::env::vars().filter(|(name, _)| name.starts_with(prefix));
-    let (store, path) = object_store::parse_url_opts(&url, variables).map_err(|error| failed(error.to_string()))?;
-    let store: Arc<dyn ObjectStore> = Arc::from(store);
+    let (store, path) = stores::open(&url, settings)?;
     let found = match folder_end {
         None => vec![store.head(&path).await.map_err(|error| failed(error.to_string()))?],
         Some(_) => matching(store.as_ref(), &path, &address[plain.len()..]).await.map_err(failed)?,
@@ -120,34 +98,41 @@ impl StoredObject {
     }
 
     /// Opens its bytes. Reading waits for the network: it is for threads that may wait, such as those of
-    /// `tokio::task::spawn_blocking`, and must be called where a runtime is entered.
+    /// `tokio::task::spawn_blocking`.
     ///
     /// # Errors
     /// [`LakeError::Address`] where the store refuses.
     pub fn open(&self) -> Result<Box<dyn Read + Send>> {
-        let runtime = Handle::current();
-        let failed = |error: object_store::Error| LakeError::Address {
-            address: self.address.clone(),
-            message: error.to_string(),
-        };
-        let body = runtime.block_on(self.store.get(&self.path)).map_err(failed)?;
-        Ok(Box::new(Body { runtime, stream: body.into_stream(), piece: Bytes::new() }))
+        let failed = |message: String| LakeError::Address { address: self.address.clone(), message };
+        let body = read(Arc::clone(&self.store), self.path.clone()).map_err(|error| failed(error.to_string()))?;
+        Ok(Box::new(body))
     }
 }
 
-struct Body {
-    runtime: Handle,
-    stream: BoxStream<'static, object_store::Result<Bytes>>,
+/// Opens an object for reading in pieces as they come.
+pub(crate) fn read(store: Arc<dyn ObjectStore>, path: Path) -> object_store::Result<Body> {
+    let got = stores::wait(async move { store.get(&path).await });
+    let got = got.map_err(|source| object_store::Error::Generic { store: "store", source: Box::new(source) })??;
+    Ok(Body { stream: Some(got.into_stream()), piece: Bytes::new() })
+}
+
+/// An object's bytes.
+pub(crate) struct Body {
+    /// `None` after the end or an error.
+    stream: Option<BoxStream<'static, object_store::Result<Bytes>>>,
     piece: Bytes,
 }
 
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         while self.piece.is_empty() {
-            match self.runtime.block_on(self.stream.next()) {
+            let Some(mut stream) = self.stream.take() else { return Ok(0) };
+            let (piece, stream) = stores::wait(async move { (stream.next().await, stream) })?;
+            match piece {
                 Some(piece) => self.piece = piece.map_err(std::io::Error::other)?,
                 None => return Ok(0),
             }
+            self.stream = Some(stream);
         }
         let n = self.piece.len().min(buffer.len());
         buffer[..n].copy_from_slice(&self.piece.split_to(n));

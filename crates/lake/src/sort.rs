@@ -6,6 +6,7 @@
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
 use crowsnest_model::tables::{ColumnType, Table};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 use crate::coded;
@@ -19,17 +20,12 @@ pub(crate) fn in_order(table: &Table, batches: &[RecordBatch], places: Vec<Place
     if packers.is_empty() {
         return places;
     }
-    let mut keyed: Vec<(u128, Place)> = Vec::with_capacity(places.len());
-    let mut keys: Vec<Vec<u128>> = Vec::with_capacity(batches.len());
-    for batch in batches {
-        keys.push(keys_of(batch, &packers));
-    }
-    for place in places {
-        keyed.push((keys[place.0 as usize][place.1 as usize], place));
-    }
+    let keys: Vec<Vec<u128>> = batches.par_iter().map(|batch| keys_of(batch, &packers)).collect();
+    let mut keyed: Vec<(u128, Place)> =
+        places.into_par_iter().map(|place| (keys[place.0 as usize][place.1 as usize], place)).collect();
     drop(keys);
-    keyed.sort_unstable();
-    keyed.into_iter().map(|(_, place)| place).collect()
+    keyed.par_sort_unstable();
+    keyed.into_par_iter().map(|(_, place)| place).collect()
 }
 
 /// How one column takes part in the packed number.

@@ -9,6 +9,7 @@ use deltalake::protocol::SaveMode;
 use deltalake::{DeltaTable, DeltaTableBuilder};
 use url::Url;
 
+use crate::stores::{self, Settings};
 use crate::{Result, schema, statistics};
 
 /// A file of a table with what its log says of it.
@@ -31,13 +32,14 @@ pub(crate) struct TableSnapshot {
 impl TableSnapshot {
     /// Opens a table below the lake's address at its latest version; makes it where it is missing, and adds the columns
     /// that a lake made by an older version lacks.
-    pub(crate) async fn open(lake_url: &Url, table: &'static Table) -> Result<Self> {
+    pub(crate) async fn open(lake_url: &Url, table: &'static Table, settings: &Settings) -> Result<Self> {
+        stores::register_for_tables();
         let url = table_url(lake_url, table.name)?;
-        let mut delta = DeltaTableBuilder::from_url(url.clone())?.build()?;
+        let mut delta = builder(&url, settings)?.build()?;
         if delta.verify_deltatable_existence().await? {
             delta.load().await?;
         } else {
-            delta = create(&url, table).await?;
+            delta = create(&url, table, settings).await?;
         }
         Self::of(table, add_missing_columns(delta, table).await?)
     }
@@ -101,8 +103,13 @@ fn table_url(lake_url: &Url, name: &str) -> Result<Url> {
     Ok(url)
 }
 
-async fn create(url: &Url, table: &'static Table) -> Result<DeltaTable> {
-    let blank = DeltaTableBuilder::from_url(url.clone())?.build()?;
+fn builder(url: &Url, settings: &Settings) -> Result<DeltaTableBuilder> {
+    let options = settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    Ok(DeltaTableBuilder::from_url(url.clone())?.with_storage_options(options))
+}
+
+async fn create(url: &Url, table: &'static Table, settings: &Settings) -> Result<DeltaTable> {
+    let blank = builder(url, settings)?.build()?;
     let made = blank
         .create()
         .with_table_name(table.name)
@@ -113,7 +120,7 @@ async fn create(url: &Url, table: &'static Table) -> Result<DeltaTable> {
     match made {
         Ok(delta) => Ok(delta),
         // Another process made it in the same moment: theirs is as good.
-        Err(error) => match DeltaTableBuilder::from_url(url.clone())?.load().await {
+        Err(error) => match builder(url, settings)?.load().await {
             Ok(delta) => Ok(delta),
             Err(_) => Err(error.into()),
         },

@@ -22,6 +22,7 @@ mod cache;
 mod chart;
 mod error;
 mod frame;
+mod metrics;
 mod numbers;
 mod page;
 mod pages;
@@ -36,6 +37,7 @@ mod server;
 mod words;
 
 pub use error::ServeError;
+pub use metrics::serve_metrics;
 pub use router::router;
 pub use server::{ServeOptions, serve};
 

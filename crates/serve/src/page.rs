@@ -29,6 +29,11 @@ pub(crate) trait Page: Send + Sync {
     /// The answer that the data formats carry.
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError>;
 
+    /// Whether what the page shows changes without the lake: then nothing made of it is kept.
+    fn is_of_the_moment(&self) -> bool {
+        false
+    }
+
     /// The page itself. It may ask more than [`Page::answer`] does; what it asks, it asks at once.
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError>;
 }
@@ -59,7 +64,9 @@ impl IntoResponse for Made {
 /// Answers a request for a page in the format its address names.
 pub(crate) async fn respond(page: &dyn Page, request: PageRequest) -> Response {
     let (generation, key) = (cache::generation(&request.lake), request.cache_key());
-    if let Some(made) = request.shared.pages.get(generation, &key) {
+    if !page.is_of_the_moment()
+        && let Some(made) = request.shared.pages.get(generation, &key)
+    {
         return made.into_response();
     }
     let work = AssertUnwindSafe(produce(page, &request)).catch_unwind();

@@ -21,7 +21,7 @@ use crate::request::{Format, PageRequest, Shared};
 use crate::routes::{ROUTES, Route};
 use crate::security::{self, AllowedHosts};
 use crate::server::ServeOptions;
-use crate::{ServeError, assets, raw};
+use crate::{ServeError, assets, metrics, raw};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -53,6 +53,7 @@ pub fn router(lake: Lake, options: &ServeOptions) -> Router {
         .route("/document/{document}/raw", get(raw::serve))
         .route("/favicon.ico", get(assets::icon))
         .route("/robots.txt", get(|| async { NO_ROBOTS }))
+        .route("/metrics", get(metrics::of_pages))
         .route("/healthz", get(|| async { "ok\n" }));
     for route in ROUTES {
         router = add(router, route.path, route.page);

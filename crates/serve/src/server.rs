@@ -12,6 +12,8 @@ use crate::{Result, ServeError};
 
 /// How often the lake is looked at for what others have added.
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
+/// The same where each look costs: in an object store, one list request a table.
+const FOLLOW_STORE_EVERY: Duration = Duration::from_secs(20);
 
 /// Where and for whom to serve.
 #[derive(Debug, Clone)]
@@ -56,7 +58,8 @@ pub async fn serve(
 
 /// Sees what imports commit while the pages are served.
 async fn follow(lake: Lake) {
-    let mut ticks = tokio::time::interval(FOLLOW_EVERY);
+    let is_in_store = lake.market().config.storage.is_some();
+    let mut ticks = tokio::time::interval(if is_in_store { FOLLOW_STORE_EVERY } else { FOLLOW_EVERY });
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;

@@ -1,7 +1,7 @@
 //! `crowsnest lake status|optimize|vacuum`: how the tables lie on the disk, and their upkeep.
 
 use clap::{Args, Subcommand};
-use crowsnest_lake::{Answer, Lake, files, maintain};
+use crowsnest_lake::{Answer, Lake, maintain};
 use crowsnest_model::tables::TABLES;
 use serde::Serialize;
 
@@ -46,7 +46,7 @@ impl LakeCommand {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         let lake = context.lake().await?;
         match self.task {
-            Task::Status => context.print(&status(&lake)?, Layout::of(STATUS_COLUMNS))?,
+            Task::Status => context.print(&status(&lake).await?, Layout::of(STATUS_COLUMNS))?,
             Task::Optimize => {
                 let answer = Box::pin(optimize(&lake)).await?;
                 context.print(&answer, Layout::of(OPTIMIZE_COLUMNS))?;
@@ -75,21 +75,16 @@ struct Status {
     n_bytes: u64,
 }
 
-fn status(lake: &Lake) -> Result<Answer, Failure> {
+async fn status(lake: &Lake) -> Result<Answer, Failure> {
     let mut rows = Vec::new();
     for table in TABLES {
-        let folder = lake.market().dir.join("lake").join(table.name);
-        rows.push(Status {
-            table: table.name,
-            n_rows: lake.n_rows(table) as u64,
-            n_files: files::list(&folder, "parquet")?.len() as u64,
-            n_bytes: files::size_of(&folder),
-        });
+        let (n_files, n_bytes) = lake.stored(table).await?;
+        rows.push(Status { table: table.name, n_rows: lake.n_rows(table) as u64, n_files: n_files as u64, n_bytes });
     }
     let fields =
         [("table", Holds::Text), ("n_rows", Holds::Count), ("n_files", Holds::Count), ("n_bytes", Holds::Count)];
     let mut answer = own_rows::answer(&fields, &rows)?;
-    let archive = crate::number::bytes(files::size_of(&lake.market().dir.join("raw")));
+    let archive = crate::number::bytes(lake.documents().n_bytes_of_all()?);
     answer.notes.push(format!("the archive of documents has {archive}"));
     Ok(answer)
 }

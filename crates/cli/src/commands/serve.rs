@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use crate::context::Context;
 use crate::failure::{Done, Failure};
 use crate::print;
+use crate::signals::stopped;
 
 /// Serve the market's pages
 #[derive(Debug, Args)]
@@ -37,10 +38,10 @@ impl Serve {
     }
 }
 
-/// Serves until Ctrl-C, and says where.
+/// Serves until it is asked to stop, and says where.
 pub(super) async fn pages(lake: Lake, options: ServeOptions, is_opening: bool) -> Result<Done, Failure> {
     let (bound, address) = oneshot::channel();
-    let serving = Box::pin(crowsnest_serve::serve(lake, options, bound, interrupted()));
+    let serving = Box::pin(crowsnest_serve::serve(lake, options, bound, stopped()));
     let telling = async {
         let Ok(address) = address.await else { return Ok(()) };
         let url = format!("http://{address}/");
@@ -56,12 +57,6 @@ pub(super) async fn pages(lake: Lake, options: ServeOptions, is_opening: bool) -
     match told {
         Err(Failure::Output { .. }) | Ok(()) => Ok(Done::Well),
         Err(failure) => Err(failure),
-    }
-}
-
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

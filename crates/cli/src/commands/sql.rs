@@ -25,6 +25,7 @@ use crate::{output, print};
   crowsnest sql \"SELECT count(*) FROM claims_in_force\" --as-of 2025-02-01
   crowsnest sql - < question.sql
   crowsnest sql \"SHOW TABLES\"
+  crowsnest sql --explain \"SELECT count(*) FROM claims\"
 
 Questions only read. With --as-of, tables and views hold what was known by then; functions take the day themselves.
 
@@ -36,6 +37,9 @@ pub(crate) struct Sql {
     /// Stop after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
+    /// Only say where the query would run, why there, and its steps
+    #[arg(long)]
+    explain: bool,
     /// At most so many rows [default: 1000 in a table, all in other formats]
     #[arg(long, value_name = "ROWS")]
     limit: Option<usize>,
@@ -51,6 +55,10 @@ impl Sql {
             output::refuse_terminal()?;
         }
         let lake = context.lake().await?;
+        if self.explain {
+            print::line(&lake.explain(&query).await?)?;
+            return Ok(Done::Well);
+        }
         let limit = self.limit.unwrap_or(if context.is_table() { TABLE_ROWS } else { usize::MAX });
         let asking = Box::pin(ask(context, &lake, &query, limit));
         match tokio::time::timeout(Duration::from_secs(self.timeout), asking).await {

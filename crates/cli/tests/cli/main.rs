@@ -6,8 +6,12 @@
 
 mod answers;
 mod bad_input;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod crash;
 mod errors;
 mod example_market;
 mod object_store;
+mod s3;
+mod stored_market;
 mod support;

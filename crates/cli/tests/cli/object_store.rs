@@ -1,43 +1,10 @@
-//! Importing from an object store: a server that speaks S3 (`s3s-fs`, over a folder) is started for it.
+//! Importing from an object store.
 
 use std::path::Path;
 use std::process::Output;
 
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto::Builder;
-use s3s::auth::SimpleAuth;
-use s3s::service::S3ServiceBuilder;
-
+use crate::s3::{KEY, SECRET, serve};
 use crate::support::{self, empty_market, on, rows};
-
-const KEY: &str = "crowsnest-test-key";
-const SECRET: &str = "a-secret-that-nobody-may-see";
-
-/// A server over a folder whose sub-folders are buckets; it ends with the test's process.
-fn serve(folder: &Path) -> String {
-    let files = s3s_fs::FileSystem::new(folder).unwrap();
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async move {
-            let mut builder = S3ServiceBuilder::new(files);
-            builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
-            let service = builder.build();
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-            sender.send(listener.local_addr().unwrap()).unwrap();
-            loop {
-                let (socket, _) = listener.accept().await.unwrap();
-                let service = service.clone();
-                tokio::spawn(async move {
-                    let server = Builder::new(TokioExecutor::new());
-                    // A client that goes away is its own affair.
-                    let _ = server.serve_connection(TokioIo::new(socket), service).await;
-                });
-            }
-        });
-    });
-    format!("http://{}", receiver.recv().unwrap())
-}
 
 fn import(market: &Path, endpoint: &str, secret: &str, address: &str) -> Output {
     on(market)

@@ -160,3 +160,14 @@ pub(crate) fn json(market: &Path, arguments: &[&str]) -> serde_json::Value {
     assert!(output.status.success(), "{}", said(&output));
     serde_json::from_slice(&output.stdout).unwrap()
 }
+
+/// The body of a page, asked for as simply as can be.
+#[cfg(feature = "cluster")]
+pub(crate) fn get(address: &str, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crowsnest_lake::objects::{self, StoredObject};
-use crowsnest_lake::{Lake, LakeError, files};
+use crowsnest_lake::{Lake, LakeError, Market, files};
 
 use crate::{ImportError, Result};
 
@@ -42,7 +42,7 @@ pub(crate) struct Input {
 /// # Errors
 /// [`ImportError::NoFile`], [`ImportError::IsFolder`], [`ImportError::Pattern`], [`ImportError::UnsupportedAddress`];
 /// of the lake, what a store says.
-pub(crate) async fn resolve(arguments: &[String]) -> Result<Vec<Input>> {
+pub(crate) async fn resolve(arguments: &[String], market: Option<&Market>) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for argument in arguments {
         if argument == "-" {
@@ -50,7 +50,7 @@ pub(crate) async fn resolve(arguments: &[String]) -> Result<Vec<Input>> {
             continue;
         }
         if objects::is_address(argument) {
-            inputs.extend(objects::find(argument).await?.into_iter().map(of_object));
+            inputs.extend(objects::find(argument, market).await?.into_iter().map(of_object));
             continue;
         }
         let path = match argument.split_once("://") {
@@ -188,13 +188,13 @@ mod tests {
 
     #[tokio::test]
     async fn pages_of_the_web_are_refused_by_name() {
-        let error = resolve(&["https://example.org/x.csv".into()]).await.unwrap_err();
+        let error = resolve(&["https://example.org/x.csv".into()], None).await.unwrap_err();
         assert!(error.to_string().contains("https://example.org/x.csv"), "{error}");
     }
 
     #[tokio::test]
     async fn a_pattern_without_a_match_is_an_error() {
-        let error = resolve(&["/nowhere/*.csv".into()]).await.unwrap_err();
+        let error = resolve(&["/nowhere/*.csv".into()], None).await.unwrap_err();
         assert_eq!(error.to_string(), "no file matches \"/nowhere/*.csv\"");
     }
 

@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use crowsnest_model::MetricRegistry;
 use datafusion::catalog::TableFunctionImpl;
-use datafusion::execution::SessionState;
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use datafusion::prelude::SessionContext;
 
 use crate::identity::Identity;
@@ -45,13 +46,24 @@ pub struct Function {
 pub static FUNCTIONS: &[Function] = &[claims_as_of::FUNCTION, claims_as_of::VALUES, league::FUNCTION, series::FUNCTION];
 
 /// The functions of values, which views use too.
-pub(crate) fn register_scalars(context: &SessionContext) {
-    context.register_udf(refs::claim_ref());
-    context.register_udf(refs::entity_hex_function());
-    context.register_udf(vintage::vintage());
-    context.register_udf(vintage::vintage_claim());
-    context.register_udf(vintage::about());
-    context.register_udaf(latest::latest());
+pub(crate) fn scalars() -> Vec<ScalarUDF> {
+    vec![refs::claim_ref(), refs::entity_hex_function(), vintage::vintage(), vintage::vintage_claim(), vintage::about()]
+}
+
+/// The functions of groups of values.
+pub(crate) fn aggregates() -> Vec<AggregateUDF> {
+    vec![latest::latest()]
+}
+
+/// Adds the functions of values and of groups to a session.
+pub(crate) fn add_to(registry: &mut dyn FunctionRegistry) -> datafusion::error::Result<()> {
+    for function in scalars() {
+        registry.register_udf(Arc::new(function))?;
+    }
+    for function in aggregates() {
+        registry.register_udaf(Arc::new(function))?;
+    }
+    Ok(())
 }
 
 pub(crate) fn register(context: &SessionContext, market: &Market, identity: &Arc<Identity>) -> Result<()> {

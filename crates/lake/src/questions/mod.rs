@@ -4,6 +4,7 @@
 //! the command line, the pages and the API say the same.
 
 mod claims;
+mod cluster;
 mod document;
 mod events;
 pub(crate) mod in_force;
@@ -20,6 +21,7 @@ mod show;
 mod sources;
 
 pub use claims::{ClaimsQuestion, claims};
+pub use cluster::cluster;
 pub use document::{DocumentQuestion, document};
 pub use events::{EventsQuestion, events};
 pub use inventory::{MetricsQuestion, PeriodsQuestion, metrics, periods};
@@ -34,6 +36,9 @@ pub use show::{ShowQuestion, WhyQuestion, show, why};
 pub use sources::{SourcesQuestion, sources};
 
 pub(crate) use crate::sql::quoted;
+use arrow::array::RecordBatch;
+use futures::TryStreamExt as _;
+
 use crate::{Answer, Lake, LakeError, Result};
 
 /// A day as the instant of its end, or an RFC 3339 instant, in microseconds since 1970-01-01 UTC.
@@ -63,7 +68,7 @@ pub(crate) fn instant_text(micros: i64) -> String {
 pub(crate) async fn run(lake: &Lake, sql: &str) -> Result<Answer> {
     let frame = Box::pin(lake.frame(sql, &[])).await?;
     let schema = std::sync::Arc::clone(frame.schema().inner());
-    let batches = frame.collect().await?;
+    let batches: Vec<RecordBatch> = lake.run(frame).await?.try_collect().await?;
     let schema = batches.first().map_or(schema, |batch| batch.schema());
     Answer::of_batches(&schema, &batches)
 }

@@ -1,6 +1,7 @@
 //! The pages, one file each: the question, the view, the template. `routes.rs` says where they are.
 
 pub(crate) mod claim;
+pub(crate) mod cluster;
 pub(crate) mod company;
 pub(crate) mod document;
 pub(crate) mod entity_view;

@@ -1,0 +1,261 @@
+//! A cluster of real processes: a scheduler and executors, asked by the command.
+//!
+//! Every question of `tests/same_answers/*.json` (lists of arguments) has to get the same rows as without the cluster.
+//! To add questions: a file there.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::support::{self, crowsnest, market, on};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A part of a cluster; killed with the test.
+struct Part {
+    child: Child,
+    address: String,
+}
+
+impl Part {
+    fn start(arguments: &[&str], port: u16, secret: &str) -> Self {
+        let address = format!("127.0.0.1:{port}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crowsnest"));
+        command.arg("cluster").args(arguments).args(["--listen", &address]).env("CROWSNEST_CLUSTER_SECRET", secret);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        Self { child, address }
+    }
+
+    fn scheduler() -> Self {
+        let part = Self::start(&["scheduler", "--threads", "2"], free_port(), SECRET);
+        part.wait_until_it_listens();
+        part
+    }
+
+    fn executor(scheduler: &Self, folder: &TempDir, more: &[&str]) -> Self {
+        let port = free_port();
+        let work = folder.path().join(format!("executor-{port}"));
+        let fixed = ["executor", "--threads", "1", "--scheduler", &scheduler.address, "--work-dir"];
+        let arguments = [&fixed[..], &[work.to_str().unwrap()], more].concat();
+        let part = Self::start(&arguments, port, SECRET);
+        part.wait_until_it_listens();
+        part
+    }
+
+    fn wait_until_it_listens(&self) {
+        let began = Instant::now();
+        while std::net::TcpStream::connect(&self.address).is_err() {
+            assert!(began.elapsed() < Duration::from_secs(60), "nothing listens at {}", self.address);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// What it said on standard error until it ended, and its exit code.
+    fn ended(mut self) -> (Option<i32>, String) {
+        let lines = BufReader::new(self.child.stderr.take().unwrap()).lines().map_while(Result::ok).collect::<Vec<_>>();
+        (self.child.wait().unwrap().code(), lines.join("\n"))
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+struct Cluster {
+    folder: TempDir,
+    scheduler: Part,
+    executors: Vec<Part>,
+}
+
+impl Cluster {
+    fn of(n_executors: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let scheduler = Part::scheduler();
+        let executors = (0..n_executors).map(|_| Part::executor(&scheduler, &folder, &[])).collect();
+        Self { folder, scheduler, executors }
+    }
+
+    fn ask(&self, market: &Path, arguments: &[&str]) -> std::process::Output {
+        ask_at(&self.scheduler.address, SECRET, market, arguments)
+    }
+}
+
+/// Asks a cluster, however little the question reads.
+fn ask_at(address: &str, secret: &str, market: &Path, arguments: &[&str]) -> std::process::Output {
+    let mut command = on(market);
+    command.args(arguments).args(["--cluster", address, "--cluster-from-rows", "0"]);
+    command.env("CROWSNEST_CLUSTER_SECRET", secret).output().unwrap()
+}
+
+/// Enough rows in enough files for several stages and tasks.
+fn larger_market() -> &'static Path {
+    static MARKET: std::sync::OnceLock<(TempDir, PathBuf)> = std::sync::OnceLock::new();
+    let (_, path) = MARKET.get_or_init(|| {
+        let folder = support::empty_market();
+        let market = folder.path().join("market");
+        for part in 0..4 {
+            let mut text = String::from("subject,metric,period,value,source\n");
+            for n in 0..60_000 {
+                let (subject, month) = (n % 4_999, n % 24);
+                let (year, month, value) = (2023 + month / 12, month % 12 + 1, n * 7 + part);
+                text.push_str(&format!("P{subject},downloads,{year}-{month:02},{value},s{part}\n"));
+            }
+            let path = support::file(&folder, &format!("part-{part}.csv"), text);
+            on(&market).args(["import", "--quiet"]).arg(path).assert().success();
+        }
+        (folder, market)
+    });
+    path
+}
+
+const HEAVY: &str = "SELECT c.source, c.period, count(*) AS n, sum(c.value) AS total, count(DISTINCT c.mention_id) AS p \
+     FROM claims c JOIN claims d ON c.mention_id = d.mention_id AND c.metric = d.metric \
+     GROUP BY 1, 2 ORDER BY 1, 2";
+
+#[test]
+fn every_question_gets_the_same_rows() {
+    let cluster = Cluster::of(2);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/same_answers");
+    let mut n_asked = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let questions: Vec<Vec<String>> = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        for question in questions {
+            let mut arguments: Vec<&str> = question.iter().map(String::as_str).collect();
+            arguments.extend(["--format", "csv"]);
+            let there = cluster.ask(market(), &arguments);
+            let here = on(market()).args(&arguments).output().unwrap();
+            assert!(here.status.success(), "{question:?}: {}", support::said(&here));
+            assert_eq!(support::said(&there), support::said(&here), "{question:?}");
+            n_asked += 1;
+        }
+    }
+    assert!(n_asked >= 25, "only {n_asked} questions were asked");
+}
+
+#[test]
+fn questions_really_run_on_the_executors() {
+    let cluster = Cluster::of(1);
+    let explained = cluster.ask(larger_market(), &["sql", "--explain", HEAVY]);
+    assert!(support::said(&explained).contains("runs on the cluster at 127.0.0.1:"), "{}", support::said(&explained));
+    let asked = cluster.ask(larger_market(), &["sql", HEAVY, "--format", "csv"]);
+    assert!(asked.status.success(), "{}", support::said(&asked));
+    let work = std::fs::read_dir(cluster.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let n_jobs: usize = work.map(|folder| std::fs::read_dir(folder).unwrap().count()).sum();
+    assert!(n_jobs > 0, "no executor kept an outcome");
+    let small = on(larger_market())
+        .args([
+            "sql",
+            "--explain",
+            "SELECT count(*) FROM claims WHERE value < 3",
+            "--cluster",
+            &cluster.scheduler.address,
+        ])
+        .env("CROWSNEST_CLUSTER_SECRET", SECRET)
+        .output()
+        .unwrap();
+    assert!(support::said(&small).contains("runs in this process: it reads about"), "{}", support::said(&small));
+}
+
+#[test]
+fn an_executor_that_is_killed_changes_no_answer() {
+    let expected = on(larger_market()).args(["sql", HEAVY, "--format", "csv"]).output().unwrap();
+    assert!(expected.status.success(), "{}", support::said(&expected));
+    let mut cluster = Cluster::of(2);
+    for moment in [300, 900] {
+        let (address, market) = (cluster.scheduler.address.clone(), larger_market().to_owned());
+        let asking = std::thread::spawn(move || ask_at(&address, SECRET, &market, &["sql", HEAVY, "--format", "csv"]));
+        std::thread::sleep(Duration::from_millis(moment));
+        cluster.executors.remove(0).kill();
+        let another = Part::executor(&cluster.scheduler, &cluster.folder, &[]);
+        cluster.executors.push(another);
+        let answer = asking.join().unwrap();
+        let told = String::from_utf8_lossy(&answer.stderr).into_owned();
+        assert!(answer.stdout == expected.stdout, "killed after {moment} ms: {told}");
+        assert_eq!(told, "", "killed after {moment} ms");
+    }
+}
+
+#[test]
+fn a_scheduler_that_is_gone_is_told_and_a_new_one_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut scheduler, port) = (Part::scheduler(), 0);
+    assert_eq!(port, 0);
+    let address = scheduler.address.clone();
+    scheduler.kill();
+    let question = ["sql", "SELECT count(*) AS n FROM claims", "--format", "csv"];
+    let output = ask_at(&address, SECRET, market(), &question);
+    let said = support::said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot be reached") && said.contains("hint: "), "{said}");
+    let port = address.rsplit(':').next().unwrap().parse().unwrap();
+    let again = Part::start(&["scheduler"], port, SECRET);
+    again.wait_until_it_listens();
+    let _executor = Part::executor(&again, &folder, &[]);
+    let output = ask_at(&address, SECRET, market(), &question);
+    assert!(output.status.success(), "{}", support::said(&output));
+}
+
+#[test]
+fn only_parts_with_the_secret_are_heard() {
+    let cluster = Cluster::of(1);
+    let other = "another-secret-that-is-long-enough-to-be-one";
+    let output = ask_at(&cluster.scheduler.address, other, market(), &["sql", "SELECT count(*) FROM claims"]);
+    let said = support::said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("hint: ") && !said.contains(other), "{said}");
+    let fixed = ["executor", "--scheduler", &cluster.scheduler.address];
+    let (code, said) = Part::start(&fixed, free_port(), other).ended();
+    assert_eq!(code, Some(1), "{said}");
+    let (code, said) = Part::start(&["scheduler"], free_port(), "short").ended();
+    assert!(code == Some(1) && said.contains("shorter than 32") && !said.contains("\"short\""), "{said}");
+    let made = crowsnest().args(["cluster", "secret"]).output().unwrap();
+    assert_eq!(made.stdout.len(), 65, "{}", support::said(&made));
+}
+
+#[test]
+fn an_executor_with_little_memory_spills_or_says_so_and_the_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let scheduler = Part::scheduler();
+    let _executor = Part::executor(&scheduler, &folder, &["--memory", "32MiB"]);
+    let sorted = ["sql", "SELECT claim_id, value FROM claims ORDER BY value, claim_id", "--format", "csv"];
+    let expected = on(larger_market()).args(sorted).output().unwrap();
+    let output = ask_at(&scheduler.address, SECRET, larger_market(), &sorted);
+    let said = support::said(&output);
+    assert!(
+        output.stdout == expected.stdout || said.contains("too little memory"),
+        "{}",
+        &said[..said.len().min(2000)]
+    );
+    let output = ask_at(&scheduler.address, SECRET, market(), &["sql", "SELECT count(*) FROM claims"]);
+    assert!(output.status.success(), "{}", support::said(&output));
+}
+
+#[test]
+fn nothing_listens_beyond_loopback_unless_told_and_metrics_are_served() {
+    let port = free_port();
+    let metrics = format!("127.0.0.1:{port}");
+    let scheduler = Part::start(&["scheduler", "--metrics", &metrics], free_port(), SECRET);
+    scheduler.wait_until_it_listens();
+    let text = support::get(&metrics, "/metrics");
+    assert!(text.contains("crowsnest_memory_bytes "), "{text}");
+    let help = support::said(&crowsnest().args(["cluster", "scheduler", "--help"]).output().unwrap());
+    assert!(help.contains("loopback unless you say otherwise"), "{help}");
+}

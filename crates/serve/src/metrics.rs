@@ -1,0 +1,65 @@
+//! Figures about running programs, for Prometheus, in its text format: at `/metrics` of the pages, and alone for the
+//! parts of a cluster.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use crowsnest_lake::Lake;
+use crowsnest_model::tables::TABLES;
+
+use crate::router::Site;
+use crate::{Result, ServeError};
+
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Serves `/metrics` and `/healthz` alone, until dropped.
+///
+/// # Errors
+/// [`ServeError::Listen`] where the address cannot be had.
+pub async fn serve_metrics(listen: SocketAddr, text: fn() -> String) -> Result<()> {
+    let failed = |source| ServeError::Listen { address: listen, source };
+    let listener = tokio::net::TcpListener::bind(listen).await.map_err(failed)?;
+    let router = Router::new()
+        .route("/metrics", get(move || async move { ([(header::CONTENT_TYPE, TEXT)], text() + &of_process()) }))
+        .route("/healthz", get(|| async { "ok\n" }));
+    axum::serve(listener, router).await.map_err(failed)
+}
+
+/// The figures of a market that is being served.
+pub(crate) async fn of_pages(State(site): State<Site>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, TEXT)], of_lake(&site.lake) + &of_process())
+}
+
+fn of_lake(lake: &Lake) -> String {
+    let mut text = String::new();
+    head(&mut text, "crowsnest_table_rows", "Rows of a table.");
+    for table in TABLES {
+        line(&mut text, &format!("crowsnest_table_rows{{table=\"{}\"}}", table.name), lake.n_rows(table) as u64);
+    }
+    head(&mut text, "crowsnest_cluster_questions", "Questions of this process that run on the cluster.");
+    line(&mut text, "crowsnest_cluster_questions", lake.jobs().len() as u64);
+    text
+}
+
+fn of_process() -> String {
+    let mut text = String::new();
+    if let Some(n_bytes) = crowsnest_lake::files::memory_of_process() {
+        head(&mut text, "crowsnest_memory_bytes", "Memory that this process has in use.");
+        line(&mut text, "crowsnest_memory_bytes", n_bytes);
+    }
+    text
+}
+
+fn head(text: &mut String, name: &str, help: &str) {
+    // Infallible: writing to a String never fails.
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+}
+
+fn line(text: &mut String, name: &str, value: u64) {
+    let _ = writeln!(text, "{name} {value}");
+}
