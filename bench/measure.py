@@ -8,6 +8,7 @@ import json
 import math
 import os
 import platform
+import socket
 import subprocess
 import tempfile
 import time
@@ -30,11 +31,12 @@ def pin(n_cores):
     return cores
 
 
-def run(command, timeout_seconds=3600, ok_codes=(0,)):
-    """Runs a child to its end: seconds, peak memory (its own), what it printed."""
+def run(command, timeout_seconds=3600, ok_codes=(0,), env=None):
+    """Runs a child to its end: seconds, peak memory (its own), what it printed. `env` is added to our environment."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
-        child = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=out, stderr=errors)
+        child = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
+                                 env={**os.environ, **(env or {})})
         status, usage = wait(child, timeout_seconds)
         seconds = time.perf_counter() - start
         out.seek(0)
@@ -65,6 +67,16 @@ def wait(child, timeout_seconds):
             if resident(child.pid) > limit:
                 return end(child, f"held more than {limit / (1 << 30):.1f} GiB, {MEMORY_SHARE_MAX:.0%} of the machine's memory")
         time.sleep(0.005)
+
+
+def on_cores(cores, command):
+    """The command, pinned to cores."""
+    return ["taskset", "-c", ",".join(map(str, cores)), *command]
+
+
+def has_ended(child):
+    """Whether a child has ended, without asking what it used: that can be asked once."""
+    return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def end(child, why):
@@ -149,6 +161,12 @@ def delta_files(table):
                 active.pop(action["remove"]["path"], None)
     files = [str(Path(table) / unquote(path)) for path in active]
     return files, sum(active.values())
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def folder_bytes(folder):

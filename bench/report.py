@@ -22,6 +22,25 @@ def bar(name, ours, peer, unit, goal, limit, **more):
     }
 
 
+def within(name, ours, other, unit, limit, **more):
+    """One line: ours against another's, smaller is better; passes at most at `limit` times the other."""
+    ratio = ours / other if other else float("inf")
+    return {"name": name, "ours": ours, "peer": other, "unit": unit, "ratio": ratio, "limit": limit,
+            "passes": ratio <= limit, **more}
+
+
+def faster(name, ours, other, unit, least, **more):
+    """One line: passes if ours is at least `least` times as fast as the other."""
+    speedup = other / ours if ours else float("inf")
+    return {"name": name, "ours": ours, "peer": other, "unit": unit, "speedup": speedup, "limit": least,
+            "passes": speedup >= least, **more}
+
+
+def known(name, value, unit, **more):
+    """One line that decides nothing."""
+    return {**check(name, value, 0, unit, **more), "informative": True}
+
+
 def check(name, ours, limit, unit, **more):
     """One line without a peer: passes at most at `limit`."""
     return {"name": name, "ours": ours, "unit": unit, "limit": limit, "passes": ours <= limit, **more}
@@ -45,15 +64,26 @@ def verdict(line):
 def target(line):
     if line.get("informative"):
         return ""
+    if "speedup" in line:
+        return f"≥ {line['limit']:.1f}× as fast"
     if "ratio" in line:
-        return f"≤ {line['limit']:.1f}× (goal {line['goal']:.1f}×)"
+        goal = f" (goal {line['goal']:.1f}×)" if "goal" in line else ""
+        return f"≤ {line['limit']:.1f}×{goal}"
     return f"≤ {shown(line['limit'], line['unit'])}"
 
 
-def table(lines):
-    rows = [("what", "ours", "peer", "ratio", "target", "result")]
-    for line in lines:
-        ratio = f"{line['ratio']:.2f}×" if "ratio" in line else ""
+def ratio_shown(line):
+    if "speedup" in line:
+        return f"{line['speedup']:.2f}× as fast"
+    return f"{line['ratio']:.2f}×" if "ratio" in line else ""
+
+
+def table(section):
+    """A section's lines; it may name its two sides otherwise than ours and the peer."""
+    ours, peer = section.get("sides", ("ours", "peer"))
+    rows = [("what", ours, peer, "ratio", "target", "result")]
+    for line in section["lines"]:
+        ratio = ratio_shown(line)
         name = line["name"] + (f" — {line['note']}" if line.get("note") else "")
         unit = line["unit"]
         rows.append((name, shown(line["ours"], unit), shown(line.get("peer"), unit), ratio, target(line), verdict(line)))
@@ -63,24 +93,30 @@ def table(lines):
     return "\n".join(padded)
 
 
+def peer_versions(versions):
+    """Nothing where no peer took part."""
+    if "duckdb" not in versions:
+        return ""
+    return f"DuckDB {versions['duckdb']}, pyarrow {versions.get('pyarrow', '?')}, "
+
+
 def markdown(results):
     machine, versions = results["machine"], results["versions"]
     parts = [
         "# Bench: latest run",
         "",
-        f"{results['finished_at']}, {results['rows']:,} rows, seed {results['seed']}. "
+        f"{results['finished_at']}, {results['of']}, seed {results['seed']}. "
         f"{machine['processor']}, {machine['cores_used']} of {machine['cores_present']} cores used, "
         f"{machine['memory_bytes'] / (1 << 30):.1f} GiB memory, {machine['system']}; "
         f"load before the run {machine['load_before']:.2f}.",
         "",
         f"Versions: crowsnest {versions.get('crowsnest', '?')} (commit {versions.get('commit', '?')}, "
-        f"profile {versions.get('profile', '?')}), DuckDB {versions.get('duckdb', '?')}, "
-        f"pyarrow {versions.get('pyarrow', '?')}, Python {machine['python']}.",
+        f"profile {versions.get('profile', '?')}), {peer_versions(versions)}Python {machine['python']}.",
         "",
         "What is measured and what is not equal between the two sides: [README.md](../README.md).",
     ]
     for section in results["sections"].values():
-        parts += ["", f"## {section['title']}", "", table(section["lines"])]
+        parts += ["", f"## {section['title']}", "", table(section)]
         parts += ["", *(f"- {note}" for note in section.get("notes", []))]
     parts += ["", f"**{results['verdict']}**", ""]
     return "\n".join(parts)

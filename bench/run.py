@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Crowsnest beside its peer, on this machine, in one run. See README.md.
+"""Crowsnest beside its peer and beside itself, on this machine, in one run. See README.md.
 
-    bench/run.py                                  everything at 20 million rows
+    bench/run.py                                  beside the peer, at 20 million rows
     bench/run.py --rows 200000 --only questions   a small look at one part
+    bench/run.py --only cluster                   beside itself: cluster, sizes, kills or writers
 """
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,18 +18,27 @@ from pathlib import Path
 
 import measure
 import report
-from bars import importing, page, questions
+import suite
+from bars import cluster, importing, kills, page, questions, sizes, writers
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-PARTS = {"import": importing.measure_import, "questions": questions.measure_questions, "page": page.measure_page}
+WITH_PEER = {"import": importing.measure_import, "questions": questions.measure_questions, "page": page.measure_page}
+WITHOUT_PEER = {"cluster": cluster.measure_cluster, "sizes": sizes.measure_sizes, "kills": kills.measure_kills,
+                "writers": writers.measure_writers}
+PARTS = WITH_PEER | WITHOUT_PEER
+#: Parts that need `crowsnest` with its cluster.
+CLUSTERED = {"cluster", "kills"}
 
 
 class Run:
     """What the parts share."""
 
     def __init__(self, arguments):
+        # Whether a question goes to a cluster is for us to say.
+        os.environ.pop("CROWSNEST_CLUSTER", None)
         self.arguments = arguments
+        self.root = ROOT
         self.cores = measure.pin(arguments.cores)
         self.data = HERE / "data"
         self.data.mkdir(exist_ok=True)
@@ -39,6 +50,10 @@ class Run:
 
     def crowsnest(self, *parts):
         return [self.bin / "crowsnest", *parts]
+
+    def cluster_env(self):
+        """What the environment of a cluster's parts, its clients and the engine beside them has besides ours."""
+        return {**os.environ, **dict(pair.split("=", 1) for pair in self.arguments.cluster_env)}
 
     def peer(self, *parts):
         return [self.python, HERE / "peer.py", *parts]
@@ -98,11 +113,14 @@ def prepare_peer(run):
 def build(run):
     run.say(f"building ({run.arguments.profile})")
     command = ["cargo", "build", "--profile", run.arguments.profile, "-p", "crowsnest-cli", "-p", "crowsnest-bench"]
+    if run.arguments.parts & CLUSTERED:
+        command += ["--features", "crowsnest-cli/cluster"]
     subprocess.run(command, cwd=ROOT, check=True)
 
 
 def versions(run):
-    found = json.loads(measure.run(run.peer("version"))["stdout"])
+    has_peer = run.arguments.parts & set(WITH_PEER)
+    found = json.loads(measure.run(run.peer("version"))["stdout"]) if has_peer else {}
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True)
     found["commit"] = commit.stdout.strip() or "unknown"
     found["profile"] = run.arguments.profile
@@ -117,7 +135,7 @@ def read_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=20_000_000, help="rows of the claims file")
     parser.add_argument("--seed", type=int, default=1, help="another seed is another market")
-    parser.add_argument("--only", default=",".join(PARTS), help="parts, separated by commas: " + ", ".join(PARTS))
+    parser.add_argument("--only", default=",".join(WITH_PEER), help="parts, separated by commas: " + ", ".join(PARTS))
     parser.add_argument("--cores", type=int, default=2, help="cores that both sides are pinned to")
     parser.add_argument("--skip-build", action="store_true", help="take the binaries that are there")
     parser.add_argument("--profile", default="release", help="cargo profile; dev for a quick look")
@@ -130,23 +148,55 @@ def read_arguments():
     parser.add_argument("--page-seconds", type=int, default=30, help="how long pages are asked for (at most 120)")
     parser.add_argument("--page-rate", type=int, default=50, help="pages asked for each second (at most 200)")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="folder for latest.json and latest.md")
+    add_scale_arguments(parser)
     arguments = parser.parse_args()
     unknown = [name for name in arguments.only.split(",") if name not in PARTS]
     if unknown:
         parser.error(f"--only: {', '.join(unknown)} is none of {', '.join(PARTS)}")
+    if any("=" not in pair for pair in arguments.cluster_env):
+        parser.error("--cluster-env: expected NAME=VALUE")
+    arguments.parts = set(arguments.only.split(","))
     arguments.page_seconds = min(arguments.page_seconds, 120)
     arguments.page_rate = min(arguments.page_rate, 200)
     return arguments
 
 
+def add_scale_arguments(parser):
+    scale = parser.add_argument_group("cluster, sizes, kills and writers")
+    scale.add_argument("--suite", help="only these questions of the suite: " + ", ".join(suite.TITLES))
+    scale.add_argument("--slice-rows", type=int, default=20_000_000, help="rows that a grown market is imported in at a time")
+    scale.add_argument("--cluster-rows", type=int, default=100_000_000, help="claims of the cluster's market")
+    scale.add_argument("--cluster-repeat", type=int, default=3, help="turns of each set-up")
+    scale.add_argument("--cluster-from-rows", type=int, help="questions that read fewer stay in the process; the market's own "
+                       "threshold if not said, 0 below 10 million claims")
+    scale.add_argument("--cluster-env", action="append", default=[], metavar="NAME=VALUE",
+                       help="added to the environment of all three set-ups; may be given again")
+    scale.add_argument("--common-cores", choices=["same", "all"], default="same",
+                       help="scheduler and client run on the executors' cores, or on all in every set-up")
+    scale.add_argument("--executor-memory", default="1GiB", help="memory of each executor")
+    scale.add_argument("--embedded-memory", default="2GiB", help="memory of the embedded engine beside two executors")
+    scale.add_argument("--sizes", type=rows_of_sizes, default="10,100,500", help="millions of claims, separated by commas")
+    scale.add_argument("--sizes-repeat", type=int, default=3, help="times that each command is asked at each size")
+    scale.add_argument("--sizes-timeout", type=int, default=3600, help="seconds that one question may take")
+    scale.add_argument("--kill-rows", type=int, default=2_000_000, help="claims of the market for kills")
+    scale.add_argument("--kill-runs", type=int, default=50, help="runs of the suite with a kill each")
+    scale.add_argument("--writer-commits", type=int, default=1000, help="commits of each of the two writers")
+    scale.add_argument("--writer-kill-share", type=float, default=0.1, help="share of imports that are killed first")
+
+
+def rows_of_sizes(text):
+    return sorted({round(float(part) * 1e6) for part in text.split(",")})
+
+
 def main():
     arguments = read_arguments()
     run = Run(arguments)
-    prepare_peer(run)
+    if arguments.parts & set(WITH_PEER):
+        prepare_peer(run)
     if not arguments.skip_build:
         build(run)
     results = {
-        "rows": arguments.rows, "seed": arguments.seed, "arguments": {k: str(v) for k, v in vars(arguments).items()},
+        "rows": arguments.rows, "of": told_of(arguments), "seed": arguments.seed, "arguments": {k: str(v) for k, v in vars(arguments).items()},
         "machine": measure.machine(run.cores), "versions": versions(run), "sections": {},
     }
     for name in arguments.only.split(","):
@@ -155,8 +205,12 @@ def main():
         except measure.ChildFailed as failure:
             failed = {"name": "could not be measured", "ours": 1, "limit": 0, "unit": "", "passes": False}
             results["sections"][name] = {"title": name, "lines": [failed], "notes": [f"```\n{failure}\n```"]}
-        print("\n" + report.table(results["sections"][name]["lines"]), flush=True)
+        print("\n" + report.table(results["sections"][name]), flush=True)
     return finish(results, arguments.results)
+
+
+def told_of(arguments):
+    return f"{arguments.rows:,} rows" if arguments.parts & set(WITH_PEER) else "parts: " + ", ".join(sorted(arguments.parts))
 
 
 def finish(results, folder):
@@ -168,9 +222,11 @@ def finish(results, folder):
     folder.mkdir(parents=True, exist_ok=True)
     # Where the project lies on this machine is nobody's business.
     text = json.dumps(results, indent=1, ensure_ascii=False).replace(f"{ROOT}/", "")
-    (folder / "latest.json").write_text(text + "\n")
-    (folder / "latest.md").write_text(report.markdown(results))
-    print(f"\n{results['verdict']}; {folder}/latest.md", flush=True)
+    # What has no peer has its own page, so that a look at one part leaves the others' results.
+    name = "latest" if set(results["sections"]) & set(WITH_PEER) else "-".join(results["sections"])
+    (folder / f"{name}.json").write_text(text + "\n")
+    (folder / f"{name}.md").write_text(report.markdown(results))
+    print(f"\n{results['verdict']}; {folder}/{name}.md", flush=True)
     return 1 if n_failed else 0
 
 

@@ -1,7 +1,6 @@
 """Bar 3: a product page of a market with a million claims, at 50 requests a second from this machine."""
 
 import json
-import socket
 import subprocess
 import time
 
@@ -17,7 +16,7 @@ START_SECONDS_MAX = 120
 def measure_page(run):
     market = run.arguments.page_market or example_market(run)
     _, n_claims = measure.delta_files(market / "lake/claims")
-    port = free_port()
+    port = measure.free_port()
     command = [str(part) for part in run.crowsnest("serve", "--market", market, "--listen", f"127.0.0.1:{port}")]
     log_path = run.data / "serve.log"
     with open(log_path, "wb") as log:
@@ -44,12 +43,6 @@ def example_market(run):
         measure.run(run.crowsnest("demo", "--once", "--market", market), ok_codes=(0, 2))
         stamp.touch()
     return market
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until_up(server, port, log_path):

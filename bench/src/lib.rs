@@ -5,6 +5,7 @@
 //!
 //! The measuring itself is `run.py`; it calls `generate`, `questions` and the `crowsnest` command as children.
 
+pub mod grown;
 pub mod market;
 pub mod names;
 pub mod random;

@@ -6,18 +6,23 @@
 //! one row in two hundred occurs twice, near or far. Rows come in the order in which they were said.
 //!
 //! The number of products grows with the number of rows, so that a small market is as dense as a large one: 20 million
-//! rows are 40,000 products and 200,000 mentions. Memory: 8 bytes for each series and the rows of one month, 16 bytes each.
+//! rows are 40,000 products and 200,000 mentions. A market of a [`Slice`] grows otherwise: by months, metrics and products
+//! that come and go ([`crate::grown`]). Memory: 8 bytes for each series and the rows of one month, 16 bytes each.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 
+use crate::grown::{self, Grown, Slice};
 use crate::names;
 use crate::random::{Purpose, mixed, normal, unit};
 
-/// The first year; periods are its months and those of the next four.
-const FIRST_YEAR: u32 = 2021;
-const MONTHS: u32 = 60;
+/// The year after the last; periods are the months before it.
+const YEAR_AFTER: u32 = 2026;
+pub(crate) const MONTHS: u32 = 60;
 const LAG_MONTHS_MAX: u32 = 6;
+/// From a product's first month on, within how many months sources begin to follow it.
+const FOLLOWED_WITHIN_MONTHS: u64 = 37;
 const ROWS_PER_PRODUCT: u64 = 500;
 const FOLLOWS_SHARE: f64 = 0.30;
 const RESTATED_SHARE: f64 = 0.15;
@@ -32,7 +37,7 @@ const REPEAT_AFTER: [u64; 2] = [200, 500_000];
 
 /// The columns, by the lake's names.
 pub const HEADER: &str = "subject,kind,metric,period,region,platform,segment,value,unit,status,source,said_on";
-const METRICS: [&str; 6] = ["mau", "downloads", "web_visits", "revenue", "rating", "rank"];
+pub(crate) const METRICS: [&str; 6] = ["mau", "downloads", "web_visits", "revenue", "rating", "rank"];
 const UNITS: [&str; 6] = ["users", "downloads", "visits", "USD", "points", "rank"];
 /// Logarithm of a middling product's figure, for the metrics that grow without bound.
 const LOG_LEVELS: [f64; 4] = [11.0, 10.5, 12.0, 10.0];
@@ -73,8 +78,8 @@ pub struct Written {
 struct Series {
     /// Product × 5 + source.
     mention: u32,
+    first_month: u16,
     metric: u8,
-    first_month: u8,
     slice: u8,
 }
 
@@ -82,8 +87,49 @@ struct Series {
 #[derive(Debug, Clone, Copy)]
 struct Saying {
     series: u32,
-    month: u8,
+    month: u16,
     is_restated: bool,
+}
+
+/// How large a market is, and how its products come and go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) n_products: u64,
+    pub(crate) n_months: u32,
+    pub(crate) n_metrics: u64,
+    /// Products come all the time, each for [`MONTHS`]; otherwise all of them are there from the start to the end.
+    pub(crate) comes_and_goes: bool,
+}
+
+impl Shape {
+    /// The month in which a product comes; those of before the first month were there already.
+    pub(crate) fn birth(&self, product: u64) -> i64 {
+        if !self.comes_and_goes {
+            return 0;
+        }
+        let span = u64::from(self.n_months + MONTHS);
+        (product * span / self.n_products) as i64 - i64::from(MONTHS)
+    }
+
+    fn gone(&self, birth: i64) -> i64 {
+        (birth + i64::from(MONTHS)).min(i64::from(self.n_months))
+    }
+
+    /// Room between the numbers of two mentions, for those of their metrics.
+    fn metric_room(&self) -> u64 {
+        if self.comes_and_goes { 256 } else { 8 }
+    }
+
+    /// Room between the numbers of two series, for those of their months, twice.
+    fn month_room(&self) -> u64 {
+        if self.comes_and_goes { 1024 } else { 64 }
+    }
+
+    /// The number that says which of six metrics a source follows for certain.
+    fn certain(&self, mention: u64, metric: u64) -> u64 {
+        let place = if self.comes_and_goes { 128 + metric / METRICS.len() as u64 } else { 7 };
+        mention * self.metric_room() + place
+    }
 }
 
 impl Plan {
@@ -92,67 +138,112 @@ impl Plan {
     /// # Errors
     /// Those of the writer.
     pub fn write(self, out: impl Write) -> io::Result<Written> {
-        let market = Market::new(self);
+        let market = Market::new(self.shape(), self.seed, self.n_rows as f64 * PLANNED_SURPLUS);
         let mut writer = Writer::new(self, out);
         writer.line(HEADER.as_bytes())?;
-        for month_said in 1..=MONTHS + LAG_MONTHS_MAX {
-            let sayings = market.said_in(month_said);
-            for (day, of_day) in sayings.iter().enumerate() {
-                for saying in of_day {
-                    market.row(saying, month_said, day as u32 + 1, &mut writer.row);
-                    writer.put(saying.is_restated)?;
-                    if writer.is_full() {
-                        return writer.finish(&market);
-                    }
-                }
+        for month_said in market.months_said() {
+            writer.month(&market, month_said)?;
+            if writer.is_full() {
+                return writer.finish(&market);
             }
         }
         writer.fill()?;
         writer.finish(&market)
     }
 
-    fn n_products(self) -> u64 {
-        (self.n_rows / ROWS_PER_PRODUCT).max(20)
+    fn shape(self) -> Shape {
+        let n_products = (self.n_rows / ROWS_PER_PRODUCT).max(20);
+        Shape { n_products, n_months: MONTHS, n_metrics: METRICS.len() as u64, comes_and_goes: false }
+    }
+}
+
+impl Slice {
+    /// Writes what is said in this slice's months as CSV, and tells what the whole market is like. Repeats that were to
+    /// come after its last row are left out.
+    ///
+    /// # Errors
+    /// Those of the writer.
+    pub fn write(self, out: impl Write) -> io::Result<(Written, Grown)> {
+        let shape = grown::shape(self.n_rows);
+        let market = Market::new(shape, self.seed, self.n_rows as f64);
+        let mut writer = Writer::new(Plan { n_rows: u64::MAX, seed: self.seed }, out);
+        writer.line(HEADER.as_bytes())?;
+        for month_said in self.of_months(market.months_said()) {
+            writer.month(&market, month_said)?;
+        }
+        let grown = Grown::of(&shape, names::of_product(market.well_known()));
+        Ok((writer.finish(&market)?, grown))
     }
 }
 
 /// The market before anybody says anything.
 struct Market {
     seed: u64,
-    n_products: u64,
+    shape: Shape,
     names: Vec<String>,
+    /// By product.
+    births: Vec<i64>,
+    /// By number.
+    metrics: Vec<String>,
     series: Vec<Series>,
     /// The probability that a source says something for a month.
     says_share: f64,
 }
 
 impl Market {
-    fn new(plan: Plan) -> Self {
-        let n_products = plan.n_products();
+    fn new(shape: Shape, seed: u64, n_rows: f64) -> Self {
+        let births: Vec<i64> = (0..shape.n_products).map(|product| shape.birth(product)).collect();
         let mut series = Vec::new();
-        for mention in 0..n_products * SOURCES.len() as u64 {
-            for metric in 0..METRICS.len() as u64 {
-                let number = mixed(plan.seed, Purpose::Coverage, mention * 8 + metric);
-                let is_certain = mixed(plan.seed, Purpose::Coverage, mention * 8 + 7) % 6 == metric;
-                if is_certain || unit(number) < FOLLOWS_SHARE {
-                    series.push(followed(mention as u32, metric as u8, number));
+        for mention in 0..shape.n_products * SOURCES.len() as u64 {
+            for metric in 0..shape.n_metrics {
+                let number = mixed(seed, Purpose::Coverage, mention * shape.metric_room() + metric);
+                let certain = mixed(seed, Purpose::Coverage, shape.certain(mention, metric)) % METRICS.len() as u64;
+                if certain == metric % METRICS.len() as u64 || unit(number) < FOLLOWS_SHARE {
+                    let birth = births[mention as usize / SOURCES.len()];
+                    series.extend(followed(&shape, mention as u32, metric as u8, birth, number));
                 }
             }
         }
-        let n_months: u64 = series.iter().map(|one| u64::from(MONTHS) - u64::from(one.first_month)).sum();
-        let n_planned = plan.n_rows as f64 * PLANNED_SURPLUS / (1.0 + RESTATED_SHARE) / (1.0 + REPEATED_SHARE);
-        let names = (0..n_products).map(|number| csv_field(&names::of_product(number))).collect();
+        let n_months_of = |one: &Series| shape.gone(births[one.product() as usize]) - i64::from(one.first_month);
+        let n_months: i64 = series.iter().map(n_months_of).sum();
+        let n_planned = n_rows / (1.0 + RESTATED_SHARE) / (1.0 + REPEATED_SHARE);
+        let names = (0..shape.n_products).map(|number| csv_field(&names::of_product(number))).collect();
+        let metrics = (0..shape.n_metrics).map(grown::metric).collect();
         let says_share = n_planned / n_months as f64;
-        Self { seed: plan.seed, n_products, names, series, says_share }
+        Self { seed, shape, names, births, metrics, series, says_share }
     }
 
-    /// Everything that is said in one month (0 is January of the first year), by day.
+    /// The months in which anything is said (0 is the first month).
+    fn months_said(&self) -> RangeInclusive<u32> {
+        1..=self.shape.n_months + LAG_MONTHS_MAX
+    }
+
+    /// A product of the last [`MONTHS`] whose first metric two sources follow everywhere.
+    fn well_known(&self) -> u64 {
+        let n_months = u64::from(self.shape.n_months);
+        let from = self.shape.n_products * n_months / (n_months + u64::from(MONTHS));
+        let is_whole = |one: &&Series| one.metric == 0 && one.slice == 0 && u64::from(one.product()) >= from;
+        let mut last = None;
+        for one in self.series.iter().filter(is_whole) {
+            if last == Some(one.product()) {
+                return u64::from(one.product());
+            }
+            last = Some(one.product());
+        }
+        from
+    }
+
+    /// Everything that is said in one month (0 is the first month), by day.
     fn said_in(&self, month_said: u32) -> Vec<Vec<Saying>> {
         let mut days: Vec<Vec<(u64, Saying)>> = vec![Vec::new(); 28];
         for (index, series) in self.series.iter().enumerate() {
+            let gone = self.shape.gone(self.births[series.product() as usize]);
+            if i64::from(month_said) > gone + i64::from(LAG_MONTHS_MAX) {
+                continue;
+            }
             for months_ago in 1..=LAG_MONTHS_MAX + 1 {
                 let Some(month) = month_said.checked_sub(months_ago) else { break };
-                if month >= MONTHS || month < u32::from(series.first_month) {
+                if i64::from(month) >= gone || month < u32::from(series.first_month) {
                     continue;
                 }
                 let number = self.number(Purpose::Saying, index as u64, month);
@@ -163,7 +254,7 @@ impl Market {
                 }
                 let day = (number >> if is_restated { 2 } else { 7 }) % 25 + 2;
                 let order = mixed(self.seed, Purpose::Order, number ^ u64::from(is_restated));
-                days[day as usize].push((order, Saying { series: index as u32, month: month as u8, is_restated }));
+                days[day as usize].push((order, Saying { series: index as u32, month: month as u16, is_restated }));
             }
         }
         let in_order = |mut day: Vec<(u64, Saying)>| {
@@ -174,32 +265,38 @@ impl Market {
     }
 
     fn number(&self, purpose: Purpose, series: u64, month: u32) -> u64 {
-        mixed(self.seed, purpose, series * 128 + u64::from(month))
+        mixed(self.seed, purpose, series * 2 * self.shape.month_room() + u64::from(month))
+    }
+
+    fn year_and_month(&self, month: u32) -> (u32, u32) {
+        let since_year_0 = YEAR_AFTER * 12 - self.shape.n_months + month;
+        (since_year_0 / 12, since_year_0 % 12 + 1)
     }
 
     /// Writes a row's text over the buffer's.
     fn row(&self, saying: &Saying, month_said: u32, day: u32, row: &mut Vec<u8>) {
         let series = self.series[saying.series as usize];
         let (product, source) = (series.mention / 5, (series.mention % 5) as usize);
-        let metric = usize::from(series.metric);
-        let (year, month) = year_and_month(u32::from(saying.month));
-        let (year_said, month_of_year_said) = year_and_month(month_said);
+        let metric = &self.metrics[usize::from(series.metric)];
+        let (year, month) = self.year_and_month(u32::from(saying.month));
+        let (year_said, month_of_year_said) = self.year_and_month(month_said);
         let noise = self.number(
             Purpose::Noise,
             u64::from(saying.series),
-            u32::from(saying.month) + 64 * u32::from(saying.is_restated),
+            u32::from(saying.month) + self.shape.month_room() as u32 * u32::from(saying.is_restated),
         );
         let is_withdrawn = saying.is_restated && unit(noise) < WITHDRAWN_SHARE;
         let status = if is_withdrawn { "withdrawn" } else { STATUSES[source] };
         row.clear();
         row.extend_from_slice(self.names[product as usize].as_bytes());
         // Infallible: writing to a Vec never fails.
-        let _ = write!(row, ",product,{},{year}-{month:02},{},", METRICS[metric], SLICES[usize::from(series.slice)]);
+        let _ = write!(row, ",product,{metric},{year}-{month:02},{},", SLICES[usize::from(series.slice)]);
         self.figure(series, u32::from(saying.month), noise, row);
         let _ = write!(
             row,
             ",{},{status},{},{year_said}-{month_of_year_said:02}-{day:02}",
-            UNITS[metric], SOURCES[source],
+            UNITS[series.kind()],
+            SOURCES[source],
         );
     }
 
@@ -209,21 +306,35 @@ impl Market {
         let growth = 0.02 * normal(mixed(self.seed, Purpose::Level, product * 2 + 1));
         let bias = 0.15 * normal(mixed(self.seed, Purpose::Bias, u64::from(series.mention)));
         let off = bias + 0.05 * normal(noise);
-        let log_change = 2.0 * size + growth * f64::from(month) + off;
+        let log_change = 2.0 * size + growth * (i64::from(month) - self.births[product as usize]) as f64 + off;
         // Infallible: writing to a Vec never fails.
-        let _ = match series.metric {
+        let _ = match series.kind() {
             3 => write!(row, "{:.2}", (LOG_LEVELS[3] + log_change).exp()),
             4 => write!(row, "{:.2}", (3.8 + 0.5 * size + 2.0 * off).clamp(1.0, 5.0)),
             5 => write!(row, "{}", (7.0 - log_change).exp().ceil().clamp(1.0, 99_999.0)),
-            metric => write!(row, "{}", (LOG_LEVELS[usize::from(metric)] + log_change).exp().round().max(1.0)),
+            kind => write!(row, "{}", (LOG_LEVELS[kind] + log_change).exp().round().max(1.0)),
         };
     }
 }
 
-fn followed(mention: u32, metric: u8, number: u64) -> Series {
+impl Series {
+    fn product(&self) -> u32 {
+        self.mention / SOURCES.len() as u32
+    }
+
+    /// Which of the six metrics its figures are like.
+    fn kind(&self) -> usize {
+        usize::from(self.metric) % METRICS.len()
+    }
+}
+
+/// A series, unless it would begin after the product is gone.
+fn followed(shape: &Shape, mention: u32, metric: u8, birth: i64, number: u64) -> Option<Series> {
     let percent = (number >> 3) % 100;
     let slice = SLICE_BOUNDS.iter().position(|bound| percent < *bound).unwrap_or_default();
-    Series { mention, metric, first_month: ((number >> 20) % 37) as u8, slice: slice as u8 }
+    let first_month = (birth + ((number >> 20) % FOLLOWED_WITHIN_MONTHS) as i64).max(0);
+    let is_any = first_month < shape.gone(birth);
+    is_any.then_some(Series { mention, metric, first_month: first_month as u16, slice: slice as u8 })
 }
 
 /// After how many months a figure is said again, if it is.
@@ -231,10 +342,6 @@ fn restated_after(number: u64) -> Option<u32> {
     // The lowest bits: the upper ones decided that it was said at all.
     let draw = (number & 0xFFFFF) as f64 / 1_048_576.0;
     (draw < RESTATED_SHARE).then(|| 1 + (number >> 24) as u32 % LAG_MONTHS_MAX)
-}
-
-fn year_and_month(month: u32) -> (u32, u32) {
-    (FIRST_YEAR + month / 12, month % 12 + 1)
 }
 
 fn csv_field(text: &str) -> String {
@@ -260,6 +367,20 @@ impl<W: Write> Writer<W> {
         self.out.write_all(bytes)?;
         self.out.write_all(b"\n")?;
         self.written.n_bytes += bytes.len() as u64 + 1;
+        Ok(())
+    }
+
+    /// Writes what is said in a month, as far as there is room.
+    fn month(&mut self, market: &Market, month_said: u32) -> io::Result<()> {
+        for (day, of_day) in market.said_in(month_said).iter().enumerate() {
+            for saying in of_day {
+                market.row(saying, month_said, day as u32 + 1, &mut self.row);
+                self.put(saying.is_restated)?;
+                if self.is_full() {
+                    return Ok(());
+                }
+            }
+        }
         Ok(())
     }
 
@@ -318,8 +439,8 @@ impl<W: Write> Writer<W> {
 
     fn finish(mut self, market: &Market) -> io::Result<Written> {
         self.out.flush()?;
-        self.written.n_products = market.n_products;
-        self.written.n_mentions = market.n_products * SOURCES.len() as u64;
+        self.written.n_products = market.shape.n_products;
+        self.written.n_mentions = market.shape.n_products * SOURCES.len() as u64;
         Ok(self.written)
     }
 }

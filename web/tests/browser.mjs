@@ -50,6 +50,7 @@ export async function pages() {
     { name: "sources", path: "/sources" },
     { name: "claim", path: `/claim/${claim.claim}` },
     { name: "document", path: `/document/${claim.document}?record=${claim.record}` },
+    { name: "cluster", path: "/cluster" },
     { name: "as-of", path: `/product/${doubao}?as_of=2025-02-01` },
   ];
 }

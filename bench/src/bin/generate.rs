@@ -7,7 +7,9 @@ use std::io::BufWriter;
 use std::path::PathBuf;
 
 use clap::Parser;
+use crowsnest_bench::grown::{Part, Slice};
 use crowsnest_bench::market::{N_ROWS_MIN, Plan};
+use serde_json::json;
 
 /// Writes the claims of a market that never was.
 #[derive(Debug, Parser)]
@@ -18,6 +20,12 @@ struct Arguments {
     /// Another seed is another market.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// A market that grows by months, metrics and products that come and go; `--rows` is about how many it has.
+    #[arg(long)]
+    grown: bool,
+    /// Only this part of a grown market, by when it is said: 2/5.
+    #[arg(long, requires = "grown", default_value = "1/1")]
+    slice: Part,
     /// Where to write; what was written goes to the same name with `.json` after it.
     #[arg(long)]
     out: PathBuf,
@@ -25,9 +33,16 @@ struct Arguments {
 
 fn main() -> std::io::Result<()> {
     let arguments = Arguments::parse();
-    let plan = Plan { n_rows: arguments.rows, seed: arguments.seed };
-    let written = plan.write(BufWriter::with_capacity(1 << 20, File::create(&arguments.out)?))?;
-    let report = serde_json::to_string_pretty(&serde_json::json!({"seed": plan.seed, "written": written}))?;
+    let out = BufWriter::with_capacity(1 << 20, File::create(&arguments.out)?);
+    let report = if arguments.grown {
+        let slice = Slice { n_rows: arguments.rows, seed: arguments.seed, part: arguments.slice };
+        let (written, grown) = slice.write(out)?;
+        json!({"seed": arguments.seed, "written": written, "grown": grown})
+    } else {
+        let written = Plan { n_rows: arguments.rows, seed: arguments.seed }.write(out)?;
+        json!({"seed": arguments.seed, "written": written})
+    };
+    let report = serde_json::to_string_pretty(&report)?;
     let mut beside = arguments.out.into_os_string();
     beside.push(".json");
     std::fs::write(beside, format!("{report}\n"))?;

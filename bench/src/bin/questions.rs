@@ -48,6 +48,9 @@ struct Arguments {
     /// Product whose history is asked for; the generator's hundredth where not said.
     #[arg(long)]
     subject: Option<String>,
+    /// Only this metric of its history; all of them where not said.
+    #[arg(long)]
+    series_metric: Option<String>,
     /// Entities per month of the shares.
     #[arg(long, default_value_t = 10)]
     limit: usize,
@@ -75,6 +78,7 @@ async fn main() -> Result<(), Failure> {
         ShareQuestion { metric: arguments.metric.clone(), limit: Some(arguments.limit), ..ShareQuestion::default() };
     let series = SeriesQuestion {
         name: arguments.subject.clone().unwrap_or_else(|| crowsnest_bench::names::of_product(100)),
+        metric: arguments.series_metric.clone(),
         ..SeriesQuestion::default()
     };
     let mut asked = Asked { repeat: arguments.repeat, only: arguments.only.clone(), questions: Vec::new() };

@@ -123,6 +123,11 @@ impl Frame {
             .collect()
     }
 
+    /// Whether large questions are answered by a cluster, of which there is a page then.
+    pub(crate) fn has_cluster(&self) -> bool {
+        self.request.lake.market().config.cluster.is_some()
+    }
+
     pub(crate) fn sections(&self) -> Vec<Choice> {
         let here = self.request.path.as_str();
         let mut choices: Vec<Choice> = SECTIONS

@@ -150,6 +150,49 @@ fn every_question_gets_the_same_rows() {
     assert!(n_asked >= 25, "only {n_asked} questions were asked");
 }
 
+/// The pages of a server, asked one after another.
+fn pages(market: &Path, cluster: &[&str], paths: &[&str]) -> Vec<String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crowsnest"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--market"]).arg(market).args(cluster);
+    command.env("CROWSNEST_CLUSTER_SECRET", SECRET).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut server = command.spawn().unwrap();
+    let mut told = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut told).unwrap();
+    let address = told.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let pages = paths.iter().map(|path| support::get(&address, path)).collect();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    pages
+}
+
+#[test]
+fn pages_show_the_same() {
+    const PATHS: [&str; 6] = [
+        "/products.csv",
+        "/league.csv?metric=mau&period=2024-12",
+        "/league?metric=mau&period=2024-12",
+        "/?lang=zh-Hans",
+        "/events",
+        "/sources.json",
+    ];
+    let cluster = Cluster::of(1);
+    let options = ["--cluster", &cluster.scheduler.address, "--cluster-from-rows", "0"];
+    let (there, here) = (pages(market(), &options, &PATHS), pages(market(), &[], &PATHS));
+    // The way to the page about the cluster is there only where one is.
+    let link = "  <p><a href=\"/cluster";
+    for ((path, there), here) in PATHS.iter().zip(there).zip(here) {
+        let without: String =
+            there.lines().filter(|line| !line.starts_with(link)).map(|line| format!("{line}\n")).collect();
+        assert_eq!(body(&without), body(&here), "{path}");
+        assert!(here.starts_with("HTTP/1.1 200"), "{path}: {here}");
+    }
+}
+
+/// What follows the headers, line by line.
+fn body(response: &str) -> Vec<&str> {
+    response.lines().skip_while(|line| !line.is_empty()).collect()
+}
+
 #[test]
 fn questions_really_run_on_the_executors() {
     let cluster = Cluster::of(1);

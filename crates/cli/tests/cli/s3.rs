@@ -29,6 +29,7 @@ pub(crate) fn serve(folder: &Path) -> String {
             sender.send(listener.local_addr().unwrap()).unwrap();
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
+                socket.set_nodelay(true).unwrap();
                 let (service, conditional) = (service.clone(), Arc::clone(&conditional));
                 let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
                     let (service, conditional) = (service.clone(), Arc::clone(&conditional));

@@ -127,6 +127,9 @@ pub(crate) struct Cluster {
     trust: Trust,
     from_rows: u64,
     n_partitions: usize,
+    /// The same for all clients of a market: what executors remember of its files serves them all, and the scheduler has
+    /// no more sessions than markets.
+    session: String,
     jobs: Jobs,
 }
 
@@ -174,6 +177,7 @@ impl Cluster {
             trust: Trust::new(&secret_of(&market.secrets)?, env!("CARGO_PKG_VERSION"))?,
             from_rows: market.config.cluster_from_rows,
             n_partitions: market.config.cluster_partitions.clamp(1, 4096),
+            session: session_of(market),
             jobs: jobs.clone(),
         }))
     }
@@ -213,7 +217,7 @@ impl Cluster {
             entries.into_iter().map(|entry| KeyValuePair { key: entry.key, value: entry.value }).collect();
         let mut n_retries = 0;
         loop {
-            match self.attempt(state, bytes.clone(), settings.clone(), Arc::clone(&schema), n_retries).await {
+            match self.attempt(bytes.clone(), settings.clone(), Arc::clone(&schema), n_retries).await {
                 Ok(rows) => return Ok(Ok(rows)),
                 Err(Ended::Unable(reason)) => return Ok(Err(reason)),
                 Err(Ended::Failed(error)) => return Err(error),
@@ -229,7 +233,6 @@ impl Cluster {
 
     async fn attempt(
         &self,
-        state: &SessionState,
         bytes: Vec<u8>,
         settings: Vec<KeyValuePair>,
         schema: SchemaRef,
@@ -238,7 +241,7 @@ impl Cluster {
         let mut scheduler = connect(&self.trust, &self.address).await?;
         let n_lost = losses(&mut scheduler).await.map_err(|status| refused(&self.address, &status))?;
         let mut request = tonic::Request::new(ExecuteQueryParams {
-            session_id: state.session_id().to_owned(),
+            session_id: self.session.clone(),
             settings,
             operation_id: format!("{:x}", crate::commit::unique()),
             query: Some(Query::PhysicalPlan(bytes)),
@@ -315,12 +318,19 @@ impl Cluster {
         }
         let given = Arc::clone(&schema);
         let all = futures::stream::iter(held.into_iter().map(Ok)).chain(rows).map(move |batch| {
+            // It counts as running until its last row was read.
+            let _still = &running;
             // Names of columns may be lost on the way; their types and order are not.
-            let _ = &running;
             batch.and_then(|batch| Ok(RecordBatch::try_new(Arc::clone(&given), batch.columns().to_vec())?))
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, all)))
     }
+}
+
+fn session_of(market: &Market) -> String {
+    let place = market.config.storage.clone().unwrap_or_else(|| market.dir.to_string_lossy().into_owned());
+    let parts = format!("{place}\n{}", market.config.cluster_partitions);
+    format!("market-{:016x}", xxhash_rust::xxh3::xxh3_64(parts.as_bytes()))
 }
 
 /// An outcome's part, from the executor that has it.
