@@ -179,11 +179,13 @@ fn pages_show_the_same() {
     let options = ["--cluster", &cluster.scheduler.address, "--cluster-from-rows", "0"];
     let (there, here) = (pages(market(), &options, &PATHS), pages(market(), &[], &PATHS));
     // The way to the page about the cluster is there only where one is.
-    let link = "  <p><a href=\"/cluster";
+    let without_link = |page: &str| match page.split_once("<p><a href=\"/cluster") {
+        Some((before, after)) => format!("{before}{}", after.split_once("</a></p>").unwrap().1),
+        None => page.to_owned(),
+    };
     for ((path, there), here) in PATHS.iter().zip(there).zip(here) {
-        let without: String =
-            there.lines().filter(|line| !line.starts_with(link)).map(|line| format!("{line}\n")).collect();
-        assert_eq!(body(&without), body(&here), "{path}");
+        let there = without_link(&there);
+        assert_eq!(body(&there), body(&here), "{path}");
         assert!(here.starts_with("HTTP/1.1 200"), "{path}: {here}");
     }
 }

@@ -215,11 +215,17 @@ impl Cluster {
         let entries = state.config().options().entries();
         let settings: Vec<KeyValuePair> =
             entries.into_iter().map(|entry| KeyValuePair { key: entry.key, value: entry.value }).collect();
-        let mut n_retries = 0;
+        let (mut n_retries, mut is_second_failure) = (0, false);
         loop {
             match self.attempt(bytes.clone(), settings.clone(), Arc::clone(&schema), n_retries).await {
                 Ok(rows) => return Ok(Ok(rows)),
-                Err(Ended::Unable(reason)) => return Ok(Err(reason)),
+                // What is gone may show itself in any words: only what fails twice is told apart from it.
+                Err(Ended::Unable(reason)) if is_second_failure => return Ok(Err(reason)),
+                Err(Ended::Unable(reason)) => {
+                    tracing::info!("asking the cluster again: {reason}");
+                    is_second_failure = true;
+                    tokio::time::sleep(RETRY_AFTER).await;
+                }
                 Err(Ended::Failed(error)) => return Err(error),
                 Err(Ended::Lost(error)) if n_retries >= RETRIES_MAX => return Err(error),
                 Err(Ended::Lost(error)) => {
@@ -355,8 +361,17 @@ async fn read_part(
 
 /// What a failed job's message means. Executors that are lost while others need what they held are worth another try.
 fn ended_badly(message: &str) -> Ended {
-    const LOST: [&str; 5] =
-        ["FetchPartition", "fetch partition", "ExecutorLost", "Executor lost", "Error connecting to Ballista"];
+    /// Words of errors of connections, which an executor leaves behind that is gone.
+    const LOST: [&str; 8] = [
+        "FetchPartition",
+        "fetch partition",
+        "xecutorLost",
+        "xecutor lost",
+        "Error connecting to Ballista",
+        "h2 protocol error",
+        "error reading a body",
+        "transport error",
+    ];
     if message.contains("Resources exhausted") || message.contains("Not enough memory") {
         return Ended::Failed(failed(
             format!("an executor has too little memory for this: {message}"),
