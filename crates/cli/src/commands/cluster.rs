@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use crowsnest_lake::LakeOptions;
-use crowsnest_lake::cluster::{self, ExecutorOptions, SchedulerOptions, Secrets};
+use crowsnest_lake::cluster::{self, ExecutorOptions, SchedulerOptions};
+use crowsnest_lake::{LakeOptions, Secrets};
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};

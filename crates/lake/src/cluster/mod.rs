@@ -26,6 +26,7 @@ pub use trust::new_secret;
 
 use trust::Trust;
 
+use crate::market::Secrets;
 use crate::stores::Settings;
 use crate::{LakeError, Result, stores};
 
@@ -49,9 +50,6 @@ const MADE_FOR_ONE_PROCESS: [&str; 4] = ["ScalarSubqueryExec", "RecursiveQueryEx
 pub fn settings_of(secrets: Option<&PathBuf>) -> Result<Secrets> {
     Ok(Secrets(secrets.map(|path| stores::read_secrets(path)).transpose()?.unwrap_or_default()))
 }
-
-/// Variables of the secrets file; never shown.
-pub use crate::market::Secrets;
 
 fn secret_of(settings: &Settings) -> Result<String> {
     let found = std::env::var(SECRET_VARIABLE).ok().or_else(|| settings.get(SECRET_VARIABLE).cloned());
