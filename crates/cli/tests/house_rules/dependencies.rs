@@ -105,3 +105,19 @@ fn each_of_these_rules_can_be_broken() {
     }
     assert!(check(&[edge("crowsnest-serve", "crowsnest-lake"), edge("crowsnest-lake", "deltalake")]).is_empty());
 }
+
+/// The crates that a build of the command is made of, by name and version.
+fn crates_of(features: &[&str]) -> Vec<String> {
+    let mut cargo = std::process::Command::new(env!("CARGO"));
+    cargo.args(["tree", "--locked", "-p", "crowsnest-cli", "-e", "normal", "--prefix", "none"]).args(features);
+    let output = cargo.current_dir(crate::sources::root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn only_a_build_with_the_cluster_has_one() {
+    let is_of_cluster = |line: &String| line.starts_with("ballista");
+    assert!(crates_of(&["--features", "cluster"]).iter().any(is_of_cluster));
+    assert!(!crates_of(&[]).iter().any(is_of_cluster));
+}
