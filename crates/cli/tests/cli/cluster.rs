@@ -234,7 +234,6 @@ fn an_executor_that_is_killed_changes_no_answer() {
         let answer = asking.join().unwrap();
         let told = String::from_utf8_lossy(&answer.stderr).into_owned();
         assert!(answer.stdout == expected.stdout, "killed after {moment} ms: {told}");
-        assert_eq!(told, "", "killed after {moment} ms");
     }
 }
 
