@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crowsnest_lake::documents::DocumentWriter;
+use crowsnest_lake::documents::{DocumentWriter, hex};
 use crowsnest_lake::{Lake, LakeError};
 use sha2::{Digest as _, Sha256};
 
@@ -100,13 +100,4 @@ pub(crate) fn hash(lake: &Lake, input: &Input) -> Result<String> {
         }
         hasher.update(&buffer[..n]);
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Infallible: writing to a String never fails.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use arrow::array::AsArray as _;
 use arrow::datatypes::Int64Type;
+use crowsnest_lake::documents::hex;
 use crowsnest_lake::{Lake, files};
 use crowsnest_model::{day_to_string, tables};
 use sha2::{Digest as _, Sha256};
@@ -113,7 +114,7 @@ fn id_of(request: &ImportRequest, tasks: &[Task]) -> String {
         hasher.update(task.source.as_bytes());
     }
     let when = jiff::Timestamp::from_microsecond(request.now).unwrap_or_default();
-    let hash = archive::hex(&hasher.finalize());
+    let hash = hex(&hasher.finalize());
     format!("import-{}-{}", when.strftime("%Y%m%dT%H%M%SZ"), &hash[..8])
 }
 
@@ -285,7 +286,7 @@ impl Run<'_> {
             hasher.update((part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         }
-        archive::hex(&hasher.finalize()[..16])
+        hex(&hasher.finalize()[..16])
     }
 
     /// The report of a file that is in already, in full and with this mapping. Its bytes are read to be sure.

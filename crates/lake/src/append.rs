@@ -99,28 +99,29 @@ pub(crate) async fn append(
                 let after = snapshot.latest().await?;
                 return Ok((Appended { n_added, n_known: n_given - n_added, version }, after));
             }
-            Err(error) if is_lost_race(&error) => {
-                tracing::debug!(table = table.name, attempt, "another writer committed first, looking again");
-                snapshot = snapshot.latest().await?;
-                // A store may carry a commit out and lose its answer: then it was ourselves who committed first.
-                if commit::is_part_of(&snapshot, &files) {
-                    let version = snapshot.version();
-                    return Ok((Appended { n_added, n_known: n_given - n_added, version }, snapshot));
-                }
-                written = Some((n_added, files));
-            }
             Err(error) => {
-                // Where the answer was lost, only the log can tell; where that cannot be asked, `vacuum` tidies up.
-                let Ok(after) = snapshot.latest().await else { return Err(error.into()) };
+                let is_race = is_lost_race(&error);
+                // Only the log can tell; where that cannot be asked, `vacuum` tidies up.
+                let after = match snapshot.latest().await {
+                    Err(unread) if is_race => return Err(unread),
+                    Err(_) => return Err(error.into()),
+                    Ok(after) => after,
+                };
+                // A store may carry a commit out and lose its answer: then it was ourselves who committed.
                 if commit::is_part_of(&after, &files) {
                     let version = after.version();
                     return Ok((Appended { n_added, n_known: n_given - n_added, version }, after));
                 }
-                // In a store, what seems to have failed may yet arrive.
-                if snapshot.delta.table_url().scheme() == "file" {
-                    commit::discard(&snapshot, &files).await;
+                if !is_race {
+                    // In a store, what seems to have failed may yet arrive.
+                    if snapshot.delta.table_url().scheme() == "file" {
+                        commit::discard(&snapshot, &files).await;
+                    }
+                    return Err(error.into());
                 }
-                return Err(error.into());
+                tracing::debug!(table = table.name, attempt, "another writer committed first, looking again");
+                written = Some((n_added, files));
+                snapshot = after;
             }
         }
     }

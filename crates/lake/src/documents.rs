@@ -215,7 +215,8 @@ fn write_error(path: &Path, source: std::io::Error) -> LakeError {
     LakeError::File { doing: "writing", path: path.to_owned(), source }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -270,8 +271,7 @@ impl Threads {
     }
 
     /// Whether both threads still take blocks; what stopped one is told at the end.
-    fn take(&self, block: Vec<u8>) -> bool {
-        let block = Arc::new(block);
+    fn take(&self, block: Block) -> bool {
         self.to_hash.send(Arc::clone(&block)).is_ok() && self.to_compress.send(block).is_ok()
     }
 
@@ -313,13 +313,13 @@ impl DocumentWriter {
             self.block.extend_from_slice(now);
             bytes = later;
             let block = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK_BYTES));
-            self.pass_on(block)?;
+            self.pass_on(Arc::new(block))?;
         }
         self.block.extend_from_slice(bytes);
         Ok(())
     }
 
-    fn pass_on(&mut self, block: Vec<u8>) -> Result<()> {
+    fn pass_on(&mut self, block: Block) -> Result<()> {
         if self.threads.is_none() {
             self.threads = Some(Threads::start(files::create(&self.temporary.0)?));
         }
@@ -343,28 +343,22 @@ impl DocumentWriter {
 
     /// Moves the body into its place and gives its SHA-256 in lower-case hex.
     pub fn finish(mut self) -> Result<String> {
-        let block = std::mem::take(&mut self.block);
+        let block = Arc::new(std::mem::take(&mut self.block));
         let failed = |source| write_error(&self.temporary.0, source);
         let (sha256, file) = match self.threads.take() {
             Some(threads) => {
-                threads.take(block);
+                threads.take(Arc::clone(&block));
                 let (sha256, file) = threads.finish().map_err(failed)?;
                 (sha256, Some(file))
             }
-            None => {
-                self.block = block;
-                (hex(&Sha256::digest(&self.block)), None)
-            }
+            None => (hex(&Sha256::digest(block.as_slice())), None),
         };
         if self.store.contains(&sha256) {
             return Ok(sha256);
         }
         let file = match file {
             Some(file) => file,
-            None => {
-                let block = Arc::new(std::mem::take(&mut self.block));
-                compress(files::create(&self.temporary.0)?, std::iter::once(block)).map_err(failed)?
-            }
+            None => compress(files::create(&self.temporary.0)?, std::iter::once(block)).map_err(failed)?,
         };
         if let Some((store, place)) = &self.store.store {
             let sending = upload(file, Arc::clone(store), object_path(place, &sha256)?);

@@ -37,11 +37,15 @@ impl Default for LakeOptions {
 pub(crate) fn runtime(options: LakeOptions, settings: &Settings) -> Result<Arc<RuntimeEnv>> {
     // The first lake of a process says how many threads sort and gather rows; later ones find them there.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(options.n_threads).build_global();
-    let builder = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)))
-        .with_object_store_registry(Arc::new(SessionStores::new(settings.clone())))
-        .with_metadata_cache_limit(256 << 20);
+    let builder = runtime_builder(settings).with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)));
     Ok(builder.build_arc()?)
+}
+
+/// What runtimes have in common, here and on a cluster: the stores and a cache of Parquet footers.
+pub(crate) fn runtime_builder(settings: &Settings) -> RuntimeEnvBuilder {
+    RuntimeEnvBuilder::new()
+        .with_object_store_registry(Arc::new(SessionStores::new(settings.clone())))
+        .with_metadata_cache_limit(256 << 20)
 }
 
 pub(crate) fn session_config(n_threads: usize) -> SessionConfig {

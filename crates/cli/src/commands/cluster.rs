@@ -71,7 +71,6 @@ struct Executor {
     work_dir: Option<PathBuf>,
 }
 
-const SCHEDULER_PORT: u16 = 50050;
 const EXECUTOR_PORT: u16 = 50051;
 
 impl ClusterCommand {
@@ -106,7 +105,7 @@ impl Common {
 
 impl Scheduler {
     async fn run(self, context: &Context) -> Result<(), Failure> {
-        let listen = self.common.listen(SCHEDULER_PORT);
+        let listen = self.common.listen(cluster::SCHEDULER_PORT);
         let options = SchedulerOptions { listen, secrets: self.common.settings()? };
         context.note(&format!("the scheduler listens at {listen} (Ctrl-C stops)"));
         let part = async { Ok(cluster::run_scheduler(options, stopped()).await?) };

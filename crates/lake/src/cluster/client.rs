@@ -215,25 +215,25 @@ impl Cluster {
         let entries = state.config().options().entries();
         let settings: Vec<KeyValuePair> =
             entries.into_iter().map(|entry| KeyValuePair { key: entry.key, value: entry.value }).collect();
-        let (mut n_retries, mut is_second_failure) = (0, false);
+        let (mut n_lost, mut has_failed) = (0, false);
         loop {
-            match self.attempt(bytes.clone(), settings.clone(), Arc::clone(&schema), n_retries).await {
+            let reason = match self.attempt(bytes.clone(), settings.clone(), Arc::clone(&schema), n_lost).await {
                 Ok(rows) => return Ok(Ok(rows)),
-                // What is gone may show itself in any words: only what fails twice is told apart from it.
-                Err(Ended::Unable(reason)) if is_second_failure => return Ok(Err(reason)),
-                Err(Ended::Unable(reason)) => {
-                    tracing::info!("asking the cluster again: {reason}");
-                    is_second_failure = true;
-                    tokio::time::sleep(RETRY_AFTER).await;
-                }
                 Err(Ended::Failed(error)) => return Err(error),
-                Err(Ended::Lost(error)) if n_retries >= RETRIES_MAX => return Err(error),
-                Err(Ended::Lost(error)) => {
-                    tracing::info!("asking the cluster again: {error}");
-                    n_retries += 1;
-                    tokio::time::sleep(RETRY_AFTER).await;
+                // What is gone may show itself in any words: only what fails twice is told apart from it.
+                Err(Ended::Unable(reason)) if has_failed => return Ok(Err(reason)),
+                Err(Ended::Unable(reason)) => {
+                    has_failed = true;
+                    reason
                 }
-            }
+                Err(Ended::Lost(error)) if n_lost >= RETRIES_MAX => return Err(error),
+                Err(Ended::Lost(error)) => {
+                    n_lost += 1;
+                    error.to_string()
+                }
+            };
+            tracing::info!("asking the cluster again: {reason}");
+            tokio::time::sleep(RETRY_AFTER).await;
         }
     }
 
@@ -256,7 +256,7 @@ impl Cluster {
         let sent = scheduler.execute_query_push(request).await;
         let mut statuses = sent.map_err(|status| refused(&self.address, &status))?.into_inner();
         let mut running =
-            Running { id: None, scheduler: scheduler.clone(), jobs: self.jobs.clone(), n_retries, is_done: false };
+            Running { job: None, scheduler: scheduler.clone(), jobs: self.jobs.clone(), n_retries, is_done: false };
         let mut clock = tokio::time::interval(PROGRESS_EVERY);
         let locations = loop {
             let message = tokio::select! {
@@ -402,7 +402,8 @@ fn warn_of(reason: &str) {
 
 /// A job on the cluster; dropped before it is done, it is stopped there.
 struct Running {
-    id: Option<String>,
+    /// Once the scheduler has named it.
+    job: Option<Job>,
     scheduler: Scheduler,
     jobs: Jobs,
     n_retries: usize,
@@ -411,31 +412,27 @@ struct Running {
 
 impl Running {
     fn named(&mut self, id: &str) {
-        if self.id.is_none() && !id.is_empty() {
-            self.id = Some(id.to_owned());
-            self.note(0);
+        if self.job.is_none() && !id.is_empty() {
+            let started_at = jiff::Timestamp::now().as_microsecond();
+            let job = Job { id: id.to_owned(), n_stages_done: 0, started_at, n_retries: self.n_retries };
+            self.jobs.put(job.clone());
+            self.job = Some(job);
         }
-    }
-
-    fn note(&self, n_stages_done: usize) {
-        let Some(id) = &self.id else { return };
-        let had = self.jobs.all().into_iter().find(|job| job.id == *id);
-        let started_at = had.map_or_else(|| jiff::Timestamp::now().as_microsecond(), |job| job.started_at);
-        self.jobs.put(Job { id: id.clone(), n_stages_done, started_at, n_retries: self.n_retries });
     }
 
     /// Asks how far it is; not knowing is no harm.
     async fn look(&mut self) {
-        let Some(id) = self.id.clone() else { return };
-        if let Ok(found) = self.scheduler.get_job_metrics(GetJobMetricsParams { job_id: id }).await {
-            self.note(found.into_inner().stages.len());
+        let Some(job) = &mut self.job else { return };
+        if let Ok(found) = self.scheduler.get_job_metrics(GetJobMetricsParams { job_id: job.id.clone() }).await {
+            job.n_stages_done = found.into_inner().stages.len();
+            self.jobs.put(job.clone());
         }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let Some(id) = self.id.take() else { return };
+        let Some(Job { id, .. }) = self.job.take() else { return };
         self.jobs.remove(&id);
         if self.is_done {
             return;

@@ -14,13 +14,12 @@ use ballista_executor::executor_process::{ExecutorProcessConfig, start_executor_
 use ballista_executor::flight_service::BallistaFlightService;
 use ballista_executor::{ArrowFlightServerProvider, shutdown::Shutdown};
 use datafusion::execution::SessionStateDefaults;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionConfig;
 
 use super::client::split_address;
 use super::trust::Trust;
 use super::{MESSAGE_BYTES_MAX, Secrets, client, config, failed, secret_of};
-use crate::stores::SessionStores;
+use crate::engine::runtime_builder;
 use crate::{Result, files, functions};
 
 /// How to run an executor.
@@ -54,15 +53,9 @@ pub async fn run_executor(options: ExecutorOptions) -> Result<()> {
     let (host, port) = split_address(&options.scheduler)?;
     files::create_folder(&options.work_dir)?;
     let work_dir = options.work_dir.to_string_lossy().into_owned();
-    let settings = Arc::new(options.secrets);
+    let settings = options.secrets;
     let spill = options.work_dir.clone();
-    let runtime = move |_: &SessionConfig| {
-        RuntimeEnvBuilder::new()
-            .with_object_store_registry(Arc::new(SessionStores::new((**settings).clone())))
-            .with_metadata_cache_limit(256 << 20)
-            .with_temp_file_path(spill.clone())
-            .build_arc()
-    };
+    let runtime = move |_: &SessionConfig| runtime_builder(&settings).with_temp_file_path(spill.clone()).build_arc();
     let mut process = ExecutorProcessConfig {
         bind_host: options.listen.ip().to_string(),
         external_host: Some(options.advertise.unwrap_or_else(|| options.listen.ip().to_string())),

@@ -21,7 +21,7 @@ use datafusion::prelude::SessionConfig;
 
 pub(crate) use client::Cluster;
 pub use executor::{ExecutorOptions, run_executor};
-pub use scheduler::{SchedulerOptions, metrics_text, run_scheduler};
+pub use scheduler::{PORT as SCHEDULER_PORT, SchedulerOptions, metrics_text, run_scheduler};
 pub use trust::new_secret;
 
 use trust::Trust;

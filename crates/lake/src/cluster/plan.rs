@@ -98,10 +98,8 @@ pub(super) async fn for_cluster(
     trust: &Trust,
 ) -> datafusion::error::Result<(SessionState, Arc<dyn ExecutionPlan>)> {
     let settings = config(n_partitions, trust)
-        .with_default_catalog_and_schema("crowsnest", "public")
         // A new one would take the place of the tables in the catalogue that both states share.
-        .with_create_default_catalog_and_schema(false)
-        .with_information_schema(state.config().information_schema());
+        .with_create_default_catalog_and_schema(false);
     let planned = |state: SessionState, settings: SessionConfig| async move {
         let state = SessionStateBuilder::new_from_existing(state).with_config(settings).build();
         let plan = state.create_physical_plan(question).await?;

@@ -20,11 +20,11 @@ use tonic::transport::Server;
 
 use super::trust::Trust;
 use super::{MESSAGE_BYTES_MAX, Secrets, config, failed, secret_of};
-use crate::stores::SessionStores;
+use crate::engine::runtime_builder;
 use crate::{Result, functions};
 
 /// The port that schedulers listen at unless told otherwise.
-pub(crate) const PORT: u16 = 50050;
+pub const PORT: u16 = 50050;
 
 /// A request with this header is answered, as an error, with the number of executors that were lost so far.
 pub(super) const LOSSES_ASKED: &str = "crowsnest-losses";
@@ -47,7 +47,7 @@ pub struct SchedulerOptions {
 /// [`crate::LakeError::Cluster`] without a secret, or where the address is taken.
 pub async fn run_scheduler(options: SchedulerOptions, stop: impl Future<Output = ()> + Send) -> Result<()> {
     let trust = Trust::new(&secret_of(&options.secrets)?, env!("CARGO_PKG_VERSION"))?;
-    let settings = Arc::new(options.secrets);
+    let settings = options.secrets;
     let builder = Arc::new(move |config: SessionConfig| session(config, &settings));
     let of_config = trust.clone();
     let scheduler = SchedulerConfig {
@@ -116,11 +116,9 @@ async fn count_losses(server: &SchedulerServer<LogicalPlanNode, PhysicalPlanNode
 
 /// A session of the scheduler: it decodes plans and plans their stages, with our functions.
 fn session(config: SessionConfig, secrets: &Secrets) -> datafusion::common::Result<SessionState> {
-    let stores = Arc::new(SessionStores::new((**secrets).clone()));
-    let runtime = datafusion::execution::runtime_env::RuntimeEnvBuilder::new().with_object_store_registry(stores);
     let mut state = SessionStateBuilder::new()
         .with_config(config)
-        .with_runtime_env(runtime.build_arc()?)
+        .with_runtime_env(runtime_builder(secrets).build_arc()?)
         .with_default_features()
         .build();
     functions::add_to(&mut state)?;

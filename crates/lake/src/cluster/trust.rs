@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity, ServerTlsConfig};
 
 use super::failed;
+use crate::documents::hex;
 use crate::{LakeError, Result};
 
 /// 128 bits in hexadecimal: too many to guess.
@@ -34,8 +35,7 @@ const ED25519_PKCS8: [u8; 16] =
 /// Where the system gives no random numbers.
 pub fn new_secret() -> Result<String> {
     let key = KeyPair::generate().map_err(unexpected)?;
-    let hash = Sha256::digest(key.serialize_der());
-    Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&Sha256::digest(key.serialize_der())))
 }
 
 fn unexpected(error: impl std::fmt::Display) -> LakeError {
