@@ -189,6 +189,9 @@ impl Market {
         if config_path.exists() {
             return Err(LakeError::MarketExists(dir.to_owned()));
         }
+        if let Some(address) = storage {
+            storage_url(address, &config_path)?;
+        }
         let text = include_str!("market_template.toml").replace("{name}", &plain(name));
         let text = match storage {
             Some(address) => {
@@ -211,19 +214,24 @@ impl Market {
     /// # Errors
     /// [`LakeError::Config`] where the address is not one.
     pub(crate) fn storage(&self) -> Result<Option<Url>> {
-        let Some(address) = &self.config.storage else { return Ok(None) };
-        match Url::parse(address) {
-            Ok(url) if stores::variables_prefix(address).is_some() && url.host_str().is_some() => Ok(Some(url)),
-            _ => Err(LakeError::Config {
-                path: self.dir.join(CONFIG_FILE),
-                message: format!("storage {address:?} is not an address such as \"s3://bucket/folder\""),
-            }),
-        }
+        let path = self.dir.join(CONFIG_FILE);
+        self.config.storage.as_deref().map(|address| storage_url(address, &path)).transpose()
     }
 
     /// The card of a source, by its name or one of its aliases.
     pub fn source(&self, name: &str) -> Option<&SourceCard> {
         self.sources.iter().find(|card| card.name == name || card.aliases.iter().any(|alias| alias == name))
+    }
+}
+
+/// The address of a folder in a store, as a market's file names it.
+fn storage_url(address: &str, path: &Path) -> Result<Url> {
+    match Url::parse(address) {
+        Ok(url) if stores::variables_prefix(address).is_some() && url.host_str().is_some() => Ok(url),
+        _ => Err(LakeError::Config {
+            path: path.to_owned(),
+            message: format!("storage {address:?} is not an address such as \"s3://bucket/folder\""),
+        }),
     }
 }
 

@@ -70,6 +70,17 @@ fn everything_is_in_the_store_and_answers_are_the_same() {
 }
 
 #[test]
+fn an_address_that_is_none_makes_no_market() {
+    let folder = tempfile::tempdir().unwrap();
+    for address in ["nonsense", "s3://", "https://example.org/a"] {
+        let market = folder.path().join("market");
+        let output = crowsnest().args(["new", "--storage", address]).arg(&market).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", support::said(&output));
+        assert!(support::said(&output).contains("s3://bucket/folder") && !market.exists(), "{address}");
+    }
+}
+
+#[test]
 fn secrets_may_stand_in_a_file_and_are_never_told() {
     let folder = tempfile::tempdir().unwrap();
     let (market, endpoint) = stored_market(&folder, "market");
