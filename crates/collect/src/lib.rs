@@ -17,11 +17,16 @@
 //! To add a case: a folder in `tests/cases/`.
 
 mod archive;
+pub mod clock;
+pub mod connector;
+pub mod connectors;
 mod correction;
 mod dry_run;
 mod error;
+mod fetch;
 mod import;
 mod infer;
+mod jq;
 mod mapping;
 mod opened;
 mod pipeline;

@@ -35,6 +35,7 @@ pub mod questions;
 mod run;
 pub mod schema;
 mod sort;
+mod source_card;
 pub mod sql;
 pub mod state;
 mod statistics;
@@ -50,8 +51,9 @@ pub use engine::LakeOptions;
 pub use error::LakeError;
 pub use identity::{Entity, Identity, Language, entity_hex};
 pub use lake::Lake;
-pub use market::{Market, MarketConfig, Secrets, SourceCard};
+pub use market::{Market, MarketConfig, Secrets};
 pub use run::Job;
+pub use source_card::{Purchase, SourceCard, SourceCollect, SourceCost};
 pub use step::Step;
 pub use views::VIEWS;
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::identity::Language;
+use crate::source_card::SourceCard;
 use crate::stores::{self, Settings};
 use crate::{LakeError, Result, files};
 
@@ -86,36 +87,6 @@ fn default_fiscal_start() -> u8 {
     1
 }
 
-/// `sources/NAME.toml`: what a source costs and permits.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SourceCard {
-    /// The source as claims name it.
-    pub name: String,
-    /// Names of the source in other scripts or languages.
-    #[serde(default)]
-    pub aliases: Vec<String>,
-    /// Licence or terms, in a few words.
-    #[serde(default)]
-    pub licence: String,
-    /// Whether its rows may leave the market in exports and shared pages.
-    #[serde(default = "yes")]
-    pub redistribute: bool,
-    /// Price in words, for example `free` or `12,000 USD a year`.
-    #[serde(default)]
-    pub price: String,
-    /// Where it is published.
-    #[serde(default)]
-    pub homepage: String,
-    /// What a reader should know of its method.
-    #[serde(default)]
-    pub note: String,
-}
-
-fn yes() -> bool {
-    true
-}
-
 /// A market: one folder with its configuration as code.
 #[derive(Debug, Clone)]
 pub struct Market {
@@ -163,7 +134,9 @@ impl Market {
         check(&config, &config_path)?;
         let mut sources = Vec::new();
         for path in files::list(&dir.join("sources"), "toml")? {
-            sources.push(read_toml::<SourceCard>(&path)?);
+            let card: SourceCard = read_toml(&path)?;
+            let path = path.strip_prefix(dir).map(Path::to_owned).unwrap_or(path);
+            sources.push(SourceCard { path, ..card });
         }
         let secrets = match &config.secrets {
             Some(file) => Secrets(stores::read_secrets(&dir.join(file))?),
@@ -209,6 +182,16 @@ impl Market {
         Self::open(dir)
     }
 
+    /// The source that a person means by a name, an alias or the name of its file.
+    pub fn source_called(&self, name: &str) -> Option<&SourceCard> {
+        self.source(name).or_else(|| self.sources.iter().find(|card| card.is_called(name)))
+    }
+
+    /// A secret by its name: of the environment, else of the secrets file.
+    pub fn secret(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok().filter(|value| !value.is_empty()).or_else(|| self.secrets.get(name).cloned())
+    }
+
     /// Where tables and documents are: the market's folder, or below an address.
     ///
     /// # Errors
@@ -220,7 +203,8 @@ impl Market {
 
     /// The card of a source, by its name or one of its aliases.
     pub fn source(&self, name: &str) -> Option<&SourceCard> {
-        self.sources.iter().find(|card| card.name == name || card.aliases.iter().any(|alias| alias == name))
+        let by_name = self.sources.iter().find(|card| card.name == name);
+        by_name.or_else(|| self.sources.iter().find(|card| card.aliases.iter().any(|alias| alias == name)))
     }
 }
 

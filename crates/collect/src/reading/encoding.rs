@@ -97,6 +97,30 @@ fn wrong(file: &str, named: &'static Encoding, why: &str) -> ImportError {
     }
 }
 
+/// A page of the web as text: by its mark, else as UTF-8, else by the encoding that it names itself or that is likely;
+/// what cannot be read becomes U+FFFD.
+pub(crate) fn page_text(body: &[u8]) -> String {
+    const NAMED_WITHIN_BYTES: usize = 2048;
+    if let Some((encoding, n_mark_bytes)) = Encoding::for_bom(body) {
+        return encoding.decode_without_bom_handling(&body[n_mark_bytes..]).0.into_owned();
+    }
+    if let Ok(text) = simdutf8::basic::from_utf8(body) {
+        return text.to_owned();
+    }
+    let start = String::from_utf8_lossy(&body[..body.len().min(NAMED_WITHIN_BYTES)]).to_lowercase();
+    let named = ["charset=", "encoding="].iter().find_map(|word| {
+        let rest = start.split_once(word)?.1.trim_start_matches(['"', '\'']);
+        let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-' && letter != '_');
+        Encoding::for_label(rest[..end.unwrap_or(rest.len())].as_bytes())
+    });
+    let encoding = named.unwrap_or_else(|| {
+        let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
+        detector.feed(body, true);
+        detector.guess(None, chardetng::Utf8Detection::Allow)
+    });
+    encoding.decode(body).0.into_owned()
+}
+
 fn detect(file: &str, sample: &[u8], is_whole: bool) -> Result<TextEncoding> {
     if let Some(encoding) = utf16_without_mark(sample) {
         return Ok(TextEncoding { encoding, n_mark_bytes: 0 });

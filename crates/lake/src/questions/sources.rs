@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray as _, BooleanArray, RecordBatch, StringArray};
 
 use super::rows;
-use crate::market::SourceCard;
+use crate::SourceCard;
 use crate::{Answer, Lake, Result};
 
 /// All sources.

@@ -1,4 +1,9 @@
-//! `state.db`: what is operational and small, in SQLite: runs of commands, and later cursors, spending, users.
+//! `state.db`: what is operational and small, in SQLite: runs of commands; cursors, the journal, the ledger and the
+//! quarantine of sources that are collected ([`collecting`]); the audit log.
+//!
+//! To add a table: its `CREATE` in the file that reads and writes it, and a line in [`connect`].
+
+pub mod collecting;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -38,12 +43,12 @@ impl State {
         Ok(Self { path: path.to_owned(), connection: Mutex::new(None) })
     }
 
-    fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+    fn with<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
         let mut slot = self.connection.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if slot.is_none() {
             *slot = Some(connect(&self.path)?);
         }
-        match slot.as_ref() {
+        match slot.as_mut() {
             Some(connection) => Ok(work(connection)?),
             None => Err(rusqlite::Error::InvalidQuery.into()),
         }
@@ -71,6 +76,25 @@ impl State {
         Ok(())
     }
 
+    /// Adds a line to the audit log: what was removed or changed that cannot be taken back, and by whom.
+    pub fn audit(&self, at: i64, who: &str, what: &str) -> Result<()> {
+        self.with(|connection| {
+            connection.execute("INSERT INTO audit (at, who, what) VALUES (?1, ?2, ?3)", params![at, who, what])
+        })?;
+        Ok(())
+    }
+
+    /// The audit log, newest first: when (microseconds since 1970-01-01 UTC), who, what.
+    pub fn audit_log(&self, limit: usize) -> Result<Vec<(i64, String, String)>> {
+        self.with(|connection| {
+            let mut statement = connection.prepare("SELECT at, who, what FROM audit ORDER BY at DESC LIMIT ?1")?;
+            let rows = statement.query_map(params![i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+            rows.collect()
+        })
+    }
+
     /// The latest runs, newest first.
     pub fn runs(&self, limit: usize) -> Result<Vec<Run>> {
         self.with(|connection| {
@@ -95,10 +119,13 @@ fn connect(path: &Path) -> Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS runs (
              run TEXT PRIMARY KEY, step TEXT NOT NULL, started_at INTEGER NOT NULL,
-             finished_at INTEGER, summary TEXT NOT NULL)",
+             finished_at INTEGER, summary TEXT NOT NULL);
+         CREATE TABLE IF NOT EXISTS audit (at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL)",
     )?;
+    connection.execute_batch(collecting::TABLES)?;
     Ok(connection)
 }

@@ -1,0 +1,671 @@
+//! What collecting has to remember: which documents are fetched but not yet in the tables, how far each source is, what
+//! was spent, what is in quarantine.
+//!
+//! A document and the cursor that follows from it are written in one transaction, after its body is in the archive
+//! ([`State::journal`]); the line is taken away when its claims are in the tables ([`State::settle`]). What a killed
+//! process leaves is found by the next one ([`State::pending`]) and brought to its end first, so that nothing is
+//! missing, and since appending twice is appending once, nothing is there twice.
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde::Serialize;
+
+use super::State;
+use crate::Result;
+
+pub(super) const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS journal (
+        id INTEGER PRIMARY KEY, source TEXT NOT NULL, slot TEXT NOT NULL, document TEXT NOT NULL, name TEXT NOT NULL,
+        origin TEXT NOT NULL, recipe TEXT NOT NULL, n_bytes INTEGER NOT NULL, fetched_at INTEGER NOT NULL,
+        is_complete INTEGER NOT NULL);
+    CREATE INDEX IF NOT EXISTS journal_source ON journal (source);
+    CREATE TABLE IF NOT EXISTS slots (
+        source TEXT NOT NULL, slot TEXT NOT NULL, document TEXT NOT NULL, done_at INTEGER NOT NULL,
+        PRIMARY KEY (source, slot)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS progress (
+        source TEXT PRIMARY KEY, cursor TEXT, next_run_at INTEGER, not_before INTEGER, n_failures INTEGER NOT NULL,
+        last_run_at INTEGER, last_ok_at INTEGER, last_error TEXT NOT NULL, first_run_at INTEGER) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS validators (
+        source TEXT NOT NULL, url TEXT NOT NULL, etag TEXT NOT NULL, last_modified TEXT NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (source, url)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS ledger (
+        source TEXT NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, what TEXT NOT NULL, n_calls INTEGER NOT NULL,
+        amount REAL NOT NULL, currency TEXT NOT NULL);
+    CREATE INDEX IF NOT EXISTS ledger_source ON ledger (source, at);
+    CREATE TABLE IF NOT EXISTS shapes (
+        source TEXT NOT NULL, of TEXT NOT NULL, shape TEXT NOT NULL, document TEXT NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (source, of)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS quarantine (
+        id INTEGER PRIMARY KEY, source TEXT NOT NULL, slot TEXT NOT NULL, document TEXT NOT NULL, name TEXT NOT NULL,
+        origin TEXT NOT NULL, recipe TEXT NOT NULL, n_bytes INTEGER NOT NULL, fetched_at INTEGER NOT NULL,
+        reason TEXT NOT NULL, diff TEXT NOT NULL, resolution TEXT NOT NULL, resolved_at INTEGER);
+    CREATE TABLE IF NOT EXISTS source_runs (
+        run TEXT NOT NULL, source TEXT NOT NULL, started_at INTEGER NOT NULL, finished_at INTEGER,
+        outcome TEXT NOT NULL, message TEXT NOT NULL, n_calls INTEGER NOT NULL, n_documents INTEGER NOT NULL,
+        n_unchanged INTEGER NOT NULL, n_quarantined INTEGER NOT NULL, n_bytes INTEGER NOT NULL,
+        n_claims INTEGER NOT NULL, n_added INTEGER NOT NULL, n_events_added INTEGER NOT NULL,
+        n_rejects INTEGER NOT NULL, cost REAL NOT NULL, PRIMARY KEY (run, source)) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS source_runs_at ON source_runs (source, started_at);
+    CREATE TABLE IF NOT EXISTS leases (source TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL)";
+
+/// A document that is in the archive and not yet, or not yet surely, in the tables.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Journalled {
+    /// Number of the line; 0 before it is written.
+    pub id: i64,
+    /// The source, by its name.
+    pub source: String,
+    /// What was asked for, unique within the source.
+    pub slot: String,
+    /// SHA-256 of the body, hexadecimal.
+    pub document: String,
+    /// File name, for people and for patterns.
+    pub name: String,
+    /// Address it came from, without secrets.
+    pub origin: String,
+    /// How it is read, as TOML.
+    pub recipe: String,
+    /// Size of the body in bytes.
+    pub n_bytes: u64,
+    /// When it was fetched, microseconds since 1970-01-01 UTC.
+    pub fetched_at: i64,
+    /// Whether all pages of its slot are there with it.
+    pub is_complete: bool,
+}
+
+/// How far a source is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct SourceProgress {
+    /// What the connector goes on from.
+    pub cursor: Option<String>,
+    /// When it is due, microseconds since 1970-01-01 UTC; `None` before it was planned.
+    pub next_run_at: Option<i64>,
+    /// Not before this moment, whatever the schedule says: its server asked to wait, its budget is spent, or it failed.
+    pub not_before: Option<i64>,
+    /// Runs that failed since the last one that did not.
+    pub n_failures: u32,
+    /// When it was last run.
+    pub last_run_at: Option<i64>,
+    /// When a run last ended well.
+    pub last_ok_at: Option<i64>,
+    /// Why the last run failed; empty if it did not.
+    pub last_error: String,
+    /// When it was run for the first time.
+    pub first_run_at: Option<i64>,
+}
+
+/// One run of one source.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct SourceRun {
+    /// Id of the run.
+    pub run: String,
+    /// The source.
+    pub source: String,
+    /// Microseconds since 1970-01-01 UTC.
+    pub started_at: i64,
+    /// The same; `None` while it runs, or where it was cut off.
+    pub finished_at: Option<i64>,
+    /// `running`, `done`, `failed`, `quarantined` or `stopped` (by a budget).
+    pub outcome: String,
+    /// What there is to say of it.
+    pub message: String,
+    /// Requests that were answered.
+    pub n_calls: u64,
+    /// Documents that came in.
+    pub n_documents: u64,
+    /// Answers that were the same as before.
+    pub n_unchanged: u64,
+    /// Documents that went into quarantine.
+    pub n_quarantined: u64,
+    /// Bytes of the documents.
+    pub n_bytes: u64,
+    /// Claims read.
+    pub n_claims: u64,
+    /// Claims that are new.
+    pub n_added: u64,
+    /// Events that are new.
+    pub n_events_added: u64,
+    /// Records that could not be read.
+    pub n_rejects: u64,
+    /// What its calls cost, in the source's currency.
+    pub cost: f64,
+}
+
+/// A document that was kept out of the tables.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Quarantined {
+    /// The document with how it was fetched.
+    #[serde(flatten)]
+    pub fetched: Journalled,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// What differs from the last good document, a line each with `+` or `-`.
+    pub diff: String,
+    /// Empty while open; else `accepted` or `dropped`.
+    pub resolution: String,
+}
+
+/// What was spent on one source over some time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Spent {
+    /// Requests that were answered.
+    pub n_calls: u64,
+    /// Sum, in the source's currency.
+    pub amount: f64,
+}
+
+/// What an answer said of itself, to ask only for changes next time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Validator {
+    /// `ETag`; may be empty.
+    pub etag: String,
+    /// `Last-Modified`; may be empty.
+    pub last_modified: String,
+}
+
+const JOURNAL_COLUMNS: &str = "id, source, slot, document, name, origin, recipe, n_bytes, fetched_at, is_complete";
+
+fn journalled(row: &Row<'_>) -> rusqlite::Result<Journalled> {
+    Ok(Journalled {
+        id: row.get(0)?,
+        source: row.get(1)?,
+        slot: row.get(2)?,
+        document: row.get(3)?,
+        name: row.get(4)?,
+        origin: row.get(5)?,
+        recipe: row.get(6)?,
+        n_bytes: unsigned(row.get(7)?),
+        fetched_at: row.get(8)?,
+        is_complete: row.get(9)?,
+    })
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl State {
+    /// Notes a document whose body is in the archive, and with it where the source goes on, both or none; gives the
+    /// number of its line.
+    pub fn journal(&self, fetched: &Journalled, cursor: Option<&str>) -> Result<i64> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            transaction.prepare_cached(
+                "INSERT INTO journal (source, slot, document, name, origin, recipe, n_bytes, fetched_at, is_complete)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                fetched.source,
+                fetched.slot,
+                fetched.document,
+                fetched.name,
+                fetched.origin,
+                fetched.recipe,
+                signed(fetched.n_bytes),
+                fetched.fetched_at,
+                fetched.is_complete
+            ])?;
+            let id = transaction.last_insert_rowid();
+            if fetched.is_complete {
+                note_slot(&transaction, &fetched.source, &fetched.slot, &fetched.document, fetched.fetched_at)?;
+            }
+            if let Some(cursor) = cursor {
+                transaction.execute(
+                    "INSERT INTO progress (source, cursor, n_failures, last_error) VALUES (?1, ?2, 0, '')
+                     ON CONFLICT (source) DO UPDATE SET cursor = ?2",
+                    params![fetched.source, cursor],
+                )?;
+            }
+            transaction.commit()?;
+            Ok(id)
+        })
+    }
+
+    /// Documents of a source that a process before this one did not bring to their end, in the order they came.
+    pub fn pending(&self, source: &str) -> Result<Vec<Journalled>> {
+        self.with(|connection| {
+            let sql = format!("SELECT {JOURNAL_COLUMNS} FROM journal WHERE source = ?1 ORDER BY id");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map(params![source], journalled)?;
+            rows.collect()
+        })
+    }
+
+    /// Sources that have documents pending.
+    pub fn sources_pending(&self) -> Result<Vec<String>> {
+        self.with(|connection| {
+            let mut statement = connection.prepare("SELECT DISTINCT source FROM journal ORDER BY source")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            rows.collect()
+        })
+    }
+
+    /// Takes lines away whose documents are in the tables.
+    pub fn settle(&self, ids: &[i64]) -> Result<()> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            for id in ids {
+                transaction.prepare_cached("DELETE FROM journal WHERE id = ?1")?.execute(params![id])?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Moves a document from the journal into quarantine.
+    pub fn put_in_quarantine(&self, fetched: &Journalled, reason: &str, diff: &str) -> Result<()> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            transaction.execute(
+                "INSERT INTO quarantine (source, slot, document, name, origin, recipe, n_bytes, fetched_at, reason, diff,
+                     resolution) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '')",
+                params![
+                    fetched.source,
+                    fetched.slot,
+                    fetched.document,
+                    fetched.name,
+                    fetched.origin,
+                    fetched.recipe,
+                    signed(fetched.n_bytes),
+                    fetched.fetched_at,
+                    reason,
+                    diff
+                ],
+            )?;
+            transaction.execute("DELETE FROM journal WHERE id = ?1", params![fetched.id])?;
+            transaction.execute(
+                "DELETE FROM slots WHERE source = ?1 AND slot = ?2",
+                params![fetched.source, fetched.slot],
+            )?;
+            transaction.commit()
+        })
+    }
+
+    /// Documents in quarantine, newest first; of one source, or of all.
+    pub fn quarantined(&self, source: Option<&str>, is_open_only: bool) -> Result<Vec<Quarantined>> {
+        self.with(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT id, source, slot, document, name, origin, recipe, n_bytes, fetched_at, 1, reason, diff, resolution
+                 FROM quarantine WHERE (?1 IS NULL OR source = ?1) AND (NOT ?2 OR resolution = '')
+                 ORDER BY id DESC LIMIT 10000",
+            )?;
+            let rows = statement.query_map(params![source, is_open_only], |row| {
+                Ok(Quarantined {
+                    fetched: journalled(row)?,
+                    reason: row.get(10)?,
+                    diff: row.get(11)?,
+                    resolution: row.get(12)?,
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// Ends the quarantine of a document: `accepted` puts it back into the journal, `dropped` leaves it out for good.
+    pub fn resolve_quarantine(&self, quarantined: &Quarantined, resolution: &str, at: i64) -> Result<()> {
+        let fetched = &quarantined.fetched;
+        if resolution == "accepted" {
+            self.journal(fetched, None)?;
+        }
+        self.with(|connection| {
+            connection.execute(
+                "UPDATE quarantine SET resolution = ?2, resolved_at = ?3 WHERE id = ?1",
+                params![fetched.id, resolution, at],
+            )
+        })?;
+        Ok(())
+    }
+
+    /// Whether what was asked for is done, of all slots of a source that begin with a text.
+    pub fn slots_done(&self, source: &str) -> Result<std::collections::BTreeSet<String>> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached("SELECT slot FROM slots WHERE source = ?1")?;
+            let rows = statement.query_map(params![source], |row| row.get(0))?;
+            rows.collect()
+        })
+    }
+
+    /// Notes that a slot needs no fetching any more, without a document of its own.
+    pub fn slot_done(&self, source: &str, slot: &str, document: &str, at: i64) -> Result<()> {
+        self.with(|connection| note_slot(connection, source, slot, document, at))
+    }
+
+    /// How far a source is.
+    pub fn progress(&self, source: &str) -> Result<SourceProgress> {
+        self.with(|connection| {
+            let found = connection
+                .prepare_cached(
+                    "SELECT cursor, next_run_at, not_before, n_failures, last_run_at, last_ok_at, last_error, first_run_at
+                     FROM progress WHERE source = ?1",
+                )?
+                .query_row(params![source], |row| {
+                    Ok(SourceProgress {
+                        cursor: row.get(0)?,
+                        next_run_at: row.get(1)?,
+                        not_before: row.get(2)?,
+                        n_failures: row.get(3)?,
+                        last_run_at: row.get(4)?,
+                        last_ok_at: row.get(5)?,
+                        last_error: row.get(6)?,
+                        first_run_at: row.get(7)?,
+                    })
+                })
+                .optional()?;
+            Ok(found.unwrap_or_default())
+        })
+    }
+
+    /// Notes all of a source's progress but its cursor, which only [`State::journal`] and [`State::set_cursor`] move.
+    pub fn set_progress(&self, source: &str, progress: &SourceProgress) -> Result<()> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO progress (source, cursor, next_run_at, not_before, n_failures, last_run_at, last_ok_at,
+                         last_error, first_run_at) VALUES (?1, NULL, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                     ON CONFLICT (source) DO UPDATE SET next_run_at = ?2, not_before = ?3, n_failures = ?4,
+                         last_run_at = ?5, last_ok_at = ?6, last_error = ?7, first_run_at = ?8",
+                )?
+                .execute(params![
+                    source,
+                    progress.next_run_at,
+                    progress.not_before,
+                    progress.n_failures,
+                    progress.last_run_at,
+                    progress.last_ok_at,
+                    progress.last_error,
+                    progress.first_run_at
+                ])
+        })?;
+        Ok(())
+    }
+
+    /// Moves a source's cursor where no document does, or forgets it.
+    pub fn set_cursor(&self, source: &str, cursor: Option<&str>) -> Result<()> {
+        self.with(|connection| {
+            connection.execute(
+                "INSERT INTO progress (source, cursor, n_failures, last_error) VALUES (?1, ?2, 0, '')
+                 ON CONFLICT (source) DO UPDATE SET cursor = ?2",
+                params![source, cursor],
+            )
+        })?;
+        Ok(())
+    }
+
+    /// What the last answer from an address said of itself.
+    pub fn validator(&self, source: &str, url: &str) -> Result<Option<Validator>> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("SELECT etag, last_modified FROM validators WHERE source = ?1 AND url = ?2")?
+                .query_row(params![source, url], |row| Ok(Validator { etag: row.get(0)?, last_modified: row.get(1)? }))
+                .optional()
+        })
+    }
+
+    /// Remembers what an answer said of itself; only once its document is in the tables.
+    pub fn set_validator(&self, source: &str, url: &str, validator: &Validator, at: i64) -> Result<()> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO validators VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute(params![source, url, validator.etag, validator.last_modified, at])
+        })?;
+        Ok(())
+    }
+
+    /// Adds a line to the ledger: `call`, `month` or `purchase`.
+    pub fn spend(&self, source: &str, at: i64, kind: &str, what: &str, amount: f64, currency: &str) -> Result<()> {
+        let n_calls = i64::from(kind == "call");
+        self.with(|connection| {
+            connection
+                .prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+                .execute(params![source, at, kind, what, n_calls, amount, currency])
+        })?;
+        Ok(())
+    }
+
+    /// Whether the ledger has a line of that kind and text.
+    pub fn is_in_ledger(&self, source: &str, kind: &str, what: &str) -> Result<bool> {
+        self.with(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT 1 FROM ledger WHERE source = ?1 AND kind = ?2 AND what = ?3")?;
+            statement.exists(params![source, kind, what])
+        })
+    }
+
+    /// What was spent on a source from a moment to another.
+    pub fn spent(&self, source: &str, from: i64, to: i64) -> Result<Spent> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT coalesce(sum(n_calls), 0), coalesce(sum(amount), 0.0) FROM ledger
+                     WHERE source = ?1 AND at >= ?2 AND at < ?3",
+                )?
+                .query_row(params![source, from, to], |row| {
+                    Ok(Spent { n_calls: unsigned(row.get(0)?), amount: row.get(1)? })
+                })
+        })
+    }
+
+    /// The ledger's lines, newest first: source, when, kind, what, amount, currency.
+    pub fn ledger(&self, source: Option<&str>, limit: usize) -> Result<Vec<LedgerLine>> {
+        self.with(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT source, at, kind, what, amount, currency FROM ledger WHERE ?1 IS NULL OR source = ?1
+                 ORDER BY at DESC LIMIT ?2",
+            )?;
+            let rows = statement.query_map(params![source, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                Ok(LedgerLine {
+                    source: row.get(0)?,
+                    at: row.get(1)?,
+                    kind: row.get(2)?,
+                    what: row.get(3)?,
+                    amount: row.get(4)?,
+                    currency: row.get(5)?,
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// The shape of the last good document of one kind of request of a source, and that document.
+    pub fn shape(&self, source: &str, of: &str) -> Result<Option<(String, String)>> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("SELECT shape, document FROM shapes WHERE source = ?1 AND of = ?2")?
+                .query_row(params![source, of], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
+        })
+    }
+
+    /// Remembers the shape of a good document; without one, forgets all of a source.
+    pub fn set_shape(&self, source: &str, of: &str, shape: Option<&str>, document: &str, at: i64) -> Result<()> {
+        self.with(|connection| match shape {
+            Some(shape) => connection
+                .prepare_cached("INSERT OR REPLACE INTO shapes VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute(params![source, of, shape, document, at]),
+            None => connection.execute("DELETE FROM shapes WHERE source = ?1", params![source]),
+        })?;
+        Ok(())
+    }
+
+    /// Notes how a run of a source is going, or how it ended.
+    pub fn note_source_run(&self, run: &SourceRun) -> Result<()> {
+        self.with(|connection| {
+            connection
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO source_runs (run, source, started_at, finished_at, outcome, message, n_calls,
+                         n_documents, n_unchanged, n_quarantined, n_bytes, n_claims, n_added, n_events_added, n_rejects,
+                         cost) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                )?
+                .execute(params![
+                    run.run,
+                    run.source,
+                    run.started_at,
+                    run.finished_at,
+                    run.outcome,
+                    run.message,
+                    signed(run.n_calls),
+                    signed(run.n_documents),
+                    signed(run.n_unchanged),
+                    signed(run.n_quarantined),
+                    signed(run.n_bytes),
+                    signed(run.n_claims),
+                    signed(run.n_added),
+                    signed(run.n_events_added),
+                    signed(run.n_rejects),
+                    run.cost
+                ])
+        })?;
+        Ok(())
+    }
+
+    /// Runs of sources that began from a moment on, newest first.
+    pub fn source_runs(&self, source: Option<&str>, from: i64, limit: usize) -> Result<Vec<SourceRun>> {
+        self.with(|connection| {
+            let mut statement = connection.prepare(
+                "SELECT run, source, started_at, finished_at, outcome, message, n_calls, n_documents, n_unchanged,
+                     n_quarantined, n_bytes, n_claims, n_added, n_events_added, n_rejects, cost
+                 FROM source_runs WHERE (?1 IS NULL OR source = ?1) AND started_at >= ?2
+                 ORDER BY started_at DESC, source LIMIT ?3",
+            )?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = statement.query_map(params![source, from, limit], source_run)?;
+            rows.collect()
+        })
+    }
+
+    /// Takes a source for one process until a moment; `false` where another has it. Taking it again lengthens it.
+    pub fn lease(&self, source: &str, owner: &str, now: i64, until: i64) -> Result<bool> {
+        self.with(|connection| {
+            let n = connection
+                .prepare_cached(
+                    "INSERT INTO leases (source, owner, until) VALUES (?1, ?2, ?4)
+                 ON CONFLICT (source) DO UPDATE SET owner = ?2, until = ?4 WHERE owner = ?2 OR until < ?3",
+                )?
+                .execute(params![source, owner, now, until])?;
+            Ok(n > 0)
+        })
+    }
+
+    /// Gives a source back.
+    pub fn release(&self, source: &str, owner: &str) -> Result<()> {
+        self.with(|connection| {
+            connection.execute("DELETE FROM leases WHERE source = ?1 AND owner = ?2", params![source, owner])
+        })?;
+        Ok(())
+    }
+}
+
+/// A line of the ledger.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct LedgerLine {
+    /// The source.
+    pub source: String,
+    /// When, microseconds since 1970-01-01 UTC.
+    pub at: i64,
+    /// `call`, `month` or `purchase`.
+    pub kind: String,
+    /// What it was for.
+    pub what: String,
+    /// The sum, in `currency`.
+    pub amount: f64,
+    /// ISO 4217 code.
+    pub currency: String,
+}
+
+fn source_run(row: &Row<'_>) -> rusqlite::Result<SourceRun> {
+    Ok(SourceRun {
+        run: row.get(0)?,
+        source: row.get(1)?,
+        started_at: row.get(2)?,
+        finished_at: row.get(3)?,
+        outcome: row.get(4)?,
+        message: row.get(5)?,
+        n_calls: unsigned(row.get(6)?),
+        n_documents: unsigned(row.get(7)?),
+        n_unchanged: unsigned(row.get(8)?),
+        n_quarantined: unsigned(row.get(9)?),
+        n_bytes: unsigned(row.get(10)?),
+        n_claims: unsigned(row.get(11)?),
+        n_added: unsigned(row.get(12)?),
+        n_events_added: unsigned(row.get(13)?),
+        n_rejects: unsigned(row.get(14)?),
+        cost: row.get(15)?,
+    })
+}
+
+fn note_slot(connection: &Connection, source: &str, slot: &str, document: &str, at: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO slots VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![source, slot, document, at])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> (tempfile::TempDir, State) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(&folder.path().join("state.db")).unwrap();
+        (folder, state)
+    }
+
+    fn fetched(slot: &str) -> Journalled {
+        Journalled {
+            source: "a".into(),
+            slot: slot.into(),
+            document: "00".into(),
+            is_complete: true,
+            ..Journalled::default()
+        }
+    }
+
+    #[test]
+    fn a_document_and_its_cursor_come_together_and_settle() {
+        let (_folder, state) = state();
+        let id = state.journal(&fetched("one"), Some("7")).unwrap();
+        assert_eq!(state.progress("a").unwrap().cursor.as_deref(), Some("7"));
+        assert_eq!(state.pending("a").unwrap()[0].id, id);
+        assert!(state.slots_done("a").unwrap().contains("one"));
+        state.set_progress("a", &SourceProgress { n_failures: 2, ..SourceProgress::default() }).unwrap();
+        let progress = state.progress("a").unwrap();
+        assert_eq!((progress.cursor.as_deref(), progress.n_failures), (Some("7"), 2));
+        state.settle(&[id]).unwrap();
+        assert!(state.pending("a").unwrap().is_empty() && state.sources_pending().unwrap().is_empty());
+    }
+
+    #[test]
+    fn quarantine_opens_the_slot_again_and_accepting_brings_the_document_back() {
+        let (_folder, state) = state();
+        let id = state.journal(&fetched("one"), None).unwrap();
+        state.put_in_quarantine(&Journalled { id, ..fetched("one") }, "shape", "- a").unwrap();
+        assert!(state.pending("a").unwrap().is_empty() && state.slots_done("a").unwrap().is_empty());
+        let open = state.quarantined(Some("a"), true).unwrap();
+        state.resolve_quarantine(&open[0], "accepted", 1).unwrap();
+        assert_eq!(state.pending("a").unwrap().len(), 1);
+        assert!(state.quarantined(None, true).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_lease_is_one_processes_until_it_ends() {
+        let (_folder, state) = state();
+        assert!(state.lease("a", "p1", 0, 10).unwrap());
+        assert!(!state.lease("a", "p2", 5, 15).unwrap());
+        assert!(state.lease("a", "p1", 5, 20).unwrap());
+        assert!(state.lease("a", "p2", 21, 30).unwrap());
+        state.release("a", "p2").unwrap();
+        assert!(state.lease("a", "p3", 22, 30).unwrap());
+    }
+
+    #[test]
+    fn the_ledger_adds_up() {
+        let (_folder, state) = state();
+        state.spend("a", 5, "call", "x", 0.5, "USD").unwrap();
+        state.spend("a", 6, "month", "2024-01", 10.0, "USD").unwrap();
+        assert_eq!(state.spent("a", 0, 10).unwrap(), Spent { n_calls: 1, amount: 10.5 });
+        assert_eq!(state.spent("a", 6, 10).unwrap().n_calls, 0);
+        assert!(state.is_in_ledger("a", "month", "2024-01").unwrap());
+    }
+}
