@@ -5,6 +5,7 @@
 mod claims;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod collect;
 mod completions;
 mod demo;
 mod doctor;
@@ -26,6 +27,7 @@ mod series;
 mod serve;
 mod share;
 mod show;
+mod source;
 mod sources;
 mod sql;
 mod why;
@@ -59,6 +61,8 @@ commands! {
     Demo(demo::Demo),
     New(new::New),
     Import(import::Import),
+    Collect(collect::Collect),
+    Source(source::SourceCommand),
     Replay(replay::Replay),
     Products(products::Products),
     Show(show::Show),
@@ -85,6 +89,6 @@ commands! {
 impl Command {
     /// Whether Ctrl-C is how the command is meant to end.
     pub(crate) fn stops_itself(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Demo(_) | Self::Cluster(_))
+        matches!(self, Self::Serve(_) | Self::Demo(_) | Self::Cluster(_) | Self::Collect(_))
     }
 }

@@ -102,3 +102,8 @@ impl Context {
         }
     }
 }
+
+/// Who runs the command, for the audit log.
+pub(crate) fn user() -> String {
+    ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".into())
+}

@@ -17,7 +17,6 @@ mod narrowed;
 mod number;
 mod options;
 mod output;
-mod own_rows;
 mod print;
 mod progress;
 mod query_rows;

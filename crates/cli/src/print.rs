@@ -50,6 +50,14 @@ pub(crate) fn aside(text: &str) {
     }
 }
 
+/// A question on standard error; what is answered stands behind it.
+pub(crate) fn question(text: &str) {
+    let mut out = std::io::stderr().lock();
+    if write!(out, "{}", clean(text)).and_then(|()| out.flush()).is_err() {
+        tracing::trace!("standard error is closed");
+    }
+}
+
 /// Text from strangers without characters that steer a terminal; line ends and tabs become blanks but for `\n`.
 pub(crate) fn clean(text: &str) -> String {
     text.chars()

@@ -302,8 +302,11 @@ pub struct Parsed {
     pub is_body: bool,
     /// That the page says the same as before in all that matters, and need not be kept.
     pub is_unchanged: bool,
-    /// What identifies the part of the page that matters, where that is not all of it.
+    /// What identifies the part of the page that matters, where that is not all of it; the next run's request has it as
+    /// `digest` in its context.
     pub digest: Option<String>,
+    /// What to remember of the page beside its digest; the next run's request has it as `before` in its context.
+    pub remembered: Option<String>,
 }
 
 /// Something in a document that could not be read.

@@ -217,7 +217,10 @@ async fn in_force(lake: &Lake, document: &str) -> Result<impl Stream<Item = Resu
     }))
 }
 
-fn with_columns(batch: &RecordBatch, columns: &[(&str, ArrayRef)]) -> Result<RecordBatch, arrow::error::ArrowError> {
+pub(crate) fn with_columns(
+    batch: &RecordBatch,
+    columns: &[(&str, ArrayRef)],
+) -> Result<RecordBatch, arrow::error::ArrowError> {
     let schema = batch.schema();
     let mut arrays = batch.columns().to_vec();
     for (name, column) in columns {
@@ -227,27 +230,27 @@ fn with_columns(batch: &RecordBatch, columns: &[(&str, ArrayRef)]) -> Result<Rec
 }
 
 /// The columns of a batch of claims that say what a claim is about.
-struct Claims<'a> {
-    claim_id: &'a Int64Array,
-    mention_id: &'a Int64Array,
-    metric: &'a StringArray,
-    period_start: &'a Date32Array,
-    period_end: &'a Date32Array,
+pub(crate) struct Claims<'a> {
+    pub(crate) claim_id: &'a Int64Array,
+    pub(crate) mention_id: &'a Int64Array,
+    pub(crate) metric: &'a StringArray,
+    pub(crate) period_start: &'a Date32Array,
+    pub(crate) period_end: &'a Date32Array,
     grain: &'a StringArray,
-    region: &'a StringArray,
-    platform: &'a StringArray,
-    segment: &'a StringArray,
+    pub(crate) region: &'a StringArray,
+    pub(crate) platform: &'a StringArray,
+    pub(crate) segment: &'a StringArray,
     value: &'a Float64Array,
     low: &'a Float64Array,
     high: &'a Float64Array,
     bound: &'a StringArray,
     unit: &'a StringArray,
-    said_at: &'a TimestampMicrosecondArray,
-    known_at: &'a TimestampMicrosecondArray,
+    pub(crate) said_at: &'a TimestampMicrosecondArray,
+    pub(crate) known_at: &'a TimestampMicrosecondArray,
 }
 
 impl<'a> Claims<'a> {
-    fn of(batch: &'a RecordBatch) -> Result<Self> {
+    pub(crate) fn of(batch: &'a RecordBatch) -> Result<Self> {
         let odd = || ImportError::Broken { file: "claims".into(), message: "a column has another type".into() };
         let column = |name: &str| batch.column_by_name(name).map(AsRef::as_ref).ok_or_else(odd);
         let text = |name: &str| -> Result<&'a StringArray> { array(column(name)?).ok_or_else(odd) };
@@ -282,7 +285,7 @@ impl<'a> Claims<'a> {
     }
 
     /// All that a row says, with another status.
-    fn key(&self, row: usize, status: Status) -> ClaimKey<'a> {
+    pub(crate) fn key(&self, row: usize, status: Status) -> ClaimKey<'a> {
         let (start, end) = (self.period_start.value(row), self.period_end.value(row));
         let grain = self.grain.value(row).parse().unwrap_or(Grain::Span);
         let optional = |column: &Float64Array| (!column.is_null(row)).then(|| column.value(row));

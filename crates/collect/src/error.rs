@@ -44,6 +44,26 @@ pub enum ImportError {
         /// The format that tells.
         format: &'static str,
     },
+    /// A connector cannot take a document apart.
+    #[error("{file} is not what connector {connector} reads: {message}")]
+    Connector {
+        /// The document.
+        file: String,
+        /// The connector.
+        connector: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// Something in a source's file, or with fetching from it.
+    #[error("source {name}: {message}")]
+    Source {
+        /// The source.
+        name: String,
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
     /// The file contradicts its own format.
     #[error("{file} is not readable as {format}: {message}")]
     Format {
@@ -141,6 +161,11 @@ impl ImportError {
             }
             Self::TooLarge { .. } => Some("save it as CSV, NDJSON or Parquet, which are read in pieces".into()),
             Self::Lake(error) => error.hint(),
+            Self::Connector { .. } => {
+                Some("look at the document; if the source changed its form, its connector has to follow".into())
+            }
+            Self::Source { hint, .. } if hint.is_empty() => None,
+            Self::Source { hint, .. } => Some(hint.clone()),
             Self::Broken { .. } => Some("report this; what was committed stays, and importing again is safe".into()),
             Self::Pattern { .. } | Self::Empty(_) | Self::UnknownWord { .. } | Self::Arrow(_) => None,
         }

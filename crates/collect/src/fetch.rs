@@ -14,8 +14,10 @@ mod client;
 mod masking;
 mod pace;
 mod robots;
+mod sql;
 mod tokens;
 mod unpack;
 
 pub(crate) use client::{Answer, FetchError, Fetcher, Limits};
 pub(crate) use masking::Secrets;
+pub(crate) use sql::{SQL_ROWS_MAX, rows_of_query};

@@ -275,18 +275,10 @@ impl Run<'_> {
         }
     }
 
-    /// What decides how bytes become claims: the mapping, the source, and what the user said of the file and the day.
     fn fingerprint(&self, task: &Task) -> String {
-        let mut hasher = Sha256::new();
         let format = self.request.format.as_deref().unwrap_or_default();
         let encoding = self.request.encoding.as_deref().unwrap_or_default();
-        let mut parts = vec![task.mapping.text.clone(), task.source.clone(), format.to_owned(), encoding.to_owned()];
-        parts.extend(self.request.today.map(day_to_string));
-        for part in parts {
-            hasher.update((part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
-        }
-        hex(&hasher.finalize()[..16])
+        fingerprint_of(&task.mapping.text, &task.source, format, encoding, self.request.today)
     }
 
     /// The report of a file that is in already, in full and with this mapping. Its bytes are read to be sure.
@@ -367,6 +359,17 @@ impl Run<'_> {
         self.lake.append(&tables::DOCUMENTS, vec![batch]).await?;
         Ok(())
     }
+}
+
+/// What decides how bytes become claims: the mapping, the source, and what the user said of the file and the day.
+pub(crate) fn fingerprint_of(mapping: &str, source: &str, format: &str, encoding: &str, today: Option<i32>) -> String {
+    let mut hasher = Sha256::new();
+    let today = today.map(day_to_string);
+    for part in [Some(mapping), Some(source), Some(format), Some(encoding), today.as_deref()].into_iter().flatten() {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hex(&hasher.finalize()[..16])
 }
 
 /// What to say of a file in which there was nothing to read.

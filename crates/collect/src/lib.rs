@@ -18,6 +18,7 @@
 
 mod archive;
 pub mod clock;
+mod collecting;
 pub mod connector;
 pub mod connectors;
 mod correction;
@@ -32,6 +33,7 @@ mod opened;
 mod pipeline;
 mod progress;
 mod reading;
+mod recipe;
 mod record;
 mod rejects;
 mod replay;
@@ -40,6 +42,8 @@ mod rows;
 mod segments;
 mod worker;
 
+pub use clock::Clock;
+pub use collecting::{CollectRequest, Collector, Due, SourceReport, Trial, Watch, WatchEvent, due, ready};
 pub use error::{ImportError, Result};
 pub use import::import;
 pub use infer::{LookOptions, infer};

@@ -51,6 +51,7 @@ use crowsnest_model::{Grain, Period};
 pub(crate) use field::{Field, Target, column_key};
 pub(crate) use plan::{Plan, SkipRule, Slot, Template, nameless};
 
+use crate::recipe::Recipe;
 use crate::{ImportError, Result};
 
 /// How a file is to be read, where that is not left to be found.
@@ -108,6 +109,8 @@ pub(crate) struct Mapping {
     grain: Option<Grain>,
     period_from_file_name: Option<String>,
     skips: Vec<(String, Vec<String>)>,
+    /// `[connector]`: what turns the document into records first; written by collecting, not by people.
+    pub(crate) recipe: Option<Recipe>,
 }
 
 impl Mapping {
@@ -133,7 +136,14 @@ impl Mapping {
             grain: None,
             period_from_file_name: None,
             skips: Vec::new(),
+            recipe: None,
         }
+    }
+
+    /// The same for one document of a connector.
+    pub(crate) fn with_recipe(&self, recipe: Recipe) -> Self {
+        let text = recipe.text_after(&self.text);
+        Self { text, recipe: Some(recipe), ..self.clone() }
     }
 
     /// The fields that it gives itself, whatever the file.
@@ -146,7 +156,7 @@ impl Mapping {
         self.constants.iter().chain(of_columns).cloned().collect()
     }
 
-    fn is_lake_names(&self) -> bool {
+    pub(crate) fn is_lake_names(&self) -> bool {
         self.columns.is_empty() && self.unpivots.is_empty()
     }
 

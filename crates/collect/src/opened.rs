@@ -10,13 +10,15 @@ use arrow::array::RecordBatch;
 use crowsnest_lake::Lake;
 use serde_json::Value;
 
-use crate::mapping::{Field, Mapping, Plan, column_key, nameless};
-use crate::reading::blocks::{Block, Piece, Pieces, Sizes, Syntax, Unreadable};
+use crate::connector::Parsed;
+use crate::mapping::{Field, Mapping, Plan, Target, column_key, nameless};
+use crate::reading::blocks::{Block, Piece, Pieces, Problem, Sizes, Syntax, Unreadable};
 use crate::reading::compression::Compression;
 use crate::reading::encoding::{TextEncoding, Transcoding};
 use crate::reading::format::{Format, syntax_of};
 use crate::reading::input::{Counting, Input, Origin};
 use crate::reading::{json_scan, sheets, tables};
+use crate::recipe::{Recipe, lines_of};
 use crate::rows::delimited::DelimitedRows;
 use crate::rows::{Item, json};
 use crate::{ImportError, Result};
@@ -91,6 +93,70 @@ pub(crate) fn open_with(
     overrides: &Overrides,
     is_look: bool,
 ) -> Result<Opened> {
+    if let Some(recipe) = &mapping.recipe {
+        let mut raw = raw;
+        let body =
+            Recipe::body_of(&mut raw).map_err(|source| ImportError::Read { file: input.label.clone(), source })?;
+        let parsed = recipe.parse(&body).map_err(|message| connector_error(&input.label, recipe, message))?;
+        return open_parsed(input, body, &parsed, mapping, is_look);
+    }
+    open_plain(input, raw, mapping, overrides, is_look)
+}
+
+fn connector_error(label: &str, recipe: &Recipe, message: String) -> ImportError {
+    ImportError::Connector { file: label.to_owned(), connector: recipe.name.clone(), message }
+}
+
+/// Opens a document that its connector has taken apart.
+pub(crate) fn open_parsed(
+    input: &Input,
+    body: Vec<u8>,
+    parsed: &Parsed,
+    mapping: &Mapping,
+    is_look: bool,
+) -> Result<Opened> {
+    if parsed.is_body {
+        return open_plain(input, Box::new(Cursor::new(body)), mapping, &Overrides::default(), is_look);
+    }
+    let n_bytes_read = Arc::new(AtomicU64::new(body.len() as u64));
+    let has_event = parsed.records.iter().any(|record| record.contains_key(Field::Event.name()));
+    let mut mapping = mapping.clone();
+    if mapping.target.is_none() && has_event {
+        mapping.target = Some(Target::Events);
+    }
+    let opening = Opening {
+        input,
+        mapping: &mapping,
+        compression: Compression::None,
+        n_bytes_read,
+        is_look: is_look || parsed.records.is_empty(),
+        repeated_columns: Vec::new(),
+        root: None,
+        delimiter: None,
+    };
+    let lines = lines_of(parsed);
+    let (format, syntax) = (Format::JsonLines, Syntax::JsonLines);
+    let mut opened = opening.json_records(format, syntax, "", lines, 0, Box::new(io::empty()))?;
+    if !parsed.problems.is_empty() {
+        let problems = parsed.problems.iter().map(|problem| {
+            Ok(Chunk::Unreadable(Unreadable {
+                record: problem.record,
+                problem: Problem::Told { field: problem.field.clone(), expected: problem.expected.clone() },
+                excerpt: problem.found.clone().into_bytes(),
+            }))
+        });
+        opened.chunks = Box::new(opened.chunks.chain(problems.collect::<Vec<_>>()));
+    }
+    Ok(opened)
+}
+
+fn open_plain(
+    input: &Input,
+    raw: Box<dyn Read + Send>,
+    mapping: &Mapping,
+    overrides: &Overrides,
+    is_look: bool,
+) -> Result<Opened> {
     let n_bytes_read = Arc::new(AtomicU64::new(0));
     let mut raw = Counting::new(raw, Arc::clone(&n_bytes_read));
     let read_error = |source| ImportError::Read { file: input.label.clone(), source };
@@ -133,7 +199,7 @@ fn sample_of(reader: &mut dyn Read, n_bytes: usize) -> io::Result<Vec<u8>> {
 impl Opening<'_> {
     fn plan(&self, columns: &[String]) -> Result<Plan> {
         if self.is_look {
-            let target = self.mapping.target.unwrap_or(crate::mapping::Target::Claims);
+            let target = self.mapping.target.unwrap_or(Target::Claims);
             return Ok(Plan { target, columns: columns.to_vec(), templates: Vec::new(), skips: Vec::new() });
         }
         self.mapping.plan(&self.input.label, &self.input.file_name, columns)
@@ -320,6 +386,13 @@ impl Opening<'_> {
         rest: Box<dyn Read + Send>,
     ) -> Result<Opened> {
         let mut columns = names_in(&sample[start..], syntax);
+        if self.mapping.recipe.is_some() && self.mapping.is_lake_names() && !self.is_look {
+            // A connector says only what it knows; what is missing is told row by row.
+            let target = self.mapping.target.unwrap_or(Target::Claims);
+            let all = Field::ALL.iter().filter(|field| field.is_of(target)).map(|field| field.name().to_owned());
+            let missing: Vec<String> = all.filter(|name| !columns.contains(name)).collect();
+            columns.extend(missing);
+        }
         let mut plan = self.plan(&columns)?;
         if self.mapping.text.is_empty() && !self.is_look {
             // A name may first occur after the sample.

@@ -14,7 +14,7 @@ const HEADER: &[&str] = &["file", "record", "column", "found", "expected", "reme
 pub(crate) struct Rejects {
     path: PathBuf,
     is_dry_run: bool,
-    file: Option<Box<dyn Write + Send>>,
+    file: Option<Box<dyn Write + Send + Sync>>,
     pub(crate) n: u64,
     pub(crate) first: Vec<Reject>,
 }
@@ -40,7 +40,7 @@ impl Rejects {
     fn write_one(&mut self, reject: &Reject) -> Result<()> {
         let path = self.path.clone();
         if self.file.is_none() {
-            let mut file: Box<dyn Write + Send> = Box::new(BufWriter::new(files::create(&path)?));
+            let mut file: Box<dyn Write + Send + Sync> = Box::new(BufWriter::new(files::create(&path)?));
             write_record(&mut file, HEADER).map_err(|source| writing_failed(&path, source))?;
             self.file = Some(file);
         }

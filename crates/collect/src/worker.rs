@@ -230,6 +230,11 @@ fn broken<'a>(unreadable: Unreadable) -> Item<'a> {
             format!("at most {RECORD_BYTES_MAX} bytes per record"),
             "split it: most likely a line end or a closing bracket is missing",
         ),
+        Problem::Told { field, expected } => {
+            let remedy = "look at the document; tell the connector's keepers if the source changed";
+            let fault = Fault::new(field, &shown, expected, remedy);
+            return Item::Broken { number: unreadable.record, fault, shown };
+        }
         Problem::OpenQuote => Fault::new(
             "",
             &shown,

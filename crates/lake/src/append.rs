@@ -28,10 +28,12 @@ use crate::{LakeError, Result, engine, schema};
 const ATTEMPTS_MAX: usize = 60;
 
 /// What an append did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Appended {
     /// Rows that are new.
     pub n_added: usize,
+    /// The same, of each batch that was given.
+    pub n_added_of_batches: Vec<usize>,
     /// Rows that the table, or an earlier row of the same append, already had.
     pub n_known: usize,
     /// The table's version afterwards.
@@ -74,7 +76,7 @@ pub(crate) async fn append(
     snapshot = snapshot.latest().await?;
     let mut known = KeySet::default();
     let mut looked_at: HashSet<String> = HashSet::new();
-    let mut written: Option<(usize, Vec<NewFile>)> = None;
+    let mut written: Option<(Vec<usize>, Vec<NewFile>)> = None;
     for attempt in 0..ATTEMPTS_MAX {
         let unseen: Vec<DataFile> =
             snapshot.files.iter().filter(|file| !looked_at.contains(&file.add.path)).cloned().collect();
@@ -86,18 +88,22 @@ pub(crate) async fn append(
         {
             commit::discard(&snapshot, &files).await;
         }
-        let (n_added, files) = match written.take() {
+        let (n_added_of_batches, files) = match written.take() {
             Some(done) => done,
             None => write_new(&snapshot, &batches, &keys, &known, n_writers).await?,
         };
+        let n_added: usize = n_added_of_batches.iter().sum();
+        let appended = |n_added_of_batches, version| {
+            let n_known = n_given - n_added;
+            Appended { n_added, n_added_of_batches, n_known, version }
+        };
         if n_added == 0 {
-            let appended = Appended { n_added, n_known: n_given, version: snapshot.version() };
-            return Ok((appended, snapshot));
+            return Ok((appended(n_added_of_batches, snapshot.version()), snapshot));
         }
         match commit::add_files(&snapshot, &files).await {
             Ok(version) => {
                 let after = snapshot.latest().await?;
-                return Ok((Appended { n_added, n_known: n_given - n_added, version }, after));
+                return Ok((appended(n_added_of_batches, version), after));
             }
             Err(error) => {
                 let is_race = is_lost_race(&error);
@@ -110,7 +116,7 @@ pub(crate) async fn append(
                 // A store may carry a commit out and lose its answer: then it was ourselves who committed.
                 if commit::is_part_of(&after, &files) {
                     let version = after.version();
-                    return Ok((Appended { n_added, n_known: n_given - n_added, version }, after));
+                    return Ok((appended(n_added_of_batches, version), after));
                 }
                 if !is_race {
                     // In a store, what seems to have failed may yet arrive.
@@ -120,7 +126,7 @@ pub(crate) async fn append(
                     return Err(error.into());
                 }
                 tracing::debug!(table = table.name, attempt, "another writer committed first, looking again");
-                written = Some((n_added, files));
+                written = Some((n_added_of_batches, files));
                 snapshot = after;
             }
         }
@@ -214,15 +220,18 @@ async fn write_new(
     keys: &[Vec<Key>],
     known: &KeySet,
     n_writers: usize,
-) -> Result<(usize, Vec<NewFile>)> {
+) -> Result<(Vec<usize>, Vec<NewFile>)> {
     let places = new_places(keys, known);
-    if places.is_empty() {
-        return Ok((0, Vec::new()));
+    let mut n_added_of_batches = vec![0; batches.len()];
+    for (batch, _) in &places {
+        n_added_of_batches[*batch as usize] += 1;
     }
-    let n_added = places.len();
+    if places.is_empty() {
+        return Ok((n_added_of_batches, Vec::new()));
+    }
     let ordered = sort::in_order(snapshot.table, batches, places);
     let files = commit::write_files(snapshot, batches, ordered, n_writers).await?;
-    Ok((n_added, files))
+    Ok((n_added_of_batches, files))
 }
 
 fn new_places(keys: &[Vec<Key>], known: &KeySet) -> Vec<Place> {

@@ -25,6 +25,18 @@ pub fn create(path: &Path) -> Result<File> {
     options.open(path).map_err(named("writing", path))
 }
 
+/// Opens a file that only one holder at a time may have, until it is dropped or its process ends; `None` where another
+/// has it.
+pub fn try_lock(path: &Path) -> Result<Option<File>> {
+    let failed = |source| LakeError::File { doing: "locking", path: path.to_owned(), source };
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+        Err(std::fs::TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
 /// Makes a folder and those above it.
 pub fn create_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(named("making folder", path))

@@ -4,7 +4,18 @@
 //! Invariants: steps know nothing of each other; only this crate puts them in order. A table is written by one step
 //! only, and read by later ones only.
 //!
+//! Sources are collected here on their schedules ([`keep_collecting`]), and told of ([`source_states`]).
+//!
 //! To add a step: its crate exports `STEP`; one line in [`FLOW`], and a call where it belongs below.
+
+mod collecting;
+mod source_states;
+
+pub use collecting::{collect, keep_collecting, try_out};
+pub use crowsnest_collect::{
+    Clock, CollectRequest, SourceReport, Trial, Watch, WatchEvent, connector, connectors, ready,
+};
+pub use source_states::{SourceState, source_states};
 
 /// Records of archived documents, for those who show where a claim was read.
 pub use crowsnest_collect::{Excerpt, ExcerptRecord, ExcerptRequest, read_excerpt};

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use crowsnest_identify::{Catalogue, CatalogueError};
+use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_lake::{Answer, Lake, LakeError, Market, VIEWS};
 use crowsnest_model::tables::TABLES;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,6 @@ use crate::engine_message;
 use crate::failure::{Done, Failure};
 use crate::number;
 use crate::output::Layout;
-use crate::own_rows::{self, Holds};
 use crate::table::{Cell, Column, column};
 
 /// Check the market: configuration, tables, archive, catalogue, disk

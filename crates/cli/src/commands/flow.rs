@@ -1,12 +1,12 @@
 //! `crowsnest flow`: the steps, and what each reads and writes.
 
 use clap::Args;
+use crowsnest_lake::own_rows::{self, Holds};
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};
 use crate::output::Layout;
-use crate::own_rows::{self, Holds};
 use crate::table::{Cell, Column, column};
 
 /// Print the steps of the flow, with the tables that each reads and writes

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use crowsnest_collect::{FileReport, ImportReport, ImportRequest, LookOptions, Reject};
+use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_model::{MetricRegistry, parse_day};
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};
 use crate::options::Format;
-use crate::own_rows::{self, Holds};
 use crate::{number, print};
 
 /// Import files: CSV, TSV, JSON, NDJSON, Parquet, Excel, packed or not

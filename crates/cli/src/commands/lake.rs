@@ -1,6 +1,7 @@
 //! `crowsnest lake status|optimize|vacuum`: how the tables lie on the disk, and their upkeep.
 
 use clap::{Args, Subcommand};
+use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_lake::{Answer, Lake, maintain};
 use crowsnest_model::tables::TABLES;
 use serde::Serialize;
@@ -8,7 +9,6 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::failure::{Done, Failure};
 use crate::output::Layout;
-use crate::own_rows::{self, Holds};
 use crate::table::{Cell, Column, column};
 
 /// Look after the tables: their size, bringing small files together, removing old ones
@@ -107,7 +107,7 @@ async fn optimize(lake: &Lake) -> Result<Answer, Failure> {
         ("n_files_after", Holds::Count),
         ("n_rows", Holds::Count),
     ];
-    own_rows::answer(&fields, &rows)
+    Ok(own_rows::answer(&fields, &rows)?)
 }
 
 const VACUUM_COLUMNS: &[Column] =

@@ -28,14 +28,37 @@ pub(crate) struct Serve {
     /// Open the pages in the browser
     #[arg(long)]
     open: bool,
+    /// Leave the sources alone, whatever their schedules say
+    #[arg(long)]
+    no_collect: bool,
 }
 
 impl Serve {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         let lake = context.lake().await?;
         let options = ServeOptions { listen: self.listen, hosts: self.host };
-        pages(lake, options, self.open).await
+        let collecting = (!self.no_collect).then(|| collect_beside(&lake)).transpose()?;
+        let served = pages(lake, options, self.open).await;
+        if let Some((stop, collecting)) = collecting {
+            // Nobody waits any more where it ended by itself.
+            let _ = stop.send(());
+            let _ = collecting.await;
+        }
+        served
     }
+}
+
+type Collecting = (oneshot::Sender<()>, tokio::task::JoinHandle<()>);
+
+/// Collects sources on their schedules while the pages are served.
+fn collect_beside(lake: &Lake) -> Result<Collecting, Failure> {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (lake, clock) = (lake.clone(), super::collect::clock()?);
+    let collecting = tokio::spawn(async move {
+        let stopped = async { _ = stopped.await };
+        Box::pin(crowsnest_run::keep_collecting(lake, clock, std::sync::Arc::new(|_| {}), stopped)).await;
+    });
+    Ok((stop, collecting))
 }
 
 /// Serves until it is asked to stop, and says where.

@@ -1,19 +1,53 @@
-//! `crowsnest sources`: who provides how much, under which terms.
+//! `crowsnest sources`: who provides how much, under which terms, and how collecting from them goes.
 
 use clap::Args;
-use crowsnest_lake::questions::{self, SourcesQuestion};
+use crowsnest_lake::own_rows::{self, Holds};
 
+use super::collect::clock;
 use crate::context::Context;
 use crate::failure::{Done, Failure};
 use crate::output::Layout;
 use crate::table::{Cell, Column, column};
 
-/// List the sources: how much each provides, since when, under which terms
+/// List the sources: what each provides, costs and permits, and how collecting from it goes
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   crowsnest sources
   crowsnest sources --format csv")]
 pub(crate) struct Sources {}
+
+const FIELDS: &[(&str, Holds)] = &[
+    ("source", Holds::Text),
+    ("n_claims", Holds::Count),
+    ("n_events", Holds::Count),
+    ("n_mentions", Holds::Count),
+    ("n_metrics", Holds::Count),
+    ("n_documents", Holds::Count),
+    ("first_known_at", Holds::Instant),
+    ("latest_known_at", Holds::Instant),
+    ("licence", Holds::Text),
+    ("redistribute", Holds::Flag),
+    ("price", Holds::Text),
+    ("homepage", Holds::Text),
+    ("note", Holds::Text),
+    ("connector", Holds::Text),
+    ("schedule", Holds::Text),
+    ("outcome", Holds::Text),
+    ("last_run_at", Holds::Instant),
+    ("last_ok_at", Holds::Instant),
+    ("next_run_at", Holds::Instant),
+    ("is_late", Holds::Flag),
+    ("last_error", Holds::Text),
+    ("n_runs", Holds::Count),
+    ("share_of_runs_done", Holds::Number),
+    ("n_added", Holds::Count),
+    ("n_rejects", Holds::Count),
+    ("n_in_quarantine", Holds::Count),
+    ("n_calls_this_month", Holds::Count),
+    ("spent_this_month", Holds::Number),
+    ("budget_per_month", Holds::Number),
+    ("currency", Holds::Text),
+];
 
 const COLUMNS: &[Column] = &[
     column("source", "source", Cell::Text),
@@ -29,11 +63,32 @@ const COLUMNS: &[Column] = &[
     column("homepage", "homepage", Cell::Text),
 ];
 
+/// Of those that are collected, how that goes.
+const COLLECTED: &[Column] = &[
+    column("source", "source", Cell::Text),
+    column("outcome", "last run", Cell::Text),
+    column("last_ok_at", "last well", Cell::Day),
+    column("next_run_at", "due", Cell::Text),
+    column("is_late", "late", Cell::YesNo),
+    column("n_added", "added, 30 days", Cell::Figure),
+    column("n_rejects", "rejects", Cell::Figure),
+    column("n_in_quarantine", "quarantine", Cell::Figure),
+    column("n_calls_this_month", "calls, month", Cell::Figure),
+    column("spent_this_month", "spent, month", Cell::Raw),
+    column("currency", "", Cell::Text),
+    column("last_error", "last error", Cell::Text),
+];
+
 impl Sources {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         let lake = context.lake().await?;
-        let answer = questions::sources(&lake, &SourcesQuestion { as_of: context.as_of()? }).await?;
-        context.print(&answer, Layout::of(COLUMNS))?;
+        let states = crowsnest_run::source_states(&lake, context.as_of()?, clock()?.now_micros()).await?;
+        context.print(&own_rows::answer(FIELDS, &states)?, Layout::of(COLUMNS))?;
+        let collected: Vec<_> = states.into_iter().filter(|state| !state.connector.is_empty()).collect();
+        if context.is_table() && !collected.is_empty() {
+            crate::print::line("")?;
+            context.print(&own_rows::answer(FIELDS, &collected)?, Layout::of(COLLECTED))?;
+        }
         Ok(Done::Well)
     }
 }

@@ -315,14 +315,17 @@ impl Fetcher {
 
     async fn token(&self, key: &str, oauth2: &OAuth2, secrets: &Secrets, limits: &Limits) -> Fetched<String> {
         let pair = format!("{{basic:{}:{}}}", secrets.fill(&oauth2.client_id), secrets.fill(&oauth2.client_secret));
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", "client_credentials");
-        if !oauth2.scope.is_empty() {
-            form.append_pair("scope", &oauth2.scope);
-        }
+        let form = {
+            let mut form = url::form_urlencoded::Serializer::new(String::new());
+            form.append_pair("grant_type", "client_credentials");
+            if !oauth2.scope.is_empty() {
+                form.append_pair("scope", &oauth2.scope);
+            }
+            form.finish()
+        };
         let request = HttpRequest {
             url: oauth2.token_url.clone(),
-            body: Some(form.finish()),
+            body: Some(form),
             headers: vec![
                 ("authorization".into(), pair),
                 ("content-type".into(), "application/x-www-form-urlencoded".into()),

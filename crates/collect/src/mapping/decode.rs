@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 use super::field::{Field, Target};
 use super::{FileOptions, Mapping, Unpivot, UnpivotColumn, UnpivotColumns};
 use crate::reading::format::Format;
+use crate::recipe::Recipe;
 use crate::{ImportError, Result};
 
 pub(super) fn decode(name: &str, text: &str) -> Result<Mapping> {
@@ -47,7 +48,7 @@ impl Faults<'_> {
 type Entry<'a> = Spanned<DeValue<'a>>;
 
 fn read_document(document: &DeTable<'_>, mapping: &mut Mapping, faults: &mut Faults<'_>) {
-    const KEYS: &str = "target, file, constants, columns, unpivot, scale, period, skip";
+    const KEYS: &str = "target, file, constants, columns, unpivot, scale, period, skip, connector";
     mapping.target = document.iter().find(|(key, _)| key.get_ref() == "target").and_then(|(_, value)| {
         let word = text_of("target", value, faults)?;
         let found = [Target::Claims, Target::Events].into_iter().find(|target| target.as_str() == word);
@@ -67,6 +68,10 @@ fn read_document(document: &DeTable<'_>, mapping: &mut Mapping, faults: &mut Fau
             "scale" => mapping.scale = read_scale(value, faults),
             "period" => read_period(value, mapping, faults),
             "skip" => mapping.skips = read_skips(value, faults),
+            "connector" => match Recipe::in_text(faults.text) {
+                Ok(recipe) => mapping.recipe = Some(recipe),
+                Err(message) => faults.at(value.span().start, format!("connector: {message}")),
+            },
             other => faults.unknown(key.span().start, "key", other, KEYS),
         }
     }

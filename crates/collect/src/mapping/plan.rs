@@ -109,6 +109,11 @@ impl Plan {
         constants
     }
 
+    /// Names of the columns that something is read from.
+    pub(crate) fn names_used(&self) -> Vec<String> {
+        self.used_columns().into_iter().filter_map(|place| self.columns.get(place).cloned()).collect()
+    }
+
     /// Names of the columns that nothing is read from, but for those that have no name.
     pub(crate) fn unused_columns(&self) -> Vec<&str> {
         let used = self.used_columns();

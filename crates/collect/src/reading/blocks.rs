@@ -61,12 +61,14 @@ pub(crate) struct Unreadable {
 }
 
 /// Why a record could not be kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Problem {
     /// Longer than [`RECORD_BYTES_MAX`]; with its length.
     TooLong(u64),
     /// A quote opens in it and is not closed within the limit or the file.
     OpenQuote,
+    /// What its connector says: which field, and what should stand there.
+    Told { field: String, expected: String },
 }
 
 /// Limits, smaller in tests.

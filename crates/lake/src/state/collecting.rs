@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
 
 use super::State;
-use crate::Result;
+use crate::{Result, files};
 
 pub(super) const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS journal (
@@ -44,8 +44,7 @@ pub(super) const TABLES: &str = "
         n_unchanged INTEGER NOT NULL, n_quarantined INTEGER NOT NULL, n_bytes INTEGER NOT NULL,
         n_claims INTEGER NOT NULL, n_added INTEGER NOT NULL, n_events_added INTEGER NOT NULL,
         n_rejects INTEGER NOT NULL, cost REAL NOT NULL, PRIMARY KEY (run, source)) WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS source_runs_at ON source_runs (source, started_at);
-    CREATE TABLE IF NOT EXISTS leases (source TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL)";
+    CREATE INDEX IF NOT EXISTS source_runs_at ON source_runs (source, started_at)";
 
 /// A document that is in the archive and not yet, or not yet surely, in the tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -413,13 +412,18 @@ impl State {
         Ok(())
     }
 
-    /// Adds a line to the ledger: `call`, `month` or `purchase`.
-    pub fn spend(&self, source: &str, at: i64, kind: &str, what: &str, amount: f64, currency: &str) -> Result<()> {
-        let n_calls = i64::from(kind == "call");
+    /// Adds a line to the ledger.
+    pub fn spend(&self, line: &LedgerLine) -> Result<()> {
         self.with(|connection| {
-            connection
-                .prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
-                .execute(params![source, at, kind, what, n_calls, amount, currency])
+            connection.prepare_cached("INSERT INTO ledger VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(params![
+                line.source,
+                line.at,
+                line.kind,
+                line.what,
+                signed(line.n_calls),
+                line.amount,
+                line.currency
+            ])
         })?;
         Ok(())
     }
@@ -447,11 +451,11 @@ impl State {
         })
     }
 
-    /// The ledger's lines, newest first: source, when, kind, what, amount, currency.
+    /// The ledger's lines, newest first; of one source, or of all.
     pub fn ledger(&self, source: Option<&str>, limit: usize) -> Result<Vec<LedgerLine>> {
         self.with(|connection| {
             let mut statement = connection.prepare(
-                "SELECT source, at, kind, what, amount, currency FROM ledger WHERE ?1 IS NULL OR source = ?1
+                "SELECT source, at, kind, what, n_calls, amount, currency FROM ledger WHERE ?1 IS NULL OR source = ?1
                  ORDER BY at DESC LIMIT ?2",
             )?;
             let rows = statement.query_map(params![source, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
@@ -460,8 +464,9 @@ impl State {
                     at: row.get(1)?,
                     kind: row.get(2)?,
                     what: row.get(3)?,
-                    amount: row.get(4)?,
-                    currency: row.get(5)?,
+                    n_calls: unsigned(row.get(4)?),
+                    amount: row.get(5)?,
+                    currency: row.get(6)?,
                 })
             })?;
             rows.collect()
@@ -535,26 +540,21 @@ impl State {
         })
     }
 
-    /// Takes a source for one process until a moment; `false` where another has it. Taking it again lengthens it.
-    pub fn lease(&self, source: &str, owner: &str, now: i64, until: i64) -> Result<bool> {
-        self.with(|connection| {
-            let n = connection
-                .prepare_cached(
-                    "INSERT INTO leases (source, owner, until) VALUES (?1, ?2, ?4)
-                 ON CONFLICT (source) DO UPDATE SET owner = ?2, until = ?4 WHERE owner = ?2 OR until < ?3",
-                )?
-                .execute(params![source, owner, now, until])?;
-            Ok(n > 0)
-        })
+    /// Takes a source for this process, until what is given back is dropped or the process ends, however it ends; `None`
+    /// where another has it.
+    pub fn take_source(&self, source: &str) -> Result<Option<TakenSource>> {
+        let folder = self.path.with_extension("locks");
+        files::create_folder(&folder)?;
+        let name = crate::documents::hex(&xxhash_rust::xxh3::xxh3_64(source.as_bytes()).to_be_bytes());
+        let file = files::try_lock(&folder.join(name))?;
+        Ok(file.map(|file| TakenSource { _file: file }))
     }
+}
 
-    /// Gives a source back.
-    pub fn release(&self, source: &str, owner: &str) -> Result<()> {
-        self.with(|connection| {
-            connection.execute("DELETE FROM leases WHERE source = ?1 AND owner = ?2", params![source, owner])
-        })?;
-        Ok(())
-    }
+/// A source that only this process may collect.
+#[derive(Debug)]
+pub struct TakenSource {
+    _file: std::fs::File,
 }
 
 /// A line of the ledger.
@@ -568,6 +568,8 @@ pub struct LedgerLine {
     pub kind: String,
     /// What it was for.
     pub what: String,
+    /// Requests that were answered.
+    pub n_calls: u64,
     /// The sum, in `currency`.
     pub amount: f64,
     /// ISO 4217 code.
@@ -649,21 +651,29 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_is_one_processes_until_it_ends() {
+    fn a_source_is_taken_by_one_at_a_time() {
         let (_folder, state) = state();
-        assert!(state.lease("a", "p1", 0, 10).unwrap());
-        assert!(!state.lease("a", "p2", 5, 15).unwrap());
-        assert!(state.lease("a", "p1", 5, 20).unwrap());
-        assert!(state.lease("a", "p2", 21, 30).unwrap());
-        state.release("a", "p2").unwrap();
-        assert!(state.lease("a", "p3", 22, 30).unwrap());
+        let taken = state.take_source("a").unwrap();
+        assert!(taken.is_some() && state.take_source("a").unwrap().is_none());
+        assert!(state.take_source("b").unwrap().is_some());
+        drop(taken);
+        assert!(state.take_source("a").unwrap().is_some());
     }
 
     #[test]
     fn the_ledger_adds_up() {
         let (_folder, state) = state();
-        state.spend("a", 5, "call", "x", 0.5, "USD").unwrap();
-        state.spend("a", 6, "month", "2024-01", 10.0, "USD").unwrap();
+        let line = |at, kind: &str, what: &str, n_calls, amount| LedgerLine {
+            source: "a".into(),
+            at,
+            kind: kind.into(),
+            what: what.into(),
+            n_calls,
+            amount,
+            currency: "USD".into(),
+        };
+        state.spend(&line(5, "call", "x", 1, 0.5)).unwrap();
+        state.spend(&line(6, "month", "2024-01", 0, 10.0)).unwrap();
         assert_eq!(state.spent("a", 0, 10).unwrap(), Spent { n_calls: 1, amount: 10.5 });
         assert_eq!(state.spent("a", 6, 10).unwrap().n_calls, 0);
         assert!(state.is_in_ledger("a", "month", "2024-01").unwrap());

@@ -1,0 +1,160 @@
+//! A document's way from bytes to rows, and whether it may go it.
+
+use std::sync::Arc;
+
+use crowsnest_lake::Lake;
+use crowsnest_lake::state::collecting::Journalled;
+
+use super::shape::Shape;
+use super::sources::Source;
+use crate::connector::Parsed;
+use crate::import::fingerprint_of;
+use crate::mapping::Mapping;
+use crate::opened::{self, Opened};
+use crate::pipeline::Counts;
+use crate::reading::input::{Input, Origin};
+use crate::report::Reject;
+use crate::rows::mentions::SeenMentions;
+use crate::rows::said::{ReadingContext, day_of};
+use crate::worker::{self, Worker};
+use crate::{ImportError, Result};
+
+/// Names of fields that are shown when a shape changed, at most.
+const CHANGES_MAX: usize = 50;
+
+/// A document as rows.
+pub(crate) struct Read {
+    pub(crate) rows: worker::Parsed,
+    pub(crate) counts: Counts,
+    pub(crate) rejects: Vec<Reject>,
+    pub(crate) media_type: &'static str,
+    pub(crate) shape: Shape,
+}
+
+/// Why a document is kept out of the tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) reason: String,
+    pub(crate) diff: String,
+}
+
+/// What has to be known to read a document of a source.
+pub(crate) fn context_of(lake: &Lake, source: &Source, fetched_at: i64) -> ReadingContext {
+    let market = lake.market();
+    ReadingContext {
+        metrics: market.metrics.clone(),
+        fiscal_year_start_month: market.config.fiscal_year_start_month,
+        today: day_of(fetched_at),
+        now: fetched_at,
+        is_known_now: false,
+        has_decimal_comma: source.mapping.file.has_decimal_comma,
+        source: source.card.name.clone(),
+    }
+}
+
+/// What decides how a document becomes claims; as an import has it.
+pub(crate) fn fingerprint(source: &Source, recipe: &str) -> String {
+    fingerprint_of(recipe, &source.card.name, "", "", None)
+}
+
+/// A parsed document as rows.
+///
+/// # Errors
+/// What is wrong with the document as a whole.
+pub(crate) fn read(
+    label: &str,
+    file_name: &str,
+    body: &[u8],
+    parsed: &Parsed,
+    mapping: &Mapping,
+    context: ReadingContext,
+) -> Result<Read> {
+    let origin = Origin::Held(Arc::from(Vec::new()));
+    let input = Input { label: label.to_owned(), file_name: file_name.to_owned(), origin };
+    let body = if parsed.is_body { body.to_vec() } else { Vec::new() };
+    let opened = opened::open_parsed(&input, body, parsed, mapping, false)?;
+    let shape = match parsed.is_body {
+        true => Shape::of_columns(&opened.plan.columns),
+        false if mapping.is_lake_names() => Shape::of(&parsed.records, None),
+        false => Shape::of(&parsed.records, Some(&opened.plan.names_used())),
+    };
+    rows_of(label, opened, context, shape)
+}
+
+fn rows_of(label: &str, opened: Opened, context: ReadingContext, shape: Shape) -> Result<Read> {
+    let media_type = opened.format.media_type();
+    let mut worker = Worker::new(label, Arc::new(opened.plan), Arc::new(context), SeenMentions::default());
+    let mut rows = worker::Parsed::default();
+    for chunk in opened.chunks {
+        let mut more = worker.read(chunk?);
+        rows.n_records += more.n_records;
+        rows.n_blank += more.n_blank;
+        rows.n_claims += more.n_claims;
+        rows.n_events += more.n_events;
+        rows.mentions.append(&mut more.mentions);
+        rows.claims.append(&mut more.claims);
+        rows.events.append(&mut more.events);
+        rows.rejects.append(&mut more.rejects);
+    }
+    let rejects = std::mem::take(&mut rows.rejects);
+    let counts = Counts {
+        n_records: rows.n_records,
+        n_claims: rows.n_claims,
+        n_events: rows.n_events,
+        n_rejects: rejects.len() as u64,
+        n_blank: rows.n_blank,
+    };
+    Ok(Read { rows, counts, rejects, media_type, shape })
+}
+
+/// Whether a document that was read may go into the tables.
+pub(crate) fn judge(lake: &Lake, source: &Source, kind: &str, read: &Read) -> Result<Option<Verdict>> {
+    let last_good = lake.state().shape(&source.card.name, kind)?;
+    let (known, document) = match &last_good {
+        Some((shape, document)) => (Shape::parse(shape).unwrap_or_default(), document.as_str()),
+        None => (Shape::default(), ""),
+    };
+    if source.collect.check_shape {
+        let changes = known.changes(&read.shape);
+        if !changes.is_empty() {
+            let n = changes.len();
+            let lines: Vec<String> =
+                changes.into_iter().chain(known.additions(&read.shape)).take(CHANGES_MAX).collect();
+            let reason = format!(
+                "its form changed: {n} differences from document {}, the last good one",
+                &document[..document.len().min(12)]
+            );
+            return Ok(Some(Verdict { reason, diff: lines.join("\n") }));
+        }
+    }
+    let n_read = read.counts.n_records - read.counts.n_blank;
+    let share = if n_read == 0 { 0.0 } else { read.counts.n_rejects as f64 / n_read as f64 };
+    if share <= source.collect.reject_share_max || share == 0.0 {
+        return Ok(None);
+    }
+    let reason = format!("{} of {n_read} records cannot be read", read.counts.n_rejects);
+    let lines: Vec<String> = read.rejects.iter().take(CHANGES_MAX).map(reject_line).collect();
+    Ok(Some(Verdict { reason, diff: lines.join("\n") }))
+}
+
+fn reject_line(reject: &Reject) -> String {
+    format!("- {}: found {:?}, expected {}", reject.column, reject.found, reject.expected)
+}
+
+/// A document of the journal, read by the recipe that stands there; its body comes from the archive.
+pub(crate) fn read_pending(lake: &Lake, source: &Source, pending: &Journalled) -> Result<Read> {
+    let mapping = Mapping::parse(&format!("of document {}", pending.document), &pending.recipe)?;
+    let Some(recipe) = &mapping.recipe else {
+        let message = "its line in the journal has no [connector]".into();
+        return Err(ImportError::Broken { file: pending.name.clone(), message });
+    };
+    let mut reader = lake.documents().open(&pending.document)?;
+    let body = crate::recipe::Recipe::body_of(&mut reader)
+        .map_err(|source| ImportError::Read { file: pending.document.clone(), source })?;
+    let parsed = recipe.parse(&body).map_err(|message| ImportError::Connector {
+        file: pending.origin.clone(),
+        connector: recipe.name.clone(),
+        message,
+    })?;
+    read(&pending.origin, &pending.name, &body, &parsed, &mapping, context_of(lake, source, pending.fetched_at))
+}
