@@ -1,13 +1,24 @@
 //! Every connector, a line each. To add one: its file in `connectors/`, its `mod` and its line here.
 
 mod answers;
+mod apple_app_store_charts;
+mod apple_app_store_lookup;
+mod figures;
+mod google_play_charts;
 mod http_json;
 mod npm_downloads;
+mod store_charts;
 
 use crate::connector::Entry;
 
 /// Every connector, by name.
-pub static CONNECTORS: &[Entry] = &[Entry::of::<http_json::HttpJson>(), Entry::of::<npm_downloads::NpmDownloads>()];
+pub static CONNECTORS: &[Entry] = &[
+    Entry::of::<apple_app_store_charts::AppleAppStoreCharts>(),
+    Entry::of::<apple_app_store_lookup::AppleAppStoreLookup>(),
+    Entry::of::<google_play_charts::GooglePlayCharts>(),
+    Entry::of::<http_json::HttpJson>(),
+    Entry::of::<npm_downloads::NpmDownloads>(),
+];
 
 /// The connector of that name.
 pub fn connector(name: &str) -> Option<&'static Entry> {
