@@ -4,6 +4,8 @@ mod answers;
 mod apple_app_store_charts;
 mod apple_app_store_lookup;
 mod figures;
+mod gh_archive;
+mod github_repositories;
 mod google_play_charts;
 mod http_json;
 mod npm_downloads;
@@ -15,6 +17,8 @@ use crate::connector::Entry;
 pub static CONNECTORS: &[Entry] = &[
     Entry::of::<apple_app_store_charts::AppleAppStoreCharts>(),
     Entry::of::<apple_app_store_lookup::AppleAppStoreLookup>(),
+    Entry::of::<gh_archive::GhArchive>(),
+    Entry::of::<github_repositories::GithubRepositories>(),
     Entry::of::<google_play_charts::GooglePlayCharts>(),
     Entry::of::<http_json::HttpJson>(),
     Entry::of::<npm_downloads::NpmDownloads>(),
