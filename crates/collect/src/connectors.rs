@@ -3,12 +3,15 @@
 mod answers;
 mod apple_app_store_charts;
 mod apple_app_store_lookup;
+mod crates_downloads;
+mod docker_hub;
 mod figures;
 mod gh_archive;
 mod github_repositories;
 mod google_play_charts;
 mod http_json;
 mod npm_downloads;
+mod pypi_downloads;
 mod store_charts;
 
 use crate::connector::Entry;
@@ -17,11 +20,14 @@ use crate::connector::Entry;
 pub static CONNECTORS: &[Entry] = &[
     Entry::of::<apple_app_store_charts::AppleAppStoreCharts>(),
     Entry::of::<apple_app_store_lookup::AppleAppStoreLookup>(),
+    Entry::of::<crates_downloads::CratesDownloads>(),
+    Entry::of::<docker_hub::DockerHub>(),
     Entry::of::<gh_archive::GhArchive>(),
     Entry::of::<github_repositories::GithubRepositories>(),
     Entry::of::<google_play_charts::GooglePlayCharts>(),
     Entry::of::<http_json::HttpJson>(),
     Entry::of::<npm_downloads::NpmDownloads>(),
+    Entry::of::<pypi_downloads::PypiDownloads>(),
 ];
 
 /// The connector of that name.
