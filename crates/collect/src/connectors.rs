@@ -10,9 +10,12 @@ mod gh_archive;
 mod github_repositories;
 mod google_play_charts;
 mod http_json;
+mod hugging_face;
 mod npm_downloads;
+mod open_vsx;
 mod pypi_downloads;
 mod store_charts;
+mod vscode_marketplace;
 
 use crate::connector::Entry;
 
@@ -26,8 +29,11 @@ pub static CONNECTORS: &[Entry] = &[
     Entry::of::<github_repositories::GithubRepositories>(),
     Entry::of::<google_play_charts::GooglePlayCharts>(),
     Entry::of::<http_json::HttpJson>(),
+    Entry::of::<hugging_face::HuggingFace>(),
     Entry::of::<npm_downloads::NpmDownloads>(),
+    Entry::of::<open_vsx::OpenVsx>(),
     Entry::of::<pypi_downloads::PypiDownloads>(),
+    Entry::of::<vscode_marketplace::VscodeMarketplace>(),
 ];
 
 /// The connector of that name.
