@@ -8,6 +8,7 @@ mod cluster;
 mod collect;
 mod completions;
 mod demo;
+mod diff;
 mod doctor;
 mod document;
 mod events;
@@ -71,6 +72,7 @@ commands! {
     Share(share::Share),
     Series(series::Series),
     Claims(claims::Claims),
+    Diff(diff::Diff),
     Events(events::Events),
     Metrics(metrics::Metrics),
     Periods(periods::Periods),

@@ -33,6 +33,7 @@ use crate::fetch::Fetcher;
 use crate::{ImportError, Result};
 
 pub use schedule::{Due, due};
+pub(crate) use sources::Source;
 pub use sources::ready;
 pub use trial::Trial;
 

@@ -156,6 +156,19 @@ impl DocumentStore {
         Ok((bytes, is_all))
     }
 
+    /// Removes a body that nothing refers to any more; one that is not there is no error.
+    pub(crate) fn remove(&self, sha256: &str) -> Result<()> {
+        let Some((store, place)) = &self.store else {
+            files::remove_quietly(&self.path(sha256)?);
+            return Ok(());
+        };
+        let (store, path) = (Arc::clone(store), object_path(place, sha256)?);
+        match stores::wait(async move { store.delete(&path).await }).map_err(waiting_failed)? {
+            Err(error) if !matches!(error, object_store::Error::NotFound { .. }) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads a whole body through and checks that its bytes still have that SHA-256.
     ///
     /// # Errors

@@ -34,6 +34,7 @@ pub mod objects;
 pub mod own_rows;
 mod provider;
 pub mod questions;
+pub mod retention;
 mod run;
 pub mod schema;
 mod sort;

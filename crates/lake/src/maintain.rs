@@ -107,14 +107,24 @@ async fn rewrite(
     n_threads: usize,
 ) -> Result<(TableSnapshot, usize, usize)> {
     let batches = read(snapshot, group, n_threads).await?;
+    replace(snapshot, group, &batches).await
+}
+
+/// Puts files with these rows, sorted, in the place of others; gives the snapshot after, and how many files and rows.
+/// Where others have replaced them meanwhile, nothing is done.
+pub(crate) async fn replace(
+    snapshot: &TableSnapshot,
+    group: &[DataFile],
+    batches: &[RecordBatch],
+) -> Result<(TableSnapshot, usize, usize)> {
     let places = batches
         .iter()
         .enumerate()
         .flat_map(|(batch, rows)| (0..rows.num_rows()).map(move |row| (batch as u32, row as u32)))
         .collect();
-    let ordered = sort::in_order(snapshot.table, &batches, places);
+    let ordered = sort::in_order(snapshot.table, batches, places);
     let n_rows = ordered.len();
-    let files = commit::write_files(snapshot, &batches, ordered, 1).await?;
+    let files = commit::write_files(snapshot, batches, ordered, 1).await?;
     let removed: Vec<_> = group.iter().map(|file| file.add.clone()).collect();
     let mut current = snapshot.clone();
     for _ in 0..10 {
@@ -132,7 +142,8 @@ async fn rewrite(
     Err(LakeError::TooBusy { table: snapshot.table.name, attempts: 10 })
 }
 
-async fn read(snapshot: &TableSnapshot, group: &[DataFile], n_threads: usize) -> Result<Vec<RecordBatch>> {
+/// The rows of some files of a table, with the table's own types.
+pub(crate) async fn read(snapshot: &TableSnapshot, group: &[DataFile], n_threads: usize) -> Result<Vec<RecordBatch>> {
     let context = engine::session_of(snapshot, n_threads);
     let provider = LakeTable::with_files(snapshot, Arc::new(group.to_vec()));
     let read = context.read_table(Arc::new(provider))?.collect().await?;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use crowsnest_lake::own_rows::{self, Holds};
-use crowsnest_lake::{Answer, Lake, maintain};
+use crowsnest_lake::{Answer, Lake, maintain, retention};
 use crowsnest_model::tables::TABLES;
 use serde::Serialize;
 
@@ -31,7 +31,8 @@ enum Task {
     Status,
     /// Bring small files together; rows stay as they are
     Optimize,
-    /// Remove files that only versions older than some hours need, and what broken-off imports left
+    /// Remove files that only versions older than some hours need, what broken-off imports left, and what sources may not
+    /// keep longer than their retention_days
     Vacuum {
         /// Keep what versions of the last so many hours need; below 24 nothing else may be importing
         #[arg(long, default_value_t = 168)]
@@ -119,7 +120,20 @@ async fn vacuum(lake: &Lake, hours: u32, is_dry_run: bool) -> Result<Answer, Fai
         rows.push(maintain::vacuum(lake, table, hours, is_dry_run).await?);
     }
     rows.push(maintain::vacuum_archive(lake, hours, is_dry_run)?);
+    let now = super::collect::clock()?.now_micros();
+    let forgotten = retention::forget(lake, now, &crate::context::user(), is_dry_run).await?;
     let mut answer = own_rows::answer(&[("table", Holds::Text), ("n_files", Holds::Count)], &rows)?;
+    answer.notes.extend(forgotten.into_iter().map(|gone| {
+        format!(
+            "{} may be kept {} days: {} claims, {} events and {} documents are older{}",
+            gone.source,
+            gone.retention_days,
+            gone.n_claims,
+            gone.n_events,
+            gone.n_documents,
+            if is_dry_run { "" } else { " and were removed; the audit log says so" }
+        )
+    }));
     if is_dry_run {
         answer.notes.push("nothing was removed: this was a dry run".to_owned());
     }

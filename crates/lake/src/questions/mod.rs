@@ -5,6 +5,7 @@
 
 mod claims;
 mod cluster;
+mod diff;
 mod document;
 mod events;
 pub(crate) mod in_force;
@@ -22,6 +23,7 @@ mod sources;
 
 pub use claims::{ClaimsQuestion, claims};
 pub use cluster::cluster;
+pub use diff::{DiffQuestion, diff};
 pub use document::{DocumentQuestion, document};
 pub use events::{EventsQuestion, events};
 pub use inventory::{MetricsQuestion, PeriodsQuestion, metrics, periods};
