@@ -1,13 +1,21 @@
 //! Every connector, a line each. To add one: its file in `connectors/`, its `mod` and its line here.
 
 mod answers;
+mod chinese_award_notices;
 mod http_json;
+mod json_fields;
 mod npm_downloads;
+mod open_contracting;
 
 use crate::connector::Entry;
 
 /// Every connector, by name.
-pub static CONNECTORS: &[Entry] = &[Entry::of::<http_json::HttpJson>(), Entry::of::<npm_downloads::NpmDownloads>()];
+pub static CONNECTORS: &[Entry] = &[
+    Entry::of::<chinese_award_notices::ChineseAwardNotices>(),
+    Entry::of::<http_json::HttpJson>(),
+    Entry::of::<npm_downloads::NpmDownloads>(),
+    Entry::of::<open_contracting::OpenContracting>(),
+];
 
 /// The connector of that name.
 pub fn connector(name: &str) -> Option<&'static Entry> {
