@@ -4,8 +4,10 @@ mod answers;
 mod chinese_award_notices;
 mod http_json;
 mod json_fields;
+mod lmarena;
 mod npm_downloads;
 mod open_contracting;
+mod openrouter_rankings;
 
 use crate::connector::Entry;
 
@@ -13,8 +15,10 @@ use crate::connector::Entry;
 pub static CONNECTORS: &[Entry] = &[
     Entry::of::<chinese_award_notices::ChineseAwardNotices>(),
     Entry::of::<http_json::HttpJson>(),
+    Entry::of::<lmarena::Lmarena>(),
     Entry::of::<npm_downloads::NpmDownloads>(),
     Entry::of::<open_contracting::OpenContracting>(),
+    Entry::of::<openrouter_rankings::OpenrouterRankings>(),
 ];
 
 /// The connector of that name.
