@@ -2,23 +2,29 @@
 
 mod answers;
 mod chinese_award_notices;
+mod cloudflare_radar;
 mod http_json;
 mod json_fields;
 mod lmarena;
 mod npm_downloads;
 mod open_contracting;
 mod openrouter_rankings;
+mod tranco;
+mod wikipedia_page_views;
 
 use crate::connector::Entry;
 
 /// Every connector, by name.
 pub static CONNECTORS: &[Entry] = &[
     Entry::of::<chinese_award_notices::ChineseAwardNotices>(),
+    Entry::of::<cloudflare_radar::CloudflareRadar>(),
     Entry::of::<http_json::HttpJson>(),
     Entry::of::<lmarena::Lmarena>(),
     Entry::of::<npm_downloads::NpmDownloads>(),
     Entry::of::<open_contracting::OpenContracting>(),
     Entry::of::<openrouter_rankings::OpenrouterRankings>(),
+    Entry::of::<tranco::Tranco>(),
+    Entry::of::<wikipedia_page_views::WikipediaPageViews>(),
 ];
 
 /// The connector of that name.
