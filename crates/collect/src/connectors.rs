@@ -3,12 +3,14 @@
 mod answers;
 mod chinese_award_notices;
 mod cloudflare_radar;
+mod ecb_exchange_rates;
 mod http_json;
 mod json_fields;
 mod lmarena;
 mod npm_downloads;
 mod open_contracting;
 mod openrouter_rankings;
+mod sec_edgar;
 mod tranco;
 mod wikipedia_page_views;
 
@@ -18,11 +20,13 @@ use crate::connector::Entry;
 pub static CONNECTORS: &[Entry] = &[
     Entry::of::<chinese_award_notices::ChineseAwardNotices>(),
     Entry::of::<cloudflare_radar::CloudflareRadar>(),
+    Entry::of::<ecb_exchange_rates::EcbExchangeRates>(),
     Entry::of::<http_json::HttpJson>(),
     Entry::of::<lmarena::Lmarena>(),
     Entry::of::<npm_downloads::NpmDownloads>(),
     Entry::of::<open_contracting::OpenContracting>(),
     Entry::of::<openrouter_rankings::OpenrouterRankings>(),
+    Entry::of::<sec_edgar::SecEdgar>(),
     Entry::of::<tranco::Tranco>(),
     Entry::of::<wikipedia_page_views::WikipediaPageViews>(),
 ];
