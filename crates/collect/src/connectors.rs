@@ -4,13 +4,17 @@ mod answers;
 mod chinese_award_notices;
 mod cloudflare_radar;
 mod ecb_exchange_rates;
+mod gdelt;
+mod hacker_news;
 mod http_json;
 mod json_fields;
 mod lmarena;
 mod npm_downloads;
 mod open_contracting;
 mod openrouter_rankings;
+mod product_hunt;
 mod sec_edgar;
+mod steam_players;
 mod tranco;
 mod wikipedia_page_views;
 
@@ -21,12 +25,16 @@ pub static CONNECTORS: &[Entry] = &[
     Entry::of::<chinese_award_notices::ChineseAwardNotices>(),
     Entry::of::<cloudflare_radar::CloudflareRadar>(),
     Entry::of::<ecb_exchange_rates::EcbExchangeRates>(),
+    Entry::of::<gdelt::Gdelt>(),
+    Entry::of::<hacker_news::HackerNews>(),
     Entry::of::<http_json::HttpJson>(),
     Entry::of::<lmarena::Lmarena>(),
     Entry::of::<npm_downloads::NpmDownloads>(),
     Entry::of::<open_contracting::OpenContracting>(),
     Entry::of::<openrouter_rankings::OpenrouterRankings>(),
+    Entry::of::<product_hunt::ProductHunt>(),
     Entry::of::<sec_edgar::SecEdgar>(),
+    Entry::of::<steam_players::SteamPlayers>(),
     Entry::of::<tranco::Tranco>(),
     Entry::of::<wikipedia_page_views::WikipediaPageViews>(),
 ];
