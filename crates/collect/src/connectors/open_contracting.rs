@@ -6,6 +6,8 @@
 //! award are read; an award to several suppliers has one amount for all, which is then told in the note and not given to
 //! each; `unsuccessful` awards have no supplier and are no events.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -23,6 +25,9 @@ pub(crate) struct Options {
     /// Address of a package, or of an interface that gives packages; `{since}` and `{until}` are the first and the last
     /// day that are wanted.
     url: String,
+    /// Headers, where the publisher asks for a key; values may hold `{secret:NAME}`.
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
     /// What an award becomes: an event of its supplier, or figures of supplier and buyer.
     #[serde(default)]
     records: Records,
@@ -88,7 +93,8 @@ impl Connector for OpenContracting {
         let since = window.first_day(DAYS_REVISITED, options.days);
         let url = options.url.replace("{since}", &since.to_string()).replace("{until}", &window.until.to_string());
         super::answers::address(&url)?;
-        Ok(vec![Request::get("awards", "package", url)])
+        let request = Request::get("awards", "package", url);
+        Ok(vec![options.headers.iter().fold(request, |request, (name, value)| request.header(name, value))])
     }
 
     fn parse(options: &Options, page: &Page<'_>) -> Result<Parsed, String> {

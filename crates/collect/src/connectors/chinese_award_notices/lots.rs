@@ -37,7 +37,7 @@ pub(super) fn read_notice(html: &Html, page: &Page<'_>) -> Result<Parsed, String
     let mut parsed = Parsed { cursor, ..Parsed::default() };
     for lot in lots {
         if !is_name(&lot.supplier) {
-            parsed.problem("supplier", lot.supplier, "the name of a company");
+            parsed.problem("supplier", lot.supplier, "the name of a company that has won");
             continue;
         }
         let note = note(&text, page, &lot);
@@ -66,8 +66,9 @@ pub(super) fn read_notice(html: &Html, page: &Page<'_>) -> Result<Parsed, String
 fn note(text: &NoticeText, page: &Page<'_>, lot: &Lot) -> String {
     let project = text.first(Label::Project);
     let project = if project.is_empty() { page.context("title") } else { project };
-    let inside: Vec<&str> =
-        [text.first(Label::Number), &lot.name, &lot.unread].into_iter().filter(|part| !part.is_empty()).collect();
+    // `HB-118（招标文件编号：…）`
+    let number = text.first(Label::Number).split(['（', '(']).next().unwrap_or_default().trim();
+    let inside: Vec<&str> = [number, &lot.name, &lot.unread].into_iter().filter(|part| !part.is_empty()).collect();
     if inside.is_empty() { project.to_owned() } else { format!("{project} ({})", inside.join("; ")) }
 }
 
@@ -160,7 +161,7 @@ fn push_new(lots: &mut Vec<Lot>, lot: Lot) {
 
 fn is_name(text: &str) -> bool {
     text.chars().filter(|letter| letter.is_alphabetic()).count() >= 2
-        && !["详见", "见附件", "无中标"].iter().any(|word| text.contains(word))
+        && !["详见", "见附件", "无中标", "候选人"].iter().any(|word| text.contains(word))
 }
 
 fn give_amount(lot: &mut Lot, label: &str, text: &str) {
@@ -207,5 +208,9 @@ fn amount_in(label: &str, text: &str) -> Option<Money> {
     };
     let quantity = parse_quantity(&format!("{digits}{unit}")).ok()?;
     let currency = quantity.unit.as_ref().and_then(Unit::currency)?;
+    // A sum of 0 stands for framework agreements, where prices come later.
+    if quantity.value <= 0.0 {
+        return None;
+    }
     Some(Money { value: quantity.value, currency: currency.code().to_owned() })
 }
