@@ -2,19 +2,28 @@
 
 mod answers;
 mod body;
+mod feed;
 mod file;
+mod html;
+mod html_select;
+mod html_table;
 mod http_csv;
 mod http_json;
 mod json_lines;
+mod mentioned;
 mod npm_downloads;
 mod sql;
 mod table;
+mod table_grid;
 
 use crate::connector::Entry;
 
 /// Every connector, by name.
 pub static CONNECTORS: &[Entry] = &[
+    Entry::of::<feed::Feed>(),
     Entry::of::<file::Files>(),
+    Entry::of::<html_select::HtmlSelect>(),
+    Entry::of::<html_table::HtmlTable>(),
     Entry::of::<http_csv::HttpCsv>(),
     Entry::of::<http_json::HttpJson>(),
     Entry::of::<npm_downloads::NpmDownloads>(),
