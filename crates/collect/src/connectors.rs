@@ -11,10 +11,14 @@ mod http_csv;
 mod http_json;
 mod json_lines;
 mod mentioned;
+mod noise;
 mod npm_downloads;
+mod page_diff;
+mod page_lines;
 mod sql;
 mod table;
 mod table_grid;
+mod webpage;
 
 use crate::connector::Entry;
 
@@ -29,6 +33,7 @@ pub static CONNECTORS: &[Entry] = &[
     Entry::of::<npm_downloads::NpmDownloads>(),
     Entry::of::<sql::Sql>(),
     Entry::of::<table::Table>(),
+    Entry::of::<webpage::Webpage>(),
 ];
 
 /// The connector of that name.
