@@ -11,7 +11,7 @@ use scraper::{ElementRef, Html};
 use serde::Deserialize;
 
 use super::answers::{self, Auth};
-use super::html::{self, known_selector};
+use super::html;
 use super::table_grid::{self, Grid};
 use crate::connector::{Class, Connector, Page, Parsed, Record, Request, Spec, Window};
 
@@ -147,9 +147,7 @@ fn chosen<'a>(options: &Options, document: &'a Html) -> Result<ElementRef<'a>, S
             let around = found.table.ancestors().filter_map(ElementRef::wrap);
             std::iter::once(found.table).chain(around).any(|element| select.matches(&element))
         });
-        let is_called = wanted.as_ref().is_none_or(|wanted| {
-            found.caption.to_lowercase().contains(wanted) || found.heading.to_lowercase().contains(wanted)
-        });
+        let is_called = wanted.as_ref().is_none_or(|wanted| found.is_called(wanted));
         is_selected && is_called
     });
     fitting.nth(options.number.saturating_sub(1)).map(|found| found.table).ok_or_else(|| match n_tables {
@@ -162,22 +160,26 @@ fn chosen<'a>(options: &Options, document: &'a Html) -> Result<ElementRef<'a>, S
 
 struct Found<'a> {
     table: ElementRef<'a>,
-    caption: String,
+    caption: Option<ElementRef<'a>>,
     /// The nearest heading before it.
-    heading: String,
+    heading: Option<ElementRef<'a>>,
+}
+
+impl Found<'_> {
+    fn is_called(&self, wanted: &str) -> bool {
+        let names = self.caption.into_iter().chain(self.heading);
+        names.map(html::text).any(|name| name.to_lowercase().contains(wanted))
+    }
 }
 
 fn tables(document: &Html) -> Vec<Found<'_>> {
     let mut heading = None;
     let mut tables = Vec::new();
-    let caption_of = known_selector("caption");
     for element in document.root_element().descendent_elements() {
         match element.value().name() {
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => heading = Some(element),
             "table" => {
-                let caption = caption_of.as_ref().and_then(|css| element.select(css).next());
-                let caption = caption.map(html::text).unwrap_or_default();
-                let heading = heading.map(html::text).unwrap_or_default();
+                let caption = element.child_elements().find(|child| child.value().name() == "caption");
                 tables.push(Found { table: element, caption, heading });
             }
             _ => {}

@@ -239,7 +239,9 @@ fn date<'a>(tokens: &[Token<'a>]) -> usize {
     let is_joined =
         is(1, &|token| token.is_sign("-/")) && at(tokens, 1).map(|t| t.text) == at(tokens, 3).map(|t| t.text);
     if is_joined && is(0, &is_number) && is(2, &|token| token.is_day()) && is(4, &is_number) {
-        let has_year = is(0, &|token| token.is_year()) || is(4, &|token| token.is_year());
+        let is_short = |place: usize| at(tokens, place).is_some_and(|token| token.text.len() <= 2);
+        let is_short_date = is(1, &|token| token.text == "/") && [0, 2, 4].into_iter().all(is_short);
+        let has_year = is(0, &|token| token.is_year()) || is(4, &|token| token.is_year()) || is_short_date;
         return if has_year { 5 + clock_of_iso(tokens.get(5..).unwrap_or_default()) } else { 0 };
     }
     date_cjk(tokens).max(date_in_words(tokens))
@@ -302,7 +304,7 @@ fn date_in_words<'a>(tokens: &[Token<'a>]) -> usize {
     }
     if is(n, &|token| token.is_day()) {
         n += 1;
-        n += usize::from(is(n, &is_ordinal));
+        n += usize::from(is(n, &|token| is_ordinal(token) || token.text == "."));
         if is(n, &|token| token.is_month()) {
             n += 1;
             n += skips(n, ".,");
@@ -319,6 +321,10 @@ fn time(tokens: &[Token<'_>]) -> usize {
         |place: usize| at(tokens, place).is_some_and(|token| token.kind == Kind::Number && token.text.len() >= 2);
     let is_hour =
         at(tokens, 0).is_some_and(|token| token.text.len() <= 2 && token.whole().is_some_and(|hour| hour <= 24));
+    let is_half_of_day = |token: &Token<'_>| token.is_word_of(&["am", "pm"]);
+    if is_hour && at(tokens, 1).is_some_and(is_half_of_day) {
+        return 2;
+    }
     if !(is_hour && colon(1) && is_pair(2)) {
         return 0;
     }
@@ -447,6 +453,8 @@ mod tests {
             ("© 2024–2026 Example Ltd.", ""),
             ("Request id: 7f9c1a2b3d4e5f60", "Request id: #"),
             ("trace 123e4567-e89b-12d3-a456-426614174000 end", "trace # end"),
+            ("Checked 11/25/26 at 5pm", "Checked"),
+            ("Stand: 25. November 2026", "Stand"),
             ("Offer ends in 2d 13h 45m", "Offer ends in"),
         ] {
             assert_eq!(without(line, false, false), kept, "{line}");

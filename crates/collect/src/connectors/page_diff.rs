@@ -12,20 +12,22 @@ const CHARS_MAX: usize = 2000;
 const LINE_CHARS_MAX: usize = 400;
 /// Words around a change that are shown.
 const WORDS_AROUND: usize = 6;
-/// Lines that are compared with one another for rewording.
-const LINES_COMPARED_MAX: usize = 200;
-/// Words of a line that are compared.
+/// Lines that are compared with one another for rewording; the work grows with its square.
+const LINES_COMPARED_MAX: usize = 100;
+/// Words by which two lines are compared for rewording; the work grows with its square.
+const WORDS_OF_LIKENESS_MAX: usize = 60;
+/// Words of a line in which changes are looked for.
 const WORDS_MAX: usize = 2000;
 /// How alike two lines are of which one is the other reworded.
 const ALIKE_MIN: f32 = 0.5;
 
 /// Whether two texts say the same: the same lines in any order, or the same words however they are cut into lines.
-pub(crate) fn says_the_same(before: &[&str], after: &[String], is_ordered: bool) -> bool {
+pub(crate) fn says_the_same(before: &[String], after: &[String], is_ordered: bool) -> bool {
     let are_same_words = before.iter().flat_map(|line| letters(line)).eq(after.iter().flat_map(|line| letters(line)));
     if is_ordered || are_same_words {
         return are_same_words;
     }
-    let before: BTreeSet<&str> = before.iter().copied().collect();
+    let before: BTreeSet<&str> = before.iter().map(String::as_str).collect();
     before == after.iter().map(String::as_str).collect()
 }
 
@@ -35,10 +37,10 @@ fn letters(line: &str) -> impl Iterator<Item = char> {
 
 /// What changed, a line for each change: `~` before a line that was reworded, with `[old → new]` in it, `+` before what
 /// came, `−` before what went.
-pub(crate) fn in_words(before: &[&str], after: &[String]) -> String {
-    let known: BTreeSet<&str> = before.iter().copied().collect();
+pub(crate) fn in_words(before: &[String], after: &[String]) -> String {
+    let known: BTreeSet<&str> = before.iter().map(String::as_str).collect();
     let now: BTreeSet<&str> = after.iter().map(String::as_str).collect();
-    let mut gone: Vec<&str> = without_doubles(before.iter().copied().filter(|line| !now.contains(line)));
+    let mut gone: Vec<&str> = without_doubles(before.iter().map(String::as_str).filter(|line| !now.contains(line)));
     let come: Vec<&str> = without_doubles(after.iter().map(String::as_str).filter(|line| !known.contains(line)));
     let mut changes = Vec::new();
     for line in &come {
@@ -85,9 +87,9 @@ fn cut(text: &str, n_chars_max: usize) -> String {
 /// The place of the line that is most like another, if one is like it at all.
 fn most_alike(line: &str, others: &[&str]) -> Option<usize> {
     let mut best: Option<(usize, f32)> = None;
-    let new = words(line);
+    let new = words(line, WORDS_OF_LIKENESS_MAX);
     for (place, other) in others.iter().enumerate().take(LINES_COMPARED_MAX) {
-        let old = words(other);
+        let old = words(other, WORDS_OF_LIKENESS_MAX);
         // Lines of very different length cannot be alike enough; comparing them would be the costly part.
         let (shorter, longer) = (old.len().min(new.len()), old.len().max(new.len()));
         if ((2 * shorter) as f32) < ALIKE_MIN * (shorter + longer) as f32 {
@@ -103,7 +105,7 @@ fn most_alike(line: &str, others: &[&str]) -> Option<usize> {
 }
 
 /// The words of a line; of scripts that are written without blanks, each letter.
-fn words(line: &str) -> Vec<&str> {
+fn words(line: &str, n_max: usize) -> Vec<&str> {
     let mut words = Vec::new();
     for part in line.split_whitespace() {
         let mut rest = part;
@@ -117,12 +119,12 @@ fn words(line: &str) -> Vec<&str> {
             rest = after;
         }
     }
-    words.truncate(WORDS_MAX);
+    words.truncate(n_max);
     words
 }
 
 fn reworded(before: &str, after: &str) -> String {
-    let (old, new) = (words(before), words(after));
+    let (old, new) = (words(before, WORDS_MAX), words(after, WORDS_MAX));
     let ops = capture_diff_slices(Algorithm::Myers, &old, &new);
     let n_ops = ops.len();
     let part = |words: &[&str], start: usize, n: usize| sentence(words.get(start..start + n).unwrap_or_default());
@@ -173,8 +175,12 @@ fn sentence(words: &[&str]) -> String {
 mod tests {
     use super::*;
 
+    fn owned(lines: &[&str]) -> Vec<String> {
+        lines.iter().map(|line| (*line).to_owned()).collect()
+    }
+
     fn note(before: &[&str], after: &[&str]) -> String {
-        in_words(before, &after.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>())
+        in_words(&owned(before), &owned(after))
     }
 
     #[test]
@@ -187,10 +193,11 @@ mod tests {
 
     #[test]
     fn the_same_words_cut_otherwise_or_moved_say_the_same() {
-        let after = ["Pro".to_owned(), "$20".to_owned(), "Team $30".to_owned()];
-        assert!(says_the_same(&["Pro $20", "Team $30"], &after, false));
-        assert!(says_the_same(&["Team $30", "Pro", "$20"], &after, false));
-        assert!(!says_the_same(&["Team $30", "Pro", "$20"], &after, true));
-        assert!(!says_the_same(&["Pro $30", "Team $20"], &after, false));
+        let after = owned(&["Pro", "$20", "Team $30"]);
+        let says_the_same = |before: &[&str], is_ordered| says_the_same(&owned(before), &after, is_ordered);
+        assert!(says_the_same(&["Pro $20", "Team $30"], false));
+        assert!(says_the_same(&["Team $30", "Pro", "$20"], false));
+        assert!(!says_the_same(&["Team $30", "Pro", "$20"], true));
+        assert!(!says_the_same(&["Pro $30", "Team $20"], false));
     }
 }

@@ -1,5 +1,7 @@
 //! What of a page matters: the lines of its text, without what pages have beside it and without what changes by itself.
 
+use std::collections::HashSet;
+
 use scraper::{ElementRef, Html, Selector};
 
 use super::html::{self, known_selector};
@@ -110,9 +112,11 @@ impl Rules {
         })
     }
 
-    fn leaves_out(&self, element: ElementRef<'_>) -> bool {
+    fn leaves_out(&self, element: ElementRef<'_>, holds_the_text: &dyn Fn(ElementRef<'_>) -> bool) -> bool {
         let is_date = !self.keeps_dates && element.value().name() == "time";
-        is_date || self.exclude.iter().any(|css| css.matches(&element)) || !self.is_whole_page && is_beside(element)
+        is_date
+            || self.exclude.iter().any(|css| css.matches(&element))
+            || !self.is_whole_page && is_beside(element, holds_the_text)
     }
 
     fn ignores(&self, line: &str) -> bool {
@@ -130,9 +134,18 @@ impl Rules {
 /// Where nothing is left, or the page stands in for another.
 pub(crate) fn of(document: &Html, rules: &Rules) -> Result<Vec<String>, String> {
     let mut read: Vec<String> = Vec::new();
+    let mut around_the_text = HashSet::new();
+    for heading in known_selector("main, h1").iter().flat_map(|css| document.select(css)) {
+        let mut around = std::iter::once(*heading).chain(heading.ancestors());
+        // What is around a node that is known already is known, too.
+        while around.next().is_some_and(|node| around_the_text.insert(node.id())) {}
+    }
+    let holds_the_text = |element: ElementRef<'_>| around_the_text.contains(&element.id());
     for part in parts(document, rules)? {
         // What was asked for by name is read even if its own class looks like an advertisement's.
-        read.extend(html::lines(part, |element| element.id() != part.id() && rules.leaves_out(element)));
+        read.extend(html::lines(part, |element| {
+            element.id() != part.id() && rules.leaves_out(element, &holds_the_text)
+        }));
     }
     let n_chars: usize = read.iter().map(|line| line.chars().count()).sum();
     if n_chars < STANDS_IN_CHARS_MAX {
@@ -177,7 +190,9 @@ fn parts<'a>(document: &'a Html, rules: &Rules) -> Result<Vec<ElementRef<'a>>, S
 }
 
 /// Whether an element stands beside a page's text: navigation, footers, notices, advertisements, what is hidden.
-fn is_beside(element: ElementRef<'_>) -> bool {
+///
+/// A wrapper around the page's text is never beside it, whatever it is called.
+fn is_beside(element: ElementRef<'_>, holds_the_text: &dyn Fn(ElementRef<'_>) -> bool) -> bool {
     let value = element.value();
     let is_of_page = |element: ElementRef<'_>| {
         let around = element.parent().and_then(ElementRef::wrap);
@@ -197,12 +212,4 @@ fn is_beside(element: ElementRef<'_>) -> bool {
         .map(str::to_lowercase)
         .any(|name| BESIDE.contains(&name.as_str()) || BESIDE_STARTS.iter().any(|start| name.starts_with(start)));
     is_hidden || (has_role || is_named) && !holds_the_text(element)
-}
-
-/// A wrapper around the page's text is never beside it, whatever it is called.
-fn holds_the_text(element: ElementRef<'_>) -> bool {
-    if matches!(element.value().name(), "body" | "html" | "main") {
-        return true;
-    }
-    known_selector("main, h1").is_some_and(|css| element.select(&css).next().is_some())
 }

@@ -4,8 +4,9 @@
 //! without markup, in any order, without navigation, notices and advertisements, without dates, counters and ids
 //! (`page_lines.rs`, `noise.rs`). A page that differs in nothing else is the same page and is not kept.
 //!
-//! The framework gives what was there last: `digest`, and `before`, the text that was compared. Pages that a script fills
-//! in the browser say nothing here and are refused, rather than compared.
+//! The framework gives what was there last: `digest`, and `before`, the text that was compared, or `before_page`, the page
+//! itself, which is then read by the same rules: what is watched can be changed without a change being told. Pages that a
+//! script fills in the browser say nothing here and are refused, rather than compared.
 
 use schemars::JsonSchema;
 use scraper::Html;
@@ -112,18 +113,21 @@ impl Connector for Webpage {
     }
 
     fn parse(options: &Options, page: &Page<'_>) -> Result<Parsed, String> {
-        let document = Html::parse_document(&page.text());
-        let lines = page_lines::of(&document, &options.rules()?)?;
+        let rules = options.rules()?;
+        let lines = page_lines::of(&Html::parse_document(&page.text()), &rules)?;
         let digest = digest(&lines, options.is_ordered);
-        let before: Vec<&str> = page.context("before").lines().collect();
+        let before = before(page, &rules);
         let is_same_digest = page.context("digest") == digest;
-        let is_first = page.context("digest").is_empty() && before.is_empty();
-        let is_same_text = !before.is_empty() && page_diff::says_the_same(&before, &lines, options.is_ordered);
+        let is_same_text =
+            before.as_ref().is_some_and(|before| page_diff::says_the_same(before, &lines, options.is_ordered));
+        // A page that today's rules find nothing in is not one to compare with.
+        let is_comparable = page.context("before_page").is_empty() && !page.context("digest").is_empty();
+        let is_first = before.is_none() && !is_comparable;
         let mut parsed = Parsed { is_unchanged: is_same_digest || is_same_text, ..Parsed::default() };
         if !is_first && !parsed.is_unchanged {
-            let note = match before.is_empty() {
-                true => "the page changed; what it said before is not known".to_owned(),
-                false => page_diff::in_words(&before, &lines),
+            let note = match &before {
+                Some(before) => page_diff::in_words(before, &lines),
+                None => "the page changed; what it said before is not known".to_owned(),
             };
             parsed.push([
                 ("event", "page_change".into()),
@@ -147,6 +151,15 @@ impl Options {
         rules.keeps_counters = self.keep_counters;
         rules.is_whole_page = self.whole_page;
         Ok(rules)
+    }
+}
+
+/// The lines that were there before, if they are known.
+fn before(page: &Page<'_>, rules: &Rules) -> Option<Vec<String>> {
+    match (page.context("before_page"), page.context("before")) {
+        ("", "") => None,
+        ("", text) => Some(text.lines().map(str::to_owned).collect()),
+        (page, _) => page_lines::of(&Html::parse_document(page), rules).ok(),
     }
 }
 
