@@ -14,7 +14,7 @@
 //! Deliberately absent: judging whether two names are the same product (`identify`), and scheduling (`run`).
 //!
 //! To add a format: a file in `reading/`, a line in `reading/format.rs`. To add a field: a line in `mapping/field.rs`.
-//! To add a case: a folder in `tests/cases/`.
+//! To add a case: a folder in `tests/cases/`. To add a mapping for a vendor's export: three files in `presets/`.
 
 mod archive;
 pub mod clock;
@@ -31,6 +31,7 @@ mod jq;
 mod mapping;
 mod opened;
 mod pipeline;
+pub mod presets;
 mod progress;
 mod reading;
 mod recipe;

@@ -146,18 +146,45 @@ fn request(template: &Template<'_>, slot: String, places: &[(&str, String)]) -> 
     if let Some(Paging::Page { parameter, first, .. }) = template.paging {
         add_to_query(&mut url, parameter, &first.to_string());
     }
-    let mut headers: Vec<(String, String)> =
-        template.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    let mut oauth2 = None;
-    match template.auth {
-        Some(Auth::Bearer { token }) => headers.push(("authorization".into(), format!("Bearer {token}"))),
+    let body = template.body.map(|body| filled(body, places, false));
+    let mut context: BTreeMap<String, String> = BTreeMap::new();
+    let item = places.iter().find(|(name, text)| *name == "item" && !text.is_empty());
+    context.extend(item.map(|(name, text)| ((*name).to_owned(), text.clone())));
+    // The next page is asked for with the same body.
+    context.extend(body.iter().map(|body| ("body".to_owned(), body.clone())));
+    let mut http = HttpRequest { url: readable(&url), body, ..HttpRequest::default() };
+    show_who_asks(&mut http, template.headers, template.auth, url.as_str())?;
+    Ok(Request { slot, kind: "records", via: Via::Http(http), context, is_once: false })
+}
+
+/// Adds headers and what shows who one is; not for another host than that of the address which the options mean, as an
+/// answer can name any address as its next page.
+pub(crate) fn show_who_asks(
+    http: &mut HttpRequest,
+    headers: &BTreeMap<String, String>,
+    auth: Option<&Auth>,
+    meant: &str,
+) -> Result<(), String> {
+    let mut url = address(&http.url)?;
+    let meant = address(meant)?;
+    let is_same_host = url.host_str() == meant.host_str() && url.port() == meant.port();
+    let is_less_safe = meant.scheme() == "https" && url.scheme() != "https";
+    if !is_same_host || is_less_safe {
+        return Ok(());
+    }
+    http.headers.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+    match auth {
+        Some(Auth::Bearer { token }) => http.headers.push(("authorization".into(), format!("Bearer {token}"))),
         Some(Auth::Basic { user, password }) => {
-            headers.push(("authorization".into(), format!("{{basic:{user}:{password}}}")));
+            http.headers.push(("authorization".into(), format!("{{basic:{user}:{password}}}")));
         }
-        Some(Auth::Header { name, value }) => headers.push((name.clone(), value.clone())),
-        Some(Auth::Query { name, value }) => add_to_query(&mut url, name, value),
+        Some(Auth::Header { name, value }) => http.headers.push((name.clone(), value.clone())),
+        Some(Auth::Query { name, value }) => {
+            add_to_query(&mut url, name, value);
+            http.url = readable(&url);
+        }
         Some(Auth::Oauth2 { token_url, client_id, client_secret, scope }) => {
-            oauth2 = Some(OAuth2 {
+            http.oauth2 = Some(OAuth2 {
                 token_url: token_url.clone(),
                 client_id: client_id.clone(),
                 client_secret: client_secret.clone(),
@@ -166,15 +193,13 @@ fn request(template: &Template<'_>, slot: String, places: &[(&str, String)]) -> 
         }
         None => {}
     }
-    let body = template.body.map(|body| filled(body, places, false));
-    let via = Via::Http(HttpRequest { url: readable(&url), body, headers, oauth2, also_accepts: Vec::new() });
-    let context = BTreeMap::from_iter(
-        places
-            .iter()
-            .filter(|(_, text)| !text.is_empty())
-            .filter_map(|(name, text)| (*name == "item").then(|| ((*name).to_owned(), text.clone()))),
-    );
-    Ok(Request { slot, kind: "records", via, context, is_once: false })
+    Ok(())
+}
+
+/// The address that the options mean, for the item that a page is about: whose host the next page has to have.
+pub(crate) fn meant(url: &str, page: &Page<'_>) -> String {
+    let places = ["item", "day"].map(|name| (name, page.context(name).to_owned()));
+    filled(url, &places, true)
 }
 
 /// An address that can be asked.
@@ -215,7 +240,13 @@ fn readable(url: &Url) -> String {
 
 impl Paging {
     /// The request for the page after this one; none at the end.
-    pub(crate) fn next(&self, page: &Page<'_>, answer: &Value, n_records: usize) -> Result<Option<Request>, String> {
+    pub(crate) fn next(
+        &self,
+        template: &Template<'_>,
+        page: &Page<'_>,
+        answer: &Value,
+        n_records: usize,
+    ) -> Result<Option<Request>, String> {
         let here = address(page.url)?;
         let url = match self {
             Self::Page { parameter, first, step, size } => {
@@ -246,9 +277,13 @@ impl Paging {
         };
         let number: u64 = page.context("page").parse().unwrap_or(1);
         let slot = page.slot.split(" page ").next().unwrap_or_default();
-        let request = Request::get(format!("{slot} page {}", number + 1), "records", readable(&url));
-        let context = BTreeMap::from_iter(page.context.iter().map(|(name, value)| (name.clone(), value.clone())));
-        Ok(Some(Request { context, ..request }.with("page", (number + 1).to_string())))
+        let body = Some(page.context("body")).filter(|body| !body.is_empty()).map(str::to_owned);
+        let mut http = HttpRequest { url: readable(&url), body, ..HttpRequest::default() };
+        show_who_asks(&mut http, template.headers, template.auth, &meant(template.url, page))?;
+        let slot = format!("{slot} page {}", number + 1);
+        let request =
+            Request { slot, kind: "records", via: Via::Http(http), context: page.context.clone(), is_once: false };
+        Ok(Some(request.with("page", (number + 1).to_string())))
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::answers::{self, Auth, Paging};
+use super::json_lines::shortened;
 use crate::connector::{Class, Connector, Page, Parsed, Request, Spec, Window};
 use crate::jq;
 
@@ -92,19 +93,7 @@ impl Connector for HttpJson {
         if let Some(program) = &options.cursor {
             jq::check(program).map_err(|error| format!("cursor: {error}"))?;
         }
-        let template = answers::Template {
-            url: &options.url,
-            items: &options.items,
-            query: &options.query,
-            headers: &options.headers,
-            body: options.body.as_deref(),
-            auth: options.auth.as_ref(),
-            paging: options.paging.as_ref(),
-            is_daily: options.daily,
-            n_days: options.days,
-            n_days_revisited: options.days_revisited,
-        };
-        answers::requests(&template, window)
+        answers::requests(&options.template(), window)
     }
 
     fn parse(options: &Options, page: &Page<'_>) -> Result<Parsed, String> {
@@ -121,7 +110,7 @@ impl Connector for HttpJson {
         for value in found {
             match value {
                 Value::Object(fields) => parsed.records.push(fields),
-                other => parsed.problem("", short(&other), "an object"),
+                other => parsed.problem("", shortened(&other.to_string()), "an object"),
             }
         }
         answers::place(&mut parsed.records, page, options.is_snapshot);
@@ -130,12 +119,25 @@ impl Connector for HttpJson {
             parsed.cursor = found.into_iter().next().and_then(|value| answers::as_text(&value));
         }
         if let Some(paging) = &options.paging {
-            parsed.next.extend(paging.next(page, &answer, n_found)?);
+            parsed.next.extend(paging.next(&options.template(), page, &answer, n_found)?);
         }
         Ok(parsed)
     }
 }
 
-fn short(value: &Value) -> String {
-    value.to_string().chars().take(80).collect()
+impl Options {
+    fn template(&self) -> answers::Template<'_> {
+        answers::Template {
+            url: &self.url,
+            items: &self.items,
+            query: &self.query,
+            headers: &self.headers,
+            body: self.body.as_deref(),
+            auth: self.auth.as_ref(),
+            paging: self.paging.as_ref(),
+            is_daily: self.daily,
+            n_days: self.days,
+            n_days_revisited: self.days_revisited,
+        }
+    }
 }
