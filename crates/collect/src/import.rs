@@ -30,7 +30,7 @@ use crate::rows::columns::document_batch;
 use crate::rows::constants;
 use crate::rows::said::{ReadingContext, day_of};
 use crate::worker::Parsed;
-use crate::{ImportError, Result};
+use crate::{ImportError, Result, presets};
 
 /// What the documents table says where each row names its own source.
 pub(crate) const SOURCE_OF_ROWS: &str = "as each row says";
@@ -47,18 +47,32 @@ const DRY_STDIN_MIB_MAX: u64 = 1024;
 /// [`ImportError`] if an input as a whole cannot be read, the mapping is wrong, or the lake cannot be written. Inputs
 /// before the one at fault stay imported.
 pub async fn import(lake: &Lake, request: ImportRequest, progress: &dyn Progress) -> Result<ImportReport> {
-    let mapping = match &request.mapping {
-        Some(path) => Mapping::parse(&path.display().to_string(), &files::read_text(path)?)?,
-        None => Mapping::lake_names(),
+    let (mapping, vendor) = match (&request.mapping, &request.preset) {
+        (Some(path), _) => (Mapping::parse(&path.display().to_string(), &files::read_text(path)?)?, String::new()),
+        (None, Some(name)) => of_preset(name)?,
+        (None, None) => (Mapping::lake_names(), String::new()),
     };
     let mapping = Arc::new(mapping);
-    let source = request.source.clone().unwrap_or_default();
+    let source = request.source.clone().unwrap_or(vendor);
     let tasks = input::resolve(&request.inputs, Some(lake.market()))
         .await?
         .into_iter()
         .map(|input| Task { input, source: source.clone(), mapping: Arc::clone(&mapping) })
         .collect();
     import_tasks(lake, request, tasks, progress).await
+}
+
+/// The mapping of a preset, and who exports what it reads.
+pub(crate) fn of_preset(name: &str) -> Result<(Mapping, String)> {
+    let Some(preset) = presets::preset(name) else {
+        let names: Vec<&str> = presets::PRESETS.iter().map(|preset| preset.name).collect();
+        let faults = vec![format!("there is no such preset: expected one of {}", names.join(", "))];
+        return Err(ImportError::Mapping { name: name.to_owned(), faults });
+    };
+    let content = preset
+        .content()
+        .map_err(|message| ImportError::Mapping { name: format!("preset {name}"), faults: vec![message] })?;
+    Ok((Mapping::parse(&format!("preset {name}"), &content.map)?, content.vendor))
 }
 
 /// One input with the source of its rows that name none, and how to read it.

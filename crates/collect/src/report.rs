@@ -16,6 +16,8 @@ pub struct ImportRequest {
     pub source: Option<String>,
     /// A mapping file.
     pub mapping: Option<PathBuf>,
+    /// A preset's mapping, by its name; its vendor is the source of rows that name none.
+    pub preset: Option<String>,
     /// The text's encoding, for example `gb18030`; found by looking if `None`.
     pub encoding: Option<String>,
     /// The format, for example `csv`; found by looking if `None`.

@@ -113,6 +113,9 @@ pub struct SourceCollect {
     /// A mapping file from the market's folder, instead of `[map]`.
     #[serde(default)]
     pub map: Option<String>,
+    /// A preset's mapping, instead of `[map]`; `crowsnest source presets` lists them.
+    #[serde(default)]
+    pub preset: Option<String>,
     /// How often a request that failed is tried again within a run.
     #[serde(default = "default_retries")]
     pub retry_max: u32,

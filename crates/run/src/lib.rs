@@ -13,7 +13,7 @@ mod source_states;
 
 pub use collecting::{collect, keep_collecting, try_out};
 pub use crowsnest_collect::{
-    Clock, CollectRequest, SourceReport, Trial, Watch, WatchEvent, connector, connectors, ready,
+    Clock, CollectRequest, SourceReport, Trial, Watch, WatchEvent, connector, connectors, presets, ready,
 };
 pub use source_states::{SourceState, source_states};
 

@@ -32,6 +32,9 @@ pub(crate) struct Import {
     /// Mapping of the file's columns to the lake's
     #[arg(long, value_name = "FILE", conflicts_with = "infer")]
     map: Option<PathBuf>,
+    /// A vendor's export: its mapping comes with crowsnest; `crowsnest source presets` lists them
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["infer", "map"])]
+    preset: Option<String>,
     /// Only look at the file and print a mapping for it
     #[arg(long)]
     infer: bool,
@@ -79,6 +82,7 @@ impl Import {
         let request = ImportRequest {
             source: self.source,
             mapping: self.map,
+            preset: self.preset,
             encoding: self.encoding,
             format: self.input_format,
             today: self.today,

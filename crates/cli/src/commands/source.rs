@@ -56,6 +56,8 @@ enum Task {
         /// The connector
         name: Option<String>,
     },
+    /// List the mappings of vendors' exports that come with crowsnest, and how each was verified
+    Presets,
     /// The runs of a source, or of all, newest first
     Runs {
         /// The source; all if not given
@@ -97,6 +99,7 @@ impl SourceCommand {
         match self.task {
             Task::Add(add) => add.run(context),
             Task::Connectors { name } => connectors::tell(context, name.as_deref()),
+            Task::Presets => connectors::presets(context),
             Task::Test { source, since, until } => {
                 let lake = context.lake().await?;
                 let card = named(&lake, &source)?.clone();

@@ -19,6 +19,8 @@ pub(crate) struct Budget<'a> {
     n_calls: u64,
     /// Calls that are not in the ledger yet: those that cost nothing go in as one line.
     n_calls_open: u64,
+    /// Calls that are under way.
+    n_under_way: u64,
     cost_of_run: f64,
 }
 
@@ -34,8 +36,17 @@ impl<'a> Budget<'a> {
     pub(crate) fn open(state: &'a State, source: &'a Source, currency: String, now: Timestamp) -> Result<Self> {
         let name = &source.card.name;
         let month = Offset::UTC.to_datetime(now).date().first_of_month();
-        let mut budget =
-            Self { state, source, currency, month, spent: 0.0, n_calls: 0, n_calls_open: 0, cost_of_run: 0.0 };
+        let mut budget = Self {
+            state,
+            source,
+            currency,
+            month,
+            spent: 0.0,
+            n_calls: 0,
+            n_calls_open: 0,
+            n_under_way: 0,
+            cost_of_run: 0.0,
+        };
         let cost = &source.card.cost;
         let label = month.strftime("%Y-%m").to_string();
         if cost.per_month != 0.0 && !state.is_in_ledger(name, "month", &label)? {
@@ -55,16 +66,16 @@ impl<'a> Budget<'a> {
         Ok(budget)
     }
 
-    /// Whether one more call may be made.
+    /// Begins one more call, if it may be made.
     ///
     /// # Errors
     /// That it may not, and until when.
-    pub(crate) fn may_call(&self) -> Result<(), Stopped> {
+    pub(crate) fn begin_call(&mut self) -> Result<(), Stopped> {
         let cost = &self.source.card.cost;
         let until = start_of(next_month(self.month)).as_microsecond();
         let goes_on = format!("it goes on {}", next_month(self.month));
         if let Some(budget) = cost.budget_per_month
-            && self.spent + cost.per_call > budget + 1e-9
+            && self.spent + cost.per_call * (self.n_under_way + 1) as f64 > budget + 1e-9
         {
             let message = format!(
                 "the budget of {budget} {} for {} is spent ({:.2}): {goes_on}",
@@ -75,16 +86,18 @@ impl<'a> Budget<'a> {
             return Err(Stopped { until, message });
         }
         if let Some(max) = cost.calls_per_month_max
-            && self.n_calls >= max
+            && self.n_calls + self.n_under_way >= max
         {
             let message = format!("{max} calls were made in {}: {goes_on}", self.month.strftime("%Y-%m"));
             return Err(Stopped { until, message });
         }
+        self.n_under_way += 1;
         Ok(())
     }
 
-    /// Writes down calls that were answered.
-    pub(crate) fn called(&mut self, n_calls: u64, what: &str, now: Timestamp) -> Result<()> {
+    /// Ends a call, and writes down how often it was answered: each try counts.
+    pub(crate) fn end_call(&mut self, n_calls: u64, what: &str, now: Timestamp) -> Result<()> {
+        self.n_under_way = self.n_under_way.saturating_sub(1);
         let cost = self.source.card.cost.per_call * n_calls as f64;
         self.n_calls += n_calls;
         self.spent += cost;

@@ -107,22 +107,28 @@ fn rows_of(label: &str, opened: Opened, context: ReadingContext, shape: Shape) -
     Ok(Read { rows, counts, rejects, media_type, shape })
 }
 
+/// What differs between a document's shape and the last good one, a line each; empty where nothing does that matters.
+pub(crate) fn differences(lake: &Lake, source: &Source, kind: &str, shape: &Shape) -> Result<Vec<String>> {
+    let last_good = lake.state().shape(&source.card.name, kind)?;
+    let known = last_good.and_then(|(shape, _)| Shape::parse(&shape)).unwrap_or_default();
+    let mut lines = known.changes(shape);
+    if !lines.is_empty() {
+        lines.extend(known.additions(shape));
+    }
+    lines.truncate(CHANGES_MAX);
+    Ok(lines)
+}
+
 /// Whether a document that was read may go into the tables.
 pub(crate) fn judge(lake: &Lake, source: &Source, kind: &str, read: &Read) -> Result<Option<Verdict>> {
-    let last_good = lake.state().shape(&source.card.name, kind)?;
-    let (known, document) = match &last_good {
-        Some((shape, document)) => (Shape::parse(shape).unwrap_or_default(), document.as_str()),
-        None => (Shape::default(), ""),
-    };
     if source.collect.check_shape {
-        let changes = known.changes(&read.shape);
-        if !changes.is_empty() {
-            let n = changes.len();
-            let lines: Vec<String> =
-                changes.into_iter().chain(known.additions(&read.shape)).take(CHANGES_MAX).collect();
+        let lines = differences(lake, source, kind, &read.shape)?;
+        if !lines.is_empty() {
+            let document =
+                lake.state().shape(&source.card.name, kind)?.map(|(_, document)| document).unwrap_or_default();
             let reason = format!(
-                "its form changed: {n} differences from document {}, the last good one",
-                &document[..document.len().min(12)]
+                "its form is not that of document {}, the last good one",
+                document.get(..12).unwrap_or(&document)
             );
             return Ok(Some(Verdict { reason, diff: lines.join("\n") }));
         }

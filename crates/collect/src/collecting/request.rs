@@ -1,6 +1,6 @@
 //! One request of a source: asked, taken apart, judged, archived and journalled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -8,6 +8,7 @@ use crowsnest_lake::state::collecting::{Journalled, Validator};
 
 use super::Collector;
 use super::intake::{self, Read, Verdict};
+use super::shape::Shape;
 use super::sources::Source;
 use crate::connector::{HttpRequest, Parsed, Request, Via};
 use crate::fetch::{Answer, FetchError};
@@ -39,6 +40,10 @@ impl Root {
         self.has_failed.store(true, Ordering::Relaxed);
     }
 
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
+    }
+
     /// Notes that one of its requests came to its end; whether all did, and well.
     pub(super) fn end_one(&self) -> bool {
         self.n_open.fetch_sub(1, Ordering::Relaxed) == 1 && !self.has_failed.load(Ordering::Relaxed)
@@ -54,6 +59,16 @@ impl Job {
             has_failed: AtomicBool::new(false),
         };
         Self { request, root: Arc::new(root) }
+    }
+
+    /// Whether it is what a run began with.
+    pub(super) fn is_root(&self) -> bool {
+        self.root.slot == self.request.slot
+    }
+
+    /// Whether it follows from another and was done once and for all.
+    pub(super) fn is_done(&self, done: &BTreeSet<String>) -> bool {
+        self.request.is_once && !self.is_root() && done.contains(&self.request.slot)
     }
 
     /// What follows from it; asked as it was where it does not say otherwise.
@@ -152,7 +167,7 @@ pub(super) async fn try_out(
     Ok(match taken.parsed {
         Ok((parsed, Some(read))) => Ok((answer, parsed, read)),
         Ok((_, None)) => Err("the page says the same as before".into()),
-        Err(message) => Err(message),
+        Err(misread) => Err(misread.reason),
     })
 }
 
@@ -256,7 +271,13 @@ fn memory_of(slot: &str) -> String {
 struct TakenApart {
     at: jiff::Timestamp,
     recipe: Recipe,
-    parsed: std::result::Result<(Parsed, Option<Read>), String>,
+    parsed: std::result::Result<(Parsed, Option<Read>), Misread>,
+}
+
+/// Why a document could not be read, and the shape of the records that were found in it.
+struct Misread {
+    reason: String,
+    shape: Shape,
 }
 
 async fn take_apart(
@@ -295,9 +316,9 @@ fn parse(
     name: &str,
     body: &[u8],
     context: ReadingContext,
-) -> Result<std::result::Result<(Parsed, Option<Read>), String>> {
+) -> Result<std::result::Result<(Parsed, Option<Read>), Misread>> {
     let parsed = match source.configured.parse(&recipe.page(body)) {
-        Err(message) => return Ok(Err(message)),
+        Err(reason) => return Ok(Err(Misread { reason, shape: Shape::default() })),
         Ok(parsed) if parsed.is_unchanged => return Ok(Ok((parsed, None))),
         Ok(parsed) => parsed,
     };
@@ -305,7 +326,10 @@ fn parse(
     match intake::read(&recipe.url, name, body, &parsed, &mapping, context) {
         Ok(read) => Ok(Ok((parsed, Some(read)))),
         Err(error @ (ImportError::Lake(_) | ImportError::Broken { .. } | ImportError::Arrow(_))) => Err(error),
-        Err(error) => Ok(Err(error.to_string())),
+        Err(error) => {
+            let shape = Shape::of(&parsed.records, None);
+            Ok(Err(Misread { reason: error.to_string(), shape }))
+        }
     }
 }
 
@@ -338,7 +362,10 @@ async fn settle(collector: &Collector, source: &Source, job: &Job, answer: Answe
     let (parsed, read) = match taken.parsed {
         Ok((parsed, Some(read))) => (parsed, read),
         Ok((_, None)) => return Ok(Asked::Unchanged),
-        Err(reason) => return Ok(Asked::Quarantined(Box::new(fetched), Verdict { reason, diff: String::new() })),
+        Err(Misread { reason, shape }) => {
+            let diff = intake::differences(&collector.lake, source, job.request.kind, &shape)?;
+            return Ok(Asked::Quarantined(Box::new(fetched), Verdict { reason, diff: diff.join("\n") }));
+        }
     };
     if let Some(verdict) = intake::judge(&collector.lake, source, job.request.kind, &read)? {
         return Ok(Asked::Quarantined(Box::new(fetched), verdict));

@@ -8,11 +8,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::array::{
+    Array as _, ArrayRef, AsArray as _, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray,
+};
 use arrow::compute::{cast, filter_record_batch};
 use crowsnest_lake::sql::quoted;
 use crowsnest_lake::{Lake, schema};
-use crowsnest_model::{Status, day_to_string, tables};
+use crowsnest_model::{ClaimKey, Status, day_to_string, tables};
 use futures::StreamExt as _;
 
 use crate::Result;
@@ -20,8 +22,8 @@ use crate::correction::{Claims, with_columns};
 
 type About = (i64, String, i32, i32, [String; 3]);
 
-/// The claim in force: when it was known, and its id.
-type Held = (i64, i64);
+/// The claim in force: when it was known, its id, and the id that it would have if it did not tell when it was said.
+type Held = (i64, i64, i64);
 
 /// Appends what is said again; of batches that hold rows which the table had, and whose they are. Gives how many rows
 /// that were, by owner.
@@ -82,8 +84,7 @@ async fn look_up(lake: &Lake, batches: &[RecordBatch], in_force: &mut HashMap<Ab
     let mut sources = std::collections::BTreeSet::new();
     for batch in batches {
         if let Some(column) = batch.column_by_name("source") {
-            let column = arrow::array::AsArray::as_string::<i32>(column.as_ref());
-            sources.extend(column.iter().flatten().map(quoted));
+            sources.extend(column.as_string::<i32>().iter().flatten().map(quoted));
         }
     }
     let sources: Vec<String> = sources.into_iter().collect();
@@ -102,9 +103,11 @@ async fn look_up(lake: &Lake, batches: &[RecordBatch], in_force: &mut HashMap<Ab
     while let Some(batch) = stream.next().await {
         let batch = plain(&batch.map_err(crowsnest_lake::LakeError::from)?)?;
         let claims = Claims::of(&batch)?;
+        let mut scratch = Vec::new();
         for row in 0..batch.num_rows() {
             if let Some(held) = in_force.get_mut(&about(&claims, row)) {
-                let found = (claims.known_at.value(row), claims.claim_id.value(row));
+                let timeless = ClaimKey { said_at: None, ..claims.key(row, status_of(&batch, row)) }.id(&mut scratch);
+                let found = (claims.known_at.value(row), claims.claim_id.value(row), timeless);
                 *held = (*held).max(Some(found));
             }
         }
@@ -120,8 +123,8 @@ fn said_again(batch: &RecordBatch, in_force: &HashMap<About, Option<Held>>) -> R
             return false;
         }
         let held = in_force.get(&about(&claims, row)).copied().flatten();
-        held.is_some_and(|(known_at, claim_id)| {
-            claim_id != claims.claim_id.value(row) && known_at < claims.known_at.value(row)
+        held.is_some_and(|(known_at, _, timeless)| {
+            timeless != claims.claim_id.value(row) && known_at < claims.known_at.value(row)
         })
     };
     let kept: BooleanArray = (0..batch.num_rows()).map(|row| Some(is_again(row))).collect();
@@ -143,4 +146,9 @@ fn said_again(batch: &RecordBatch, in_force: &HashMap<About, Option<Held>>) -> R
         Arc::new(Int64Array::from_iter_values((0..rows.num_rows()).map(id)))
     };
     Ok(with_columns(&rows, &[("claim_id", ids)])?)
+}
+
+fn status_of(batch: &RecordBatch, row: usize) -> Status {
+    let statuses = batch.column_by_name("status").and_then(|column| column.as_string_opt::<i32>());
+    statuses.and_then(|statuses| statuses.value(row).parse().ok()).unwrap_or(Status::Reported)
 }

@@ -1,6 +1,6 @@
 //! One run of one source: what is pending first, then its requests, a few at a time, then its cursor.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub(super) struct Run<'a> {
     rejects: Rejects,
     tally: Arc<Tally>,
     cursor: Option<String>,
+    /// Slots that need no asking any more.
+    done: BTreeSet<String>,
     n_failed: u64,
     n_failed_in_a_row: u32,
     stopped: Option<Stopped>,
@@ -111,6 +113,7 @@ async fn attempt(
         rejects: Rejects::new(collector.lake.market().dir.join("reports").join(file), false),
         tally: Arc::default(),
         cursor: None,
+        done: BTreeSet::new(),
         n_failed: 0,
         n_failed_in_a_row: 0,
         stopped: None,
@@ -125,6 +128,9 @@ async fn attempt(
         message: format!("{}: {message}", card.path.display()),
         hint: format!("see `crowsnest source connectors {}`", source.entry.spec.name),
     })?;
+    if !window.is_again {
+        run.done = window.done;
+    }
     run.ask_all(requests.into_iter().map(Job::first).collect()).await?;
     run.finish().await
 }
@@ -180,9 +186,9 @@ impl Run<'_> {
         loop {
             while under_way.len() < REQUESTS_AT_ONCE && !self.is_given_up() {
                 let Some(job) = waiting.pop_front() else { break };
-                if let Err(stopped) = budget.may_call() {
-                    self.stopped = Some(stopped);
-                    break;
+                if job.is_done(&self.done) {
+                    job.root.end_one();
+                    continue;
                 }
                 if n_asked >= source.collect.requests_max {
                     let message =
@@ -191,12 +197,16 @@ impl Run<'_> {
                     waiting.clear();
                     break;
                 }
+                if let Err(stopped) = budget.begin_call() {
+                    self.stopped = Some(stopped);
+                    break;
+                }
                 n_asked += 1;
                 under_way.push(request::ask(collector, source, job));
             }
             let Some((job, n_calls, asked)) = under_way.next().await else { break };
             self.report.n_calls += n_calls;
-            budget.called(n_calls, &job.request.slot, collector.clock.now())?;
+            budget.end_call(n_calls, &job.request.slot, collector.clock.now())?;
             self.take(&job, asked, &mut waiting).await?;
             self.tell();
         }
@@ -243,6 +253,10 @@ impl Run<'_> {
             }
         }
         self.n_failed_in_a_row = 0;
+        let is_in = !job.root.has_failed();
+        if is_in && job.request.is_once && !job.is_root() {
+            self.collector.lake.state().slot_done(&self.source.card.name, &job.request.slot, "", now)?;
+        }
         if job.root.end_one() && job.root.is_once {
             self.collector.lake.state().slot_done(&self.source.card.name, &job.root.slot, "", now)?;
         }

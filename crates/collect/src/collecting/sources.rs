@@ -6,6 +6,7 @@ use crowsnest_lake::{Market, SourceCard, SourceCollect, files};
 
 use crate::connector::{Configured, Entry, Via};
 use crate::fetch::{Limits, Secrets};
+use crate::import::of_preset;
 use crate::mapping::Mapping;
 use crate::{ImportError, Result, connectors};
 
@@ -111,6 +112,7 @@ pub(crate) fn schedule_of(schedule: &str, time_zone: &str) -> Result<cronexpr::C
 fn mapping_of(card: &SourceCard, collect: &SourceCollect, entry: &Entry, market: &Market) -> Result<Mapping> {
     let path = card.path.display().to_string();
     let mapping = match &collect.map {
+        None if collect.preset.is_some() => of_preset(collect.preset.as_deref().unwrap_or_default())?.0,
         Some(file) => {
             let path = market.dir.join(file);
             Mapping::parse(&path.display().to_string(), &files::read_text(&path)?)?

@@ -58,8 +58,8 @@ impl Connector for EcbExchangeRates {
         is_crawler: false,
         is_snapshot: false,
         needs_map: false,
-        checked: "2026-11-25, against the bank's description of the interface and fixtures of client programs; not against live \
-                  answers",
+        checked: "2026-11-25, against client programs that read it and their fixtures; neither against its own documentation \
+                  nor against live answers",
         example: "currencies = [\"USD\", \"CNY\"]",
     };
     type Options = Options;

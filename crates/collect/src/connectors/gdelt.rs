@@ -70,8 +70,8 @@ impl Connector for Gdelt {
         is_crawler: false,
         is_snapshot: false,
         needs_map: false,
-        checked: "2026-11-25, against the project's description of the interface and fixtures of client programs; not against \
-                  live answers",
+        checked: "2026-11-25, against client programs that read it and their fixtures; neither against its own documentation \
+                  nor against live answers",
         example: "[queries]\nOpenAI = '\"OpenAI\"'",
     };
     type Options = Options;

@@ -72,7 +72,8 @@ impl Connector for HackerNews {
         is_crawler: false,
         is_snapshot: false,
         needs_map: false,
-        checked: "2026-11-25, against the interface's own description and client programs; not against live answers",
+        checked: "2026-11-25, against client programs that read it and their fixtures; neither against its own documentation \
+                  nor against live answers",
         example: "names = [\"DeepSeek\", \"Qwen\"]\nlaunches = true",
     };
     type Options = Options;

@@ -51,7 +51,8 @@ impl Connector for SteamPlayers {
         is_crawler: false,
         is_snapshot: true,
         needs_map: false,
-        checked: "2026-11-25, against Steam's documentation and client programs that read the chart; not against live answers",
+        checked: "2026-11-25, against client programs that read it and their fixtures; neither against its own documentation \
+                  nor against live answers",
         example: "chart = 100\n\n[games]\n\"Counter-Strike 2\" = 730",
     };
     type Options = Options;

@@ -62,7 +62,8 @@ impl Connector for Tranco {
         is_crawler: false,
         is_snapshot: false,
         needs_map: false,
-        checked: "2026-11-25, against the site's documentation and client programs; not against live answers",
+        checked: "2026-11-25, against client programs that read it and their fixtures; neither against its own documentation \
+                  nor against live answers",
         example: "domains = [\"deepseek.com\", \"chatgpt.com\"]",
     };
     type Options = Options;

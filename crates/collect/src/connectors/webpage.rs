@@ -140,6 +140,7 @@ impl Connector for Webpage {
             ]);
         }
         parsed.digest = Some(digest);
+        parsed.remembered = Some(lines.join("\n"));
         Ok(parsed)
     }
 }

@@ -66,7 +66,8 @@ impl Connector for WikipediaPageViews {
         is_crawler: false,
         is_snapshot: false,
         needs_map: false,
-        checked: "2026-11-25, against Wikimedia's reference of the interface and client programs; not against live answers",
+        checked: "2026-11-25, against client programs that read it and their fixtures; neither against its own documentation \
+                  nor against live answers",
         example: "contact = \"radar@example.org\"\n\n[articles]\nDeepSeek = [\"en:DeepSeek\", \"zh:深度求索\"]",
     };
     type Options = Options;

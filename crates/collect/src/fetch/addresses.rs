@@ -75,7 +75,11 @@ impl Resolve for PublicOnly {
             let kept: Vec<SocketAddr> =
                 found.iter().copied().filter(|address| allows_private || is_public(address.ip())).collect();
             match found.first() {
-                Some(first) if kept.is_empty() => Err(Box::new(NotPublic { name, address: first.ip() }).into()),
+                Some(first) if kept.is_empty() => {
+                    let refused: Box<dyn std::error::Error + Send + Sync> =
+                        Box::new(NotPublic { name, address: first.ip() });
+                    Err(refused)
+                }
                 _ => Ok(Box::new(kept.into_iter()) as Addrs),
             }
         })

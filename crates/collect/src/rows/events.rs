@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crowsnest_model::{Currency, Kind, Status, Unit, event_id};
+use crowsnest_model::{Currency, Kind, QuantityError, Status, Unit, event_id};
 
 use super::claims::{Outcome, no_source, read_kind, read_status, read_when, required};
 use super::columns::{EventColumns, EventRow};
@@ -136,7 +136,11 @@ fn read_money(
     let mut read = |field: Field| match template.text(row, field) {
         "" => Ok(None),
         text => {
-            let found = read_number(text, context).map_err(|error| number_fault(field.name(), text, &error))?;
+            let found = match read_number(text, context) {
+                // "Undisclosed" is no amount, and no fault.
+                Err(QuantityError::NoValue { .. }) => return Ok(None),
+                found => found.map_err(|error| number_fault(field.name(), text, &error))?,
+            };
             carried = found.unit.as_ref().and_then(Unit::currency).or(carried);
             Ok(Some(found.scaled(template.scale).value))
         }

@@ -170,6 +170,18 @@ fn answers() -> Vec<(String, Box<dyn Fn() -> Reply + Send + Sync>)> {
         "&lt;b&gt;",
         "<!--",
         "]]>",
+        "--",
+        "NULL",
+        "1e5",
+        "\\u00ad\\u200b x",
+        "%s%n",
+        "$(id)",
+        "`id`",
+        "|ls",
+        "\u{202e}exe",
+        "../",
+        "CON",
+        "\u{feff}a",
         "\\\\\\\\server\\\\share",
     ] {
         let text = format!("{{\"rows\":[{{\"name\":\"{name}\",\"month\":\"2024-12\",\"users\":1}}]}}");

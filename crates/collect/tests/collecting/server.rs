@@ -9,7 +9,6 @@ use tokio::net::{TcpListener, TcpStream};
 /// What was asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
-    pub(crate) method: String,
     /// Path with query.
     pub(crate) path: String,
     pub(crate) headers: BTreeMap<String, String>,
@@ -116,7 +115,7 @@ async fn serve(mut stream: TcpStream, log: &Mutex<Vec<Asked>>, answer: &Answer) 
         let mut log = log.lock().unwrap();
         let n_before = log.iter().filter(|asked| asked.path == first[1]).count();
         let body = String::from_utf8_lossy(&body).into_owned();
-        let asked = Asked { method: first[0].clone(), path: first[1].clone(), headers, body, n_before };
+        let asked = Asked { path: first[1].clone(), headers, body, n_before };
         log.push(asked.clone());
         asked
     };

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_run::connector::Entry;
 use crowsnest_run::connectors::{CONNECTORS, connector};
+use crowsnest_run::presets::PRESETS;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -66,10 +67,47 @@ pub(super) fn tell(context: &Context, name: Option<&str>) -> Result<Done, Failur
     Ok(Done::Well)
 }
 
+#[derive(Serialize)]
+struct PresetLine {
+    preset: &'static str,
+    vendor: String,
+    export: String,
+    verified: String,
+    homepage: String,
+}
+
+const PRESET_FIELDS: &[(&str, Holds)] = &[
+    ("preset", Holds::Text),
+    ("vendor", Holds::Text),
+    ("export", Holds::Text),
+    ("verified", Holds::Text),
+    ("homepage", Holds::Text),
+];
+
+const PRESET_COLUMNS: &[Column] = &[
+    column("preset", "preset", Cell::Text),
+    column("vendor", "vendor", Cell::Text),
+    column("export", "export", Cell::Text),
+    column("verified", "verified", Cell::Text),
+];
+
+/// Lists the presets.
+pub(super) fn presets(context: &Context) -> Result<Done, Failure> {
+    let mut lines = Vec::new();
+    for preset in PRESETS {
+        let content = preset.content().map_err(|message| Failure::ours("reading a preset", message))?;
+        let (vendor, export) = (content.vendor, content.export);
+        let (verified, homepage) = (content.verified, content.homepage);
+        lines.push(PresetLine { preset: preset.name, vendor, export, verified, homepage });
+    }
+    context.print(&own_rows::answer(PRESET_FIELDS, &lines)?, Layout::of(PRESET_COLUMNS))?;
+    Ok(Done::Well)
+}
+
 /// The connector of that name.
 pub(super) fn known(name: &str) -> Result<&'static Entry, Failure> {
     connector(name).ok_or_else(|| {
-        let alike = CONNECTORS.iter().map(|entry| entry.spec.name).filter(|known| known.contains(name)).next();
+        let alike = CONNECTORS.iter().map(|entry| entry.spec.name).find(|known| known.contains(name));
         let hint =
             alike.map_or("see `crowsnest source connectors`".to_owned(), |alike| format!("do you mean {alike}?"));
         Failure::users(format!("there is no connector {name:?}"), hint)
