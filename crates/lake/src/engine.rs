@@ -10,6 +10,7 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext, col, lit};
 
+use crate::distinct::CountDistinct;
 use crate::identity::Identity;
 use crate::provider::LakeTable;
 use crate::stores::{SessionStores, Settings};
@@ -78,6 +79,7 @@ impl Engine {
         before: Option<&Engine>,
     ) -> Result<Self> {
         let mut context = SessionContext::new_with_config_rt(session_config(n_threads), Arc::clone(runtime));
+        context.add_optimizer_rule(Arc::new(CountDistinct::new()));
         for table in TABLES {
             context.register_table(table.name, Arc::new(LakeTable::new(&snapshots[table.name])))?;
         }
