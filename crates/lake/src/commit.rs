@@ -27,6 +27,8 @@ use crate::{LakeError, Result, schema};
 /// Rows of a file's row groups and pages: small enough that one product or month reads little, large enough to scan fast.
 const ROW_GROUP_ROWS_MAX: usize = 131_072;
 const PAGE_ROWS_MAX: usize = 8_192;
+/// Rows of a page of ids that rows are sorted by: a name's few rows of a month are in as few pages.
+const ID_PAGE_ROWS: usize = 1_024;
 const BATCH_ROWS: usize = 16_384;
 /// What a row of claims takes in a file, a little more than it does.
 const ROW_BYTES_EXPECTED: usize = 40;
@@ -116,7 +118,10 @@ pub(crate) fn writer_properties(table: &Table) -> WriterProperties {
         } else if is_hash {
             builder = builder
                 .set_column_compression(path.clone(), Compression::UNCOMPRESSED)
-                .set_column_dictionary_enabled(path, false);
+                .set_column_dictionary_enabled(path.clone(), false);
+            if table.sort_by.contains(&column.name) {
+                builder = builder.set_column_data_page_size_limit(path, ID_PAGE_ROWS * size_of::<i64>());
+            }
         } else if column.column_type == ColumnType::Text && !BOUNDED_TEXTS.contains(&column.name) {
             // Comparing every text with the bounds so far costs more than the rest of writing it.
             builder = builder.set_column_statistics_enabled(path, EnabledStatistics::None);
