@@ -166,13 +166,26 @@ pub(crate) async fn replace_files(
     commit(snapshot, actions, operation).await
 }
 
+/// Every so many versions of a table, its state is written as a whole: who opens it reads that and the few commits since.
+const CHECKPOINT_EVERY: u64 = 16;
+
+/// Whether a version gets a checkpoint.
+pub(crate) fn is_checkpoint(version: u64) -> bool {
+    version.is_multiple_of(CHECKPOINT_EVERY)
+}
+
 async fn commit(
     snapshot: &TableSnapshot,
     actions: Vec<Action>,
     operation: DeltaOperation,
 ) -> Result<u64, DeltaTableError> {
     let state = snapshot.delta.snapshot()?;
-    let builder = CommitBuilder::from(CommitProperties::default().with_max_retries(0)).with_actions(actions);
+    // Checkpoints are ours to make (`maintain::after_append`), and the log need not be listed for old entries each time.
+    let properties = CommitProperties::default()
+        .with_max_retries(0)
+        .with_create_checkpoint(false)
+        .with_cleanup_expired_logs(Some(is_checkpoint(snapshot.version() + 1)));
+    let builder = CommitBuilder::from(properties).with_actions(actions);
     let done = builder.build(Some(state), snapshot.delta.log_store(), operation).await?;
     Ok(done.version())
 }
