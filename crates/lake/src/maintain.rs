@@ -245,3 +245,50 @@ pub fn vacuum_archive(lake: &Lake, hours: u32, is_dry_run: bool) -> Result<Vacuu
 fn deltalake_duration(hours: u32) -> chrono::Duration {
     chrono::Duration::hours(i64::from(hours))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{
+        ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+    };
+    use crowsnest_model::tables::{ColumnType, MENTIONS};
+
+    fn row(n: i64) -> RecordBatch {
+        let columns = MENTIONS.columns.iter().map(|column| -> ArrayRef {
+            match column.column_type {
+                ColumnType::Int64 => Arc::new(Int64Array::from(vec![n])),
+                ColumnType::Float64 => Arc::new(Float64Array::from(vec![0.0])),
+                ColumnType::Text => Arc::new(StringArray::from(vec!["product"])),
+                ColumnType::Day => Arc::new(Date32Array::from(vec![0])),
+                ColumnType::Instant => Arc::new(TimestampMicrosecondArray::from(vec![n]).with_timezone("UTC")),
+                ColumnType::Boolean => Arc::new(BooleanArray::from(vec![true])),
+            }
+        });
+        RecordBatch::try_new(schema::arrow_schema(&MENTIONS), columns.collect()).unwrap()
+    }
+
+    /// A store may carry out a replacement and lose its answer: then it is tried again.
+    #[tokio::test]
+    async fn a_replacement_that_was_carried_out_is_not_undone() {
+        let folder = tempfile::tempdir().unwrap();
+        let market = crate::Market::create(&folder.path().join("market"), "test").unwrap();
+        let lake = Lake::open(market, crate::LakeOptions { memory_bytes: 64 << 20, n_threads: 1 }).await.unwrap();
+        for n in 1..3 {
+            lake.append(&MENTIONS, vec![row(n)]).await.unwrap();
+        }
+        lake.refresh().await.unwrap();
+        let before = lake.engine().snapshots[MENTIONS.name].clone();
+        let removed: Vec<Add> = before.files.iter().map(|file| file.add.clone()).collect();
+        let files = commit::write_files(&before, &[row(1), row(2)], vec![(0, 0), (1, 0)], 1).await.unwrap();
+        for _ in 0..2 {
+            let (after, is_done) = replace(&before, &removed, &files).await.unwrap();
+            assert!(is_done && after.files.len() == 1);
+        }
+        let others = commit::write_files(&before, &[row(1), row(2)], vec![(0, 0), (1, 0)], 1).await.unwrap();
+        assert!(!replace(&before, &removed, &others).await.unwrap().1, "the files to be replaced are gone");
+        lake.refresh().await.unwrap();
+        let rows = lake.query("SELECT mention_id FROM mentions").await.unwrap();
+        assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 2);
+    }
+}
