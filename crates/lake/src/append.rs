@@ -156,7 +156,7 @@ fn check_schema(table: &Table, batch: &RecordBatch) -> Result<()> {
     .into())
 }
 
-fn is_lost_race(error: &DeltaTableError) -> bool {
+pub(crate) fn is_lost_race(error: &DeltaTableError) -> bool {
     matches!(error, DeltaTableError::VersionAlreadyExists(_))
         || error.to_string().contains("Failed to commit transaction")
         || error.to_string().contains("already exists")

@@ -27,6 +27,8 @@ use crate::{LakeError, Result, schema};
 /// Rows of a file's row groups and pages: small enough that one product or month reads little, large enough to scan fast.
 const ROW_GROUP_ROWS_MAX: usize = 131_072;
 const PAGE_ROWS_MAX: usize = 8_192;
+/// Rows of a page of ids that rows are sorted by: a name's few rows of a month are in as few pages.
+const ID_PAGE_ROWS: usize = 1_024;
 const BATCH_ROWS: usize = 16_384;
 /// What a row of claims takes in a file, a little more than it does.
 const ROW_BYTES_EXPECTED: usize = 40;
@@ -116,7 +118,10 @@ pub(crate) fn writer_properties(table: &Table) -> WriterProperties {
         } else if is_hash {
             builder = builder
                 .set_column_compression(path.clone(), Compression::UNCOMPRESSED)
-                .set_column_dictionary_enabled(path, false);
+                .set_column_dictionary_enabled(path.clone(), false);
+            if table.sort_by.contains(&column.name) {
+                builder = builder.set_column_data_page_size_limit(path, ID_PAGE_ROWS * size_of::<i64>());
+            }
         } else if column.column_type == ColumnType::Text && !BOUNDED_TEXTS.contains(&column.name) {
             // Comparing every text with the bounds so far costs more than the rest of writing it.
             builder = builder.set_column_statistics_enabled(path, EnabledStatistics::None);
@@ -161,13 +166,26 @@ pub(crate) async fn replace_files(
     commit(snapshot, actions, operation).await
 }
 
+/// Every so many versions of a table, its state is written as a whole: who opens it reads that and the few commits since.
+const CHECKPOINT_EVERY: u64 = 16;
+
+/// Whether a version gets a checkpoint.
+pub(crate) fn is_checkpoint(version: u64) -> bool {
+    version.is_multiple_of(CHECKPOINT_EVERY)
+}
+
 async fn commit(
     snapshot: &TableSnapshot,
     actions: Vec<Action>,
     operation: DeltaOperation,
 ) -> Result<u64, DeltaTableError> {
     let state = snapshot.delta.snapshot()?;
-    let builder = CommitBuilder::from(CommitProperties::default().with_max_retries(0)).with_actions(actions);
+    // Checkpoints are ours to make (`maintain::after_append`), and the log need not be listed for old entries each time.
+    let properties = CommitProperties::default()
+        .with_max_retries(0)
+        .with_create_checkpoint(false)
+        .with_cleanup_expired_logs(Some(is_checkpoint(snapshot.version() + 1)));
+    let builder = CommitBuilder::from(properties).with_actions(actions);
     let done = builder.build(Some(state), snapshot.delta.log_store(), operation).await?;
     Ok(done.version())
 }

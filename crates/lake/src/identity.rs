@@ -318,6 +318,12 @@ impl Identity {
         found
     }
 
+    /// The mentions that are an entity, in any source.
+    pub(crate) fn mentions_of(&self, entity_id: i64) -> Vec<i64> {
+        let all = self.mention_ids.iter().zip(&self.mention_entities);
+        all.filter(|(_, entity)| **entity == entity_id).map(|(mention, _)| *mention).collect()
+    }
+
     pub(crate) fn register(&self, context: &SessionContext) -> Result<()> {
         let identities = RecordBatch::try_from_iter([
             ("mention_id", Arc::new(Int64Array::from(self.mention_ids.clone())) as ArrayRef),

@@ -11,6 +11,7 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::DataFrame;
 use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt as _;
+use futures::future::try_join_all;
 use object_store::ObjectStore as _;
 use url::Url;
 
@@ -21,7 +22,7 @@ use crate::identity::Identity;
 use crate::run::{InProcess, Job, Jobs, Runner};
 use crate::state::State;
 use crate::table::TableSnapshot;
-use crate::{LakeError, Market, Result, files, stores};
+use crate::{LakeError, Market, Result, files, maintain, stores};
 
 /// The tables, documents and state of one market. Cloning is cheap; clones see the same moment.
 #[derive(Debug, Clone)]
@@ -59,10 +60,10 @@ impl Lake {
             }
         };
         let runtime = engine::runtime(options, &market.secrets)?;
-        let mut snapshots = BTreeMap::new();
-        for table in TABLES {
-            snapshots.insert(table.name, TableSnapshot::open(&url, table, &market.secrets).await?);
-        }
+        // Side by side: in a store, each waits for answers most of the time.
+        let opening = TABLES.iter().map(|table| TableSnapshot::open(&url, table, &market.secrets));
+        let opened = try_join_all(opening).await?;
+        let snapshots: BTreeMap<_, _> = opened.into_iter().map(|snapshot| (snapshot.table.name, snapshot)).collect();
         let engine = Engine::build(&market, snapshots, &runtime, options.n_threads, None).await?;
         let raw = market.dir.join("raw");
         let documents = match &storage {
@@ -110,14 +111,11 @@ impl Lake {
     /// Sees what was committed since, by whomever; cheap where nothing was.
     pub async fn refresh(&self) -> Result<()> {
         let before = self.engine();
-        let mut snapshots = BTreeMap::new();
-        let mut is_changed = false;
-        for (name, snapshot) in &before.snapshots {
-            let latest = snapshot.latest().await?;
-            is_changed |= latest.version() != snapshot.version();
-            snapshots.insert(*name, latest);
-        }
-        if is_changed {
+        let latest = try_join_all(before.snapshots.values().map(TableSnapshot::latest)).await?;
+        let snapshots: BTreeMap<_, _> = latest.into_iter().map(|snapshot| (snapshot.table.name, snapshot)).collect();
+        let is_changed =
+            |(name, snapshot): (&&str, &TableSnapshot)| snapshot.version() != before.snapshots[*name].version();
+        if snapshots.iter().any(is_changed) {
             self.replace_engine(&before, snapshots).await?;
         }
         Ok(())
@@ -143,7 +141,11 @@ impl Lake {
     pub async fn append(&self, table: &'static Table, batches: Vec<RecordBatch>) -> Result<Appended> {
         let _turn = self.inner.writing[table.name].lock().await;
         let snapshot = self.engine().snapshots[table.name].clone();
-        let (appended, _) = Box::pin(append::append(snapshot, batches, self.inner.options.n_threads)).await?;
+        let n_threads = self.inner.options.n_threads;
+        let (appended, after) = Box::pin(append::append(snapshot, batches, n_threads)).await?;
+        if appended.n_added > 0 {
+            Box::pin(maintain::after_append(after, n_threads)).await;
+        }
         Ok(appended)
     }
 

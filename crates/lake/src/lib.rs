@@ -19,6 +19,7 @@ mod append;
 pub mod cluster;
 mod coded;
 mod commit;
+mod distinct;
 pub mod documents;
 pub mod encode;
 mod engine;

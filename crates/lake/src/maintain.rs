@@ -5,10 +5,12 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use crowsnest_model::tables::Table;
 use datafusion::scalar::ScalarValue;
+use deltalake::kernel::Add;
 use deltalake::operations::vacuum::VacuumMode;
 use serde::Serialize;
 
-use crate::commit;
+use crate::append;
+use crate::commit::{self, NewFile};
 use crate::engine;
 use crate::provider::LakeTable;
 use crate::table::{DataFile, TableSnapshot};
@@ -18,6 +20,11 @@ use crate::{Lake, LakeError, Result, schema, sort};
 const FILE_ROWS_TARGET: usize = 4_000_000;
 /// A file of fewer rows is worth bringing together with others.
 const FILE_ROWS_SMALL: usize = 1_000_000;
+
+/// An append never leaves more files than this of fewer rows than that: each of them is opened by who reads the table.
+const FILES_TINY_MAX: usize = 16;
+const FILE_ROWS_TINY: usize = 10_000;
+const ATTEMPTS_MAX: usize = 10;
 
 /// What `optimize` did to one table.
 #[derive(Debug, Clone, Serialize)]
@@ -67,6 +74,33 @@ pub async fn optimize(lake: &Lake, table: &'static Table) -> Result<Optimized> {
     }
     lake.refresh().await?;
     Ok(done)
+}
+
+/// What an append leaves to be done now and then, so that a table of many small appends opens as fast as one of few: a
+/// checkpoint every some commits, and the smallest files brought together when there are many.
+///
+/// The rows are in the table already: what fails here is told to the log, and the next append tries again.
+pub(crate) async fn after_append(snapshot: TableSnapshot, n_threads: usize) {
+    let (table, mut current) = (snapshot.table.name, snapshot);
+    let mut tiny: Vec<DataFile> = current.files.iter().filter(|file| n_rows(file) < FILE_ROWS_TINY).cloned().collect();
+    // A table that an older version wrote may have very many: the next appends take the others.
+    let mut n_together = 0;
+    tiny.retain(|file| {
+        n_together += n_rows(file);
+        n_together <= FILES_TINY_MAX * FILE_ROWS_TINY
+    });
+    let before = current.version();
+    if tiny.len() >= FILES_TINY_MAX {
+        match Box::pin(rewrite(&current, &tiny, n_threads)).await {
+            Ok((after, ..)) => current = after,
+            Err(error) => tracing::debug!(%error, table, "small files not brought together"),
+        }
+    }
+    if (before..=current.version()).any(commit::is_checkpoint)
+        && let Err(error) = deltalake::checkpoints::create_checkpoint(&current.delta, None).await
+    {
+        tracing::debug!(%error, table, "no checkpoint written");
+    }
 }
 
 fn n_rows(file: &DataFile) -> usize {
@@ -126,20 +160,47 @@ pub(crate) async fn replace(
     let n_rows = ordered.len();
     let files = commit::write_files(snapshot, batches, ordered, 1).await?;
     let removed: Vec<_> = group.iter().map(|file| file.add.clone()).collect();
+    replace(snapshot, &removed, &files).await.map(|(after, is_done)| match is_done {
+        true => (after, files.len(), n_rows),
+        false => (after, 0, 0),
+    })
+}
+
+/// Puts files in the place of others that hold the same rows, or, where one of those is gone by now, discards them.
+async fn replace(snapshot: &TableSnapshot, removed: &[Add], files: &[NewFile]) -> Result<(TableSnapshot, bool)> {
     let mut current = snapshot.clone();
-    for _ in 0..10 {
+    for _ in 0..ATTEMPTS_MAX {
         current = current.latest().await?;
-        let is_there = |add: &deltalake::kernel::Add| current.files.iter().any(|file| file.add.path == add.path);
-        if !removed.iter().all(is_there) {
-            commit::discard(&current, &files).await;
-            return Ok((current, 0, 0));
+        // A commit may have been carried out although its answer was lost: then these files hold the rows.
+        if commit::is_part_of(&current, files) {
+            return Ok((current, true));
         }
-        if commit::replace_files(&current, &removed, &files).await.is_ok() {
-            return Ok((current.latest().await?, files.len(), n_rows));
+        let is_there = |add: &Add| current.files.iter().any(|file| file.add.path == add.path);
+        if !removed.iter().all(is_there) {
+            commit::discard(&current, files).await;
+            return Ok((current, false));
+        }
+        match commit::replace_files(&current, removed, files).await {
+            Ok(_) => return Ok((current.latest().await?, true)),
+            Err(error) if append::is_lost_race(&error) => {}
+            Err(error) => return not_replaced(current, files, error.into()).await,
         }
     }
-    commit::discard(&current, &files).await;
-    Err(LakeError::TooBusy { table: snapshot.table.name, attempts: 10 })
+    let busy = LakeError::TooBusy { table: snapshot.table.name, attempts: ATTEMPTS_MAX };
+    not_replaced(current, files, busy).await
+}
+
+/// What an attempt that failed comes to: it may have been carried out all the same.
+async fn not_replaced(snapshot: TableSnapshot, files: &[NewFile], error: LakeError) -> Result<(TableSnapshot, bool)> {
+    let after = snapshot.latest().await?;
+    if commit::is_part_of(&after, files) {
+        return Ok((after, true));
+    }
+    // In a store, what seems to have failed may yet arrive: the files stay until `vacuum`.
+    if after.delta.table_url().scheme() == "file" {
+        commit::discard(&after, files).await;
+    }
+    Err(error)
 }
 
 /// The rows of some files of a table, with the table's own types.
@@ -194,4 +255,51 @@ pub fn vacuum_archive(lake: &Lake, hours: u32, is_dry_run: bool) -> Result<Vacuu
 
 fn deltalake_duration(hours: u32) -> chrono::Duration {
     chrono::Duration::hours(i64::from(hours))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{
+        ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+    };
+    use crowsnest_model::tables::{ColumnType, MENTIONS};
+
+    fn row(n: i64) -> RecordBatch {
+        let columns = MENTIONS.columns.iter().map(|column| -> ArrayRef {
+            match column.column_type {
+                ColumnType::Int64 => Arc::new(Int64Array::from(vec![n])),
+                ColumnType::Float64 => Arc::new(Float64Array::from(vec![0.0])),
+                ColumnType::Text => Arc::new(StringArray::from(vec!["product"])),
+                ColumnType::Day => Arc::new(Date32Array::from(vec![0])),
+                ColumnType::Instant => Arc::new(TimestampMicrosecondArray::from(vec![n]).with_timezone("UTC")),
+                ColumnType::Boolean => Arc::new(BooleanArray::from(vec![true])),
+            }
+        });
+        RecordBatch::try_new(schema::arrow_schema(&MENTIONS), columns.collect()).unwrap()
+    }
+
+    /// A store may carry out a replacement and lose its answer: then it is tried again.
+    #[tokio::test]
+    async fn a_replacement_that_was_carried_out_is_not_undone() {
+        let folder = tempfile::tempdir().unwrap();
+        let market = crate::Market::create(&folder.path().join("market"), "test").unwrap();
+        let lake = Lake::open(market, crate::LakeOptions { memory_bytes: 64 << 20, n_threads: 1 }).await.unwrap();
+        for n in 1..3 {
+            lake.append(&MENTIONS, vec![row(n)]).await.unwrap();
+        }
+        lake.refresh().await.unwrap();
+        let before = lake.engine().snapshots[MENTIONS.name].clone();
+        let removed: Vec<Add> = before.files.iter().map(|file| file.add.clone()).collect();
+        let files = commit::write_files(&before, &[row(1), row(2)], vec![(0, 0), (1, 0)], 1).await.unwrap();
+        for _ in 0..2 {
+            let (after, is_done) = replace(&before, &removed, &files).await.unwrap();
+            assert!(is_done && after.files.len() == 1);
+        }
+        let others = commit::write_files(&before, &[row(1), row(2)], vec![(0, 0), (1, 0)], 1).await.unwrap();
+        assert!(!replace(&before, &removed, &others).await.unwrap().1, "the files to be replaced are gone");
+        lake.refresh().await.unwrap();
+        let rows = lake.query("SELECT mention_id FROM mentions").await.unwrap();
+        assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 2);
+    }
 }

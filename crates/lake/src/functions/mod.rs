@@ -4,11 +4,13 @@
 
 mod arguments;
 mod claims_as_of;
+pub(crate) mod count_distinct;
 mod latest;
 mod league;
 mod plan;
 mod refs;
 mod series;
+mod shared_text;
 mod vintage;
 
 use std::sync::Arc;
@@ -52,7 +54,7 @@ pub(crate) fn scalars() -> Vec<ScalarUDF> {
 
 /// The functions of groups of values.
 pub(crate) fn aggregates() -> Vec<AggregateUDF> {
-    vec![latest::latest()]
+    vec![count_distinct::count_distinct(), latest::latest(), shared_text::shared_text()]
 }
 
 /// Adds the functions of values and of groups to a session.

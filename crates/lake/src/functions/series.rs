@@ -7,7 +7,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::Expr;
 
 use super::{Function, Surroundings, arguments};
-use crate::questions::series_sql;
+use crate::questions::{is_entity, series_sql};
 
 pub(super) const FUNCTION: Function = Function {
     name: "series",
@@ -22,7 +22,7 @@ impl TableFunctionImpl for Series {
     fn call(&self, args: &[Expr]) -> Result<Arc<dyn TableProvider>> {
         let [name, metric] = arguments::texts(args, "series('name', 'metric')")?;
         let entity = self.0.identity.find(&name, None).map_err(|error| DataFusionError::Plan(error.to_string()))?;
-        let filter = format!("mention_id IN (SELECT mention_id FROM identities WHERE entity_id = {})", entity.id);
+        let filter = is_entity(&self.0.identity, entity);
         super::plan::view(&self.0, &series_sql(&filter, Some(&metric), None))
     }
 }

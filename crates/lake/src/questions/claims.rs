@@ -34,7 +34,8 @@ pub async fn claims(lake: &Lake, question: &ClaimsQuestion) -> Result<Answer> {
     let mut filter = rows::known_by(question.as_of);
     let mut and = |condition: String| filter.push_str(&format!(" AND {condition}"));
     if let Some(name) = &question.name {
-        and(rows::is_entity(lake.identity().find(name, None)?));
+        let identity = lake.identity();
+        and(rows::is_entity(&identity, identity.find(name, None)?));
     }
     if let Some(metric) = &question.metric {
         rows::known_metric(lake, metric)?;

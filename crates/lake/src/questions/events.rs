@@ -35,7 +35,7 @@ pub async fn events(lake: &Lake, question: &EventsQuestion) -> Result<Answer> {
     let mut filter = rows::known_by(question.as_of);
     if let Some(name) = &question.name {
         let identity = lake.identity();
-        filter.push_str(&format!(" AND {}", rows::is_entity(identity.find(name, None)?)));
+        filter.push_str(&format!(" AND {}", rows::is_entity(&identity, identity.find(name, None)?)));
     }
     let status = question.status.as_deref().map(str::to_ascii_lowercase);
     filter.push_str(&format!(

@@ -63,9 +63,9 @@ pub(crate) fn one_period_sql(filter: &str, as_of: Option<i64>, rank: &str) -> St
 
 /// The same over all claims, with what each value is about; what a query does not use of it costs nothing.
 pub(crate) const ALL_VALUES: &str = "SELECT * FROM (SELECT subject_id AS mention_id, \
-     first_value(metric) AS metric, first_value(period) AS period, first_value(period_start) AS period_start, \
-     first_value(period_end) AS period_end, first_value(region) AS region, first_value(platform) AS platform, \
-     first_value(segment) AS segment, first_value(unit) AS unit, \
+     shared_text(metric) AS metric, shared_text(period) AS period, min(period_start) AS period_start, \
+     min(period_end) AS period_end, shared_text(region) AS region, shared_text(platform) AS platform, \
+     shared_text(segment) AS segment, shared_text(unit) AS unit, \
      latest(CASE WHEN status IN ('denied', 'withdrawn') THEN NULL ELSE value END, known_at, claim_id) AS value, \
      max(known_at) AS known_at, count(*) AS n_vintages \
      FROM claims_of_subjects WHERE TRUE \

@@ -31,6 +31,7 @@ pub use league::{LeagueQuestion, league};
 pub(crate) use league::{Shape as LeagueShape, Slice as LeagueSlice};
 pub use overview::{OverviewQuestion, overview};
 pub use products::{ProductsQuestion, RelationsQuestion, products, relations};
+pub(crate) use rows::is_entity;
 pub(crate) use series::sql as series_sql;
 pub use series::{SeriesQuestion, series};
 pub use share::{ShareQuestion, share};

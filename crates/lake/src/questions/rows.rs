@@ -3,7 +3,7 @@
 use crowsnest_model::{Kind, Period, PeriodContext};
 
 use super::{in_force, quoted};
-use crate::identity::Entity;
+use crate::identity::{Entity, Identity};
 use crate::{Lake, LakeError, Language, Result};
 
 /// The columns of a claim as questions give them, from `c` (claims), with `n_vintages`.
@@ -25,9 +25,17 @@ pub(super) fn name_column(language: Language) -> &'static str {
     }
 }
 
+/// So many mentions are named one by one; files, row groups and pages that cannot hold one of a few are left out.
+const MENTIONS_NAMED_MAX: usize = 200;
+
 /// The condition that a claim's mention is one entity.
-pub(super) fn is_entity(entity: &Entity) -> String {
-    format!("mention_id IN (SELECT mention_id FROM identities WHERE entity_id = {})", entity.id)
+pub(crate) fn is_entity(identity: &Identity, entity: &Entity) -> String {
+    let mentions = identity.mentions_of(entity.id);
+    if mentions.is_empty() || mentions.len() > MENTIONS_NAMED_MAX {
+        return format!("mention_id IN (SELECT mention_id FROM identities WHERE entity_id = {})", entity.id);
+    }
+    let named: Vec<String> = mentions.iter().map(i64::to_string).collect();
+    format!("mention_id IN ({})", named.join(", "))
 }
 
 /// A metric that the registry has.

@@ -43,7 +43,7 @@ pub async fn series(lake: &Lake, question: &SeriesQuestion) -> Result<Answer> {
     }
     let identity = lake.identity();
     let entity = identity.find(&question.name, kind)?;
-    let sql = sql(&rows::is_entity(entity), question.metric.as_deref(), question.as_of);
+    let sql = sql(&rows::is_entity(&identity, entity), question.metric.as_deref(), question.as_of);
     let answer = super::run(lake, &sql).await?;
     Ok(answer
         .with_fact("entity", entity.hex())

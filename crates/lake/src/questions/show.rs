@@ -71,7 +71,7 @@ impl Asked {
         let kind = question.kind.as_deref().map(rows::parse_kind).transpose()?;
         let identity = lake.identity();
         let entity = identity.find(&question.name, kind)?;
-        let mut filter = rows::is_entity(entity);
+        let mut filter = rows::is_entity(&identity, entity);
         if let Some(metric) = &question.metric {
             rows::known_metric(lake, metric)?;
             filter.push_str(&format!(" AND metric = {}", quoted(metric)));

@@ -71,6 +71,34 @@ async fn optimizing_keeps_every_row_and_vacuum_removes_the_old_files() {
     assert_eq!(lake.append(&CLAIMS, vec![claim_rows(&many(0..220))]).await.unwrap().n_added, 0);
 }
 
+/// Two writers of single rows: what a reader has to open stays little, however often they write.
+#[tokio::test]
+async fn many_small_appends_leave_few_files_and_a_short_log() {
+    let (folder, first) = empty().await;
+    let second = Lake::open(Market::open(&folder.path().join("market")).unwrap(), options()).await.unwrap();
+    let mut writing = tokio::task::JoinSet::new();
+    for (lake, start) in [(first.clone(), 0), (second, 1000)] {
+        writing.spawn(async move {
+            for n in start..start + 40 {
+                assert_eq!(lake.append(&CLAIMS, vec![claim_rows(&many(n..n + 1))]).await.unwrap().n_added, 1);
+                lake.refresh().await.unwrap();
+            }
+        });
+    }
+    while let Some(done) = writing.join_next().await {
+        done.unwrap();
+    }
+    first.refresh().await.unwrap();
+    assert_eq!(number(&first, COUNT).await, 80);
+    assert_eq!(number(&first, "SELECT count(DISTINCT claim_id) FROM claims").await, 80);
+    let plan = first.explain("SELECT value FROM claims").await.unwrap();
+    assert!(plan.matches(".parquet").count() <= 17, "{plan}");
+    let log = folder.path().join("market/lake/claims/_delta_log");
+    assert!(crowsnest_lake::files::list(&log, "parquet").unwrap().len() >= 4, "too few checkpoints");
+    let again = Lake::open(Market::open(&folder.path().join("market")).unwrap(), options()).await.unwrap();
+    assert_eq!(again.append(&CLAIMS, vec![claim_rows(&many(0..40))]).await.unwrap().n_added, 0);
+}
+
 #[tokio::test]
 async fn files_that_cannot_match_are_not_read() {
     let (_folder, lake) = empty().await;

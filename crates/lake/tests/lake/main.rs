@@ -5,5 +5,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it did not expect should stop")]
 
 mod append;
+mod distinct;
 mod questions;
 mod support;
