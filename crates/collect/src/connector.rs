@@ -354,6 +354,12 @@ pub trait Connector: Send + Sync + Sized + 'static {
     /// `[options]` of a source's file; fields have doc comments, which become its reference page.
     type Options: DeserializeOwned + schemars::JsonSchema + Send + Sync + 'static;
 
+    /// Whether, with these options, an answer tells the state of the day on which it is fetched; see
+    /// [`Spec::is_snapshot`].
+    fn is_snapshot(_options: &Self::Options) -> bool {
+        Self::SPEC.is_snapshot
+    }
+
     /// What a run begins with.
     ///
     /// # Errors
@@ -369,6 +375,8 @@ pub trait Connector: Send + Sync + Sized + 'static {
 
 /// A connector with the options of one source, for what is the same for all.
 pub trait Configured: Send + Sync {
+    /// See [`Connector::is_snapshot`].
+    fn is_snapshot(&self) -> bool;
     /// See [`Connector::requests`].
     ///
     /// # Errors
@@ -384,6 +392,10 @@ pub trait Configured: Send + Sync {
 struct With<C: Connector>(C::Options);
 
 impl<C: Connector> Configured for With<C> {
+    fn is_snapshot(&self) -> bool {
+        C::is_snapshot(&self.0)
+    }
+
     fn requests(&self, window: &Window) -> Result<Vec<Request>, String> {
         C::requests(&self.0, window)
     }

@@ -19,6 +19,7 @@ use crate::progress::Progress;
 use crate::reading::input::Input;
 use crate::rejects::Rejects;
 use crate::report::Reject;
+use crate::rows::columns::COLUMNS_ROWS_MAX;
 use crate::rows::mentions::SeenMentions;
 use crate::rows::said::ReadingContext;
 use crate::segments::{Added, Document, Segments};
@@ -187,7 +188,7 @@ fn start(
     let seen = SeenMentions::default();
     let mut threads = Vec::with_capacity(n_workers + 1);
     for _ in 0..n_workers {
-        let worker = Worker::new(label, Arc::clone(&plan), Arc::clone(&context), Arc::clone(&seen));
+        let worker = Worker::new(label, Arc::clone(&plan), Arc::clone(&context), Arc::clone(&seen), COLUMNS_ROWS_MAX);
         let (work, finished) = (Arc::clone(&work_receiver), finished_sender.clone());
         threads.push(std::thread::spawn(move || {
             parse(worker, &work, &finished);

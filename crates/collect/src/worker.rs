@@ -43,14 +43,21 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(file: &str, plan: Arc<Plan>, context: Arc<ReadingContext>, seen: SeenMentions) -> Self {
+    /// A worker for chunks of about so many rows; more are taken too.
+    pub(crate) fn new(
+        file: &str,
+        plan: Arc<Plan>,
+        context: Arc<ReadingContext>,
+        seen: SeenMentions,
+        room: usize,
+    ) -> Self {
         Self {
             file: file.to_owned(),
             places: places_of(&plan.columns),
+            claims: ClaimReader::new(Arc::clone(&context), room_of(plan.target, Target::Claims, room)),
+            events: EventReader::new(context, room_of(plan.target, Target::Events, room)),
+            mentions: Mentions::new(seen, room),
             plan,
-            claims: ClaimReader::new(Arc::clone(&context)),
-            events: EventReader::new(context),
-            mentions: Mentions::new(seen),
             repeated: Repeated::default(),
             parsed: Parsed::default(),
         }
@@ -133,6 +140,11 @@ impl Worker {
             self.parsed.mentions.push(self.mentions.columns.finish(&mut self.repeated));
         }
     }
+}
+
+/// Room for what a plan gives; none for what it does not.
+fn room_of(target: Target, of: Target, room: usize) -> usize {
+    if target == of { room } else { 0 }
 }
 
 pub(crate) fn places_of(columns: &[String]) -> ColumnPlaces {

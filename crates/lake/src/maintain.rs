@@ -141,12 +141,12 @@ async fn rewrite(
     n_threads: usize,
 ) -> Result<(TableSnapshot, usize, usize)> {
     let batches = read(snapshot, group, n_threads).await?;
-    replace(snapshot, group, &batches).await
+    replace_by_rows(snapshot, group, &batches).await
 }
 
 /// Puts files with these rows, sorted, in the place of others; gives the snapshot after, and how many files and rows.
 /// Where others have replaced them meanwhile, nothing is done.
-pub(crate) async fn replace(
+pub(crate) async fn replace_by_rows(
     snapshot: &TableSnapshot,
     group: &[DataFile],
     batches: &[RecordBatch],
@@ -172,7 +172,7 @@ async fn replace(snapshot: &TableSnapshot, removed: &[Add], files: &[NewFile]) -
     for _ in 0..ATTEMPTS_MAX {
         current = current.latest().await?;
         // A commit may have been carried out although its answer was lost: then these files hold the rows.
-        if commit::is_part_of(&current, files) {
+        if !files.is_empty() && commit::is_part_of(&current, files) {
             return Ok((current, true));
         }
         let is_there = |add: &Add| current.files.iter().any(|file| file.add.path == add.path);
@@ -193,7 +193,7 @@ async fn replace(snapshot: &TableSnapshot, removed: &[Add], files: &[NewFile]) -
 /// What an attempt that failed comes to: it may have been carried out all the same.
 async fn not_replaced(snapshot: TableSnapshot, files: &[NewFile], error: LakeError) -> Result<(TableSnapshot, bool)> {
     let after = snapshot.latest().await?;
-    if commit::is_part_of(&after, files) {
+    if !files.is_empty() && commit::is_part_of(&after, files) {
         return Ok((after, true));
     }
     // In a store, what seems to have failed may yet arrive: the files stay until `vacuum`.

@@ -115,7 +115,7 @@ async fn remove(
         }
         n_removed += n_of_file;
         if !is_dry_run {
-            snapshot = maintain::replace(&snapshot, std::slice::from_ref(&file), &kept).await?.0;
+            snapshot = maintain::replace_by_rows(&snapshot, std::slice::from_ref(&file), &kept).await?.0;
         }
     }
     Ok(n_removed)

@@ -14,6 +14,7 @@ use crate::opened::{self, Opened};
 use crate::pipeline::Counts;
 use crate::reading::input::{Input, Origin};
 use crate::report::Reject;
+use crate::rows::columns::COLUMNS_ROWS_MAX;
 use crate::rows::mentions::SeenMentions;
 use crate::rows::said::{ReadingContext, day_of};
 use crate::worker::{self, Worker};
@@ -78,12 +79,14 @@ pub(crate) fn read(
         false if mapping.is_lake_names() => Shape::of(&parsed.records, None),
         false => Shape::of(&parsed.records, Some(&opened.plan.names_used())),
     };
-    rows_of(label, opened, context, shape)
+    let n_records = if parsed.is_body { COLUMNS_ROWS_MAX } else { parsed.records.len() };
+    let room = (n_records * opened.plan.templates.len()).min(COLUMNS_ROWS_MAX);
+    rows_of(label, opened, context, shape, room)
 }
 
-fn rows_of(label: &str, opened: Opened, context: ReadingContext, shape: Shape) -> Result<Read> {
+fn rows_of(label: &str, opened: Opened, context: ReadingContext, shape: Shape, room: usize) -> Result<Read> {
     let media_type = opened.format.media_type();
-    let mut worker = Worker::new(label, Arc::new(opened.plan), Arc::new(context), SeenMentions::default());
+    let mut worker = Worker::new(label, Arc::new(opened.plan), Arc::new(context), SeenMentions::default(), room);
     let mut rows = worker::Parsed::default();
     for chunk in opened.chunks {
         let mut more = worker.read(chunk?);

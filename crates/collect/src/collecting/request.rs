@@ -206,7 +206,7 @@ async fn files(collector: &Collector, source: &Source, pattern: &str) -> Result<
 /// Asking only for changes is for what says the same on another day.
 fn known_validator(collector: &Collector, source: &Source, request: &Request) -> Result<Option<Validator>> {
     let Via::Http(HttpRequest { url, body: None, .. }) = &request.via else { return Ok(None) };
-    if source.entry.spec.is_snapshot {
+    if source.configured.is_snapshot() {
         return Ok(None);
     }
     Ok(collector.lake.state().validator(&source.card.name, url)?)
@@ -298,7 +298,7 @@ async fn take_apart(
         url: answer.url.clone(),
         media_type: answer.media_type.clone(),
         status: answer.status,
-        fetched_at: if spec.is_snapshot { at.to_string() } else { String::new() },
+        fetched_at: if source.configured.is_snapshot() { at.to_string() } else { String::new() },
         links: answer.links.clone(),
         context,
         options: source.card.options.clone(),
@@ -356,7 +356,7 @@ async fn settle(collector: &Collector, source: &Source, job: &Job, answer: Answe
         recipe,
         n_bytes,
         fetched_at: now,
-        is_complete: false,
+        is_accepted: false,
     };
     fetched.id = state.journal(&fetched, None)?;
     let (parsed, read) = match taken.parsed {
@@ -376,7 +376,9 @@ async fn settle(collector: &Collector, source: &Source, job: &Job, answer: Answe
         Via::Http(http) => http.url.clone(),
         _ => String::new(),
     };
-    let validator = (has_validator && !source.entry.spec.is_snapshot).then_some((asked_url, validator));
+    // Of a page that others follow, those others would be missed.
+    let is_kept = has_validator && parsed.next.is_empty() && !source.configured.is_snapshot();
+    let validator = is_kept.then_some((asked_url, validator));
     let (next, cursor) = (parsed.next, parsed.cursor);
     Ok(Asked::Document(Box::new(Document { fetched, read, validator, next, cursor })))
 }

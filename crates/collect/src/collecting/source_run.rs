@@ -18,6 +18,7 @@ use super::sources::Source;
 use super::{CollectRequest, Collector, WatchEvent, intake};
 use crate::connector::Window;
 use crate::import::blocking;
+use crate::recipe::Recipe;
 use crate::rejects::Rejects;
 use crate::{ImportError, Result};
 
@@ -139,7 +140,13 @@ impl Run<'_> {
     /// Brings to its end what a process before this one did not.
     async fn finish_pending(&mut self) -> Result<()> {
         let lake = &self.collector.lake;
+        let mut slots = BTreeSet::new();
         for pending in lake.state().pending(&self.source.card.name)? {
+            // What was fetched twice was said one after the other: so it has to come in.
+            if !slots.insert(pending.slot.clone()) {
+                self.collector.committer.flush().await?;
+                slots = BTreeSet::from([pending.slot.clone()]);
+            }
             let (lake, label) = (self.collector.lake.clone(), pending.origin.clone());
             let (card, journalled) = (self.source.card.clone(), pending.clone());
             let read = blocking(&label, move || {
@@ -148,12 +155,25 @@ impl Run<'_> {
             })
             .await;
             match read {
-                Ok(read) => self.hand_over(pending, read, None, None).await?,
+                Ok(read) => match self.judged(&pending, &read)? {
+                    Some(verdict) => self.quarantine(&pending, &verdict.reason, &verdict.diff)?,
+                    None => self.hand_over(pending, read, None, None).await?,
+                },
                 Err(error @ (ImportError::Lake(_) | ImportError::Broken { .. })) => return Err(error),
                 Err(error) => self.quarantine(&pending, &error.to_string(), "")?,
             }
         }
         Ok(())
+    }
+
+    /// What was journalled may have been about to be judged; what was accepted from quarantine has no shape to be
+    /// compared with.
+    fn judged(&self, pending: &Journalled, read: &intake::Read) -> Result<Option<intake::Verdict>> {
+        if pending.is_accepted {
+            return Ok(None);
+        }
+        let kind = Recipe::in_text(&pending.recipe).map(|recipe| recipe.kind).unwrap_or_default();
+        intake::judge(&self.collector.lake, self.source, &kind, read)
     }
 
     fn window(&self, request: &CollectRequest) -> Result<Window> {

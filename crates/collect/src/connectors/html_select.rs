@@ -115,6 +115,10 @@ impl Connector for HtmlSelect {
     };
     type Options = Options;
 
+    fn is_snapshot(options: &Options) -> bool {
+        options.is_snapshot
+    }
+
     fn requests(options: &Options, window: &Window) -> Result<Vec<Request>, String> {
         html::selector("records", &options.records)?;
         if let Some(css) = &options.next {

@@ -84,6 +84,10 @@ impl Connector for HtmlTable {
     };
     type Options = Options;
 
+    fn is_snapshot(options: &Options) -> bool {
+        options.is_snapshot
+    }
+
     fn requests(options: &Options, window: &Window) -> Result<Vec<Request>, String> {
         if let Some(css) = &options.select {
             html::selector("select", css)?;

@@ -86,6 +86,10 @@ impl Connector for HttpJson {
     };
     type Options = Options;
 
+    fn is_snapshot(options: &Options) -> bool {
+        options.is_snapshot
+    }
+
     fn requests(options: &Options, window: &Window) -> Result<Vec<Request>, String> {
         if let Some(program) = &options.records {
             jq::check(program).map_err(|error| format!("records: {error}"))?;

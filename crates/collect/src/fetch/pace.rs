@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::clock::Clock;
 
 /// Requests under way to one host at once.
-const PER_HOST_MAX: usize = 2;
+const PER_HOST_MAX: usize = 4;
 /// Requests under way at once in all.
 const IN_ALL_MAX: usize = 64;
 

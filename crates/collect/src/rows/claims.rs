@@ -63,7 +63,7 @@ struct Measured<'a> {
 }
 
 impl ClaimReader {
-    pub(crate) fn new(context: Arc<ReadingContext>) -> Self {
+    pub(crate) fn new(context: Arc<ReadingContext>, room: usize) -> Self {
         Self {
             context,
             kinds: Memo::default(),
@@ -73,7 +73,7 @@ impl ClaimReader {
             periods: Memo::default(),
             saids: Memo::default(),
             scratch: Vec::with_capacity(256),
-            columns: ClaimColumns::default(),
+            columns: ClaimColumns::with_room(room),
         }
     }
 

@@ -21,7 +21,9 @@ use super::short_text::{ShortText, TextMap};
 /// Columns are finished when they have this many rows. Room for them is made at once: a column that grows is copied
 /// and its old places are given back again and again.
 pub(crate) const COLUMNS_ROWS_MAX: usize = 65_536;
-const TEXT_BYTES_EXPECTED: usize = 1 << 20;
+const TEXT_BYTES_PER_ROW: usize = 16;
+/// Codes that are made at once where one text stands throughout.
+const ZEROS_MIN: usize = 1024;
 
 /// Arrays of one text throughout, kept for reuse; several columns and batches share them.
 #[derive(Debug, Default)]
@@ -35,7 +37,7 @@ impl Repeated {
         let zeros = match &self.zeros {
             Some(zeros) if zeros.len() >= n_rows => zeros.slice(0, n_rows),
             _ => {
-                let made = Int32Array::from(vec![0; n_rows.max(COLUMNS_ROWS_MAX)]);
+                let made = Int32Array::from(vec![0; n_rows.next_power_of_two().max(ZEROS_MIN)]);
                 self.zeros.insert(made).slice(0, n_rows)
             }
         };
@@ -96,8 +98,8 @@ impl Codes {
         code
     }
 
-    fn to_texts(&self) -> StringBuilder {
-        let mut builder = StringBuilder::with_capacity(COLUMNS_ROWS_MAX, TEXT_BYTES_EXPECTED);
+    fn to_texts(&self, room: usize) -> StringBuilder {
+        let mut builder = StringBuilder::with_capacity(room, room * TEXT_BYTES_PER_ROW);
         for code in &self.codes {
             append(&mut builder, self.texts.get(*code as usize).map_or("", String::as_str));
         }
@@ -117,19 +119,20 @@ impl Codes {
 }
 
 impl TextColumn {
-    pub(crate) fn push(&mut self, text: &str) {
+    /// Adds a row to a column of which so many are expected.
+    pub(crate) fn push(&mut self, text: &str, room: usize) {
         match self {
             Self::Varied(builder) => append(builder, text),
             Self::Few(codes) => {
                 if !codes.push(text) {
-                    let mut builder = codes.to_texts();
+                    let mut builder = codes.to_texts(room);
                     append(&mut builder, text);
                     *self = Self::Varied(builder);
                 }
             }
             Self::Same { text: same, short, n_rows } if is_same(same, *short, text) => *n_rows += 1,
             Self::Same { text: same, n_rows, .. } => {
-                let mut codes = Codes { codes: Vec::with_capacity(COLUMNS_ROWS_MAX), ..Codes::default() };
+                let mut codes = Codes { codes: Vec::with_capacity(room), ..Codes::default() };
                 (0..*n_rows).for_each(|_| _ = codes.push(same));
                 codes.push(text);
                 *self = Self::Few(codes);
@@ -215,8 +218,8 @@ impl Columns {
     }
 }
 
-fn instants() -> TimestampMicrosecondBuilder {
-    TimestampMicrosecondBuilder::with_capacity(COLUMNS_ROWS_MAX)
+fn instants(room: usize) -> TimestampMicrosecondBuilder {
+    TimestampMicrosecondBuilder::with_capacity(room)
         .with_data_type(DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())))
 }
 
@@ -226,13 +229,14 @@ macro_rules! columns {
         $name:ident of $table:expr, with $row:ident {
             $( $text:ident: text, )*
             -
-            $( $other:ident: $builder:ty = $make:expr, $value:ty, )*
+            $( $other:ident: $builder:ty = $make:path, $value:ty, )*
         }
     ) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub(crate) struct $name {
             n_rows: usize,
+            room: usize,
             $( $text: TextColumn, )*
             $( $other: $builder, )*
         }
@@ -244,20 +248,19 @@ macro_rules! columns {
             $( pub(crate) $other: $value, )*
         }
 
-        impl Default for $name {
-            fn default() -> Self {
-                Self { n_rows: 0, $( $text: TextColumn::default(), )* $( $other: $make, )* }
-            }
-        }
-
         impl $name {
+            /// Columns of which so many rows are expected; more are taken too.
+            pub(crate) fn with_room(room: usize) -> Self {
+                Self { n_rows: 0, room, $( $text: TextColumn::default(), )* $( $other: $make(room), )* }
+            }
+
             pub(crate) fn n_rows(&self) -> usize {
                 self.n_rows
             }
 
             pub(crate) fn push(&mut self, row: &$row<'_>) {
                 self.n_rows += 1;
-                $( self.$text.push(row.$text); )*
+                $( self.$text.push(row.$text, self.room); )*
                 $( self.$other.append_option(row.$other.into()); )*
             }
 
@@ -272,7 +275,7 @@ macro_rules! columns {
                     $( (stringify!($other), Arc::new(self.$other.finish()) as ArrayRef), )*
                 ];
                 let n_rows = std::mem::take(&mut self.n_rows);
-                $( self.$other = $make; )*
+                $( self.$other = $make(self.room); )*
                 Columns { table: $table, n_rows, n_bytes, arrays }
             }
         }
@@ -297,17 +300,17 @@ columns! {
         source: text,
         url: text,
         -
-        claim_id: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
-        mention_id: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
-        period_start: Date32Builder = Date32Builder::with_capacity(COLUMNS_ROWS_MAX), i32,
-        period_end: Date32Builder = Date32Builder::with_capacity(COLUMNS_ROWS_MAX), i32,
-        value: Float64Builder = Float64Builder::with_capacity(COLUMNS_ROWS_MAX), f64,
-        low: Float64Builder = Float64Builder::with_capacity(COLUMNS_ROWS_MAX), Option<f64>,
-        high: Float64Builder = Float64Builder::with_capacity(COLUMNS_ROWS_MAX), Option<f64>,
-        said_at: TimestampMicrosecondBuilder = instants(), Option<i64>,
-        known_at: TimestampMicrosecondBuilder = instants(), i64,
-        recorded_at: TimestampMicrosecondBuilder = instants(), i64,
-        record: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
+        claim_id: Int64Builder = Int64Builder::with_capacity, i64,
+        mention_id: Int64Builder = Int64Builder::with_capacity, i64,
+        period_start: Date32Builder = Date32Builder::with_capacity, i32,
+        period_end: Date32Builder = Date32Builder::with_capacity, i32,
+        value: Float64Builder = Float64Builder::with_capacity, f64,
+        low: Float64Builder = Float64Builder::with_capacity, Option<f64>,
+        high: Float64Builder = Float64Builder::with_capacity, Option<f64>,
+        said_at: TimestampMicrosecondBuilder = instants, Option<i64>,
+        known_at: TimestampMicrosecondBuilder = instants, i64,
+        recorded_at: TimestampMicrosecondBuilder = instants, i64,
+        record: Int64Builder = Int64Builder::with_capacity, i64,
     }
 }
 
@@ -328,17 +331,17 @@ columns! {
         url: text,
         note: text,
         -
-        event_id: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
-        mention_id: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
-        happened_start: Date32Builder = Date32Builder::with_capacity(COLUMNS_ROWS_MAX), Option<i32>,
-        happened_end: Date32Builder = Date32Builder::with_capacity(COLUMNS_ROWS_MAX), Option<i32>,
-        amount: Float64Builder = Float64Builder::with_capacity(COLUMNS_ROWS_MAX), Option<f64>,
-        valuation_low: Float64Builder = Float64Builder::with_capacity(COLUMNS_ROWS_MAX), Option<f64>,
-        valuation_high: Float64Builder = Float64Builder::with_capacity(COLUMNS_ROWS_MAX), Option<f64>,
-        said_at: TimestampMicrosecondBuilder = instants(), Option<i64>,
-        known_at: TimestampMicrosecondBuilder = instants(), i64,
-        recorded_at: TimestampMicrosecondBuilder = instants(), i64,
-        record: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
+        event_id: Int64Builder = Int64Builder::with_capacity, i64,
+        mention_id: Int64Builder = Int64Builder::with_capacity, i64,
+        happened_start: Date32Builder = Date32Builder::with_capacity, Option<i32>,
+        happened_end: Date32Builder = Date32Builder::with_capacity, Option<i32>,
+        amount: Float64Builder = Float64Builder::with_capacity, Option<f64>,
+        valuation_low: Float64Builder = Float64Builder::with_capacity, Option<f64>,
+        valuation_high: Float64Builder = Float64Builder::with_capacity, Option<f64>,
+        said_at: TimestampMicrosecondBuilder = instants, Option<i64>,
+        known_at: TimestampMicrosecondBuilder = instants, i64,
+        recorded_at: TimestampMicrosecondBuilder = instants, i64,
+        record: Int64Builder = Int64Builder::with_capacity, i64,
     }
 }
 
@@ -353,9 +356,9 @@ columns! {
         pinyin: text,
         initials: text,
         -
-        mention_id: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
-        entity_id: Int64Builder = Int64Builder::with_capacity(COLUMNS_ROWS_MAX), i64,
-        known_at: TimestampMicrosecondBuilder = instants(), i64,
+        mention_id: Int64Builder = Int64Builder::with_capacity, i64,
+        entity_id: Int64Builder = Int64Builder::with_capacity, i64,
+        known_at: TimestampMicrosecondBuilder = instants, i64,
     }
 }
 
@@ -374,7 +377,7 @@ pub(crate) fn document_batch(
             (Some((_, text)), _) => Arc::new(StringArray::from(vec![Some(*text).filter(|text| !text.is_empty())])),
             (_, Some((_, number))) => Arc::new(arrow::array::Int64Array::from(vec![*number])),
             _ if field.name() == "known_at" => {
-                let mut builder = instants();
+                let mut builder = instants(1);
                 builder.append_value(known_at);
                 Arc::new(builder.finish())
             }
@@ -394,9 +397,9 @@ mod tests {
     fn every_column_of_the_tables_is_written() {
         let mut repeated = Repeated::default();
         for columns in [
-            ClaimColumns::default().finish(&mut repeated),
-            EventColumns::default().finish(&mut repeated),
-            MentionColumns::default().finish(&mut repeated),
+            ClaimColumns::with_room(8).finish(&mut repeated),
+            EventColumns::with_room(8).finish(&mut repeated),
+            MentionColumns::with_room(8).finish(&mut repeated),
         ] {
             let mut written: Vec<&str> = columns.arrays.iter().map(|(name, _)| *name).chain(["document"]).collect();
             let mut expected: Vec<&str> = columns.table.columns.iter().map(|column| column.name).collect();
@@ -411,7 +414,7 @@ mod tests {
     fn many_different_texts_are_kept_as_they_are() {
         let texts: Vec<String> = (0..Codes::TEXTS_MAX + 10).map(|n| format!("text {}", n % 3000)).collect();
         let mut column = TextColumn::default();
-        texts.iter().for_each(|text| column.push(text));
+        texts.iter().for_each(|text| column.push(text, 8));
         let array = column.finish(&mut Repeated::default());
         let found: Vec<&str> = array.as_string::<i32>().iter().flatten().collect();
         assert_eq!(found, texts);
@@ -423,7 +426,7 @@ mod tests {
         for texts in [vec!["a", "a", "a"], vec!["a", "", "b"], vec!["", "", ""], vec!["", "x"]] {
             let mut column = TextColumn::default();
             for text in &texts {
-                column.push(text);
+                column.push(text, 8);
             }
             let array = cast(&column.finish(&mut repeated), &DataType::Utf8).unwrap();
             let found: Vec<&str> = array.as_string::<i32>().iter().map(Option::unwrap_or_default).collect();

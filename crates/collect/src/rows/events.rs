@@ -29,8 +29,8 @@ struct Money {
 }
 
 impl EventReader {
-    pub(crate) fn new(context: Arc<ReadingContext>) -> Self {
-        Self { context, saids: Memo::default(), columns: EventColumns::default() }
+    pub(crate) fn new(context: Arc<ReadingContext>, room: usize) -> Self {
+        Self { context, saids: Memo::default(), columns: EventColumns::with_room(room) }
     }
 
     /// Reads one row as the template says and adds its event and, if it is new, its mention.

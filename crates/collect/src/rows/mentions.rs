@@ -92,8 +92,8 @@ impl IdTable {
 }
 
 impl Mentions {
-    pub(crate) fn new(seen: SeenMentions) -> Self {
-        Self { known: IdTable::default(), sources: TextMap::default(), seen, columns: MentionColumns::default() }
+    pub(crate) fn new(seen: SeenMentions, room: usize) -> Self {
+        Self { known: IdTable::default(), sources: TextMap::default(), seen, columns: MentionColumns::with_room(room) }
     }
 
     /// The mention's id.

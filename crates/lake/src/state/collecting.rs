@@ -16,7 +16,7 @@ pub(super) const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS journal (
         id INTEGER PRIMARY KEY, source TEXT NOT NULL, slot TEXT NOT NULL, document TEXT NOT NULL, name TEXT NOT NULL,
         origin TEXT NOT NULL, recipe TEXT NOT NULL, n_bytes INTEGER NOT NULL, fetched_at INTEGER NOT NULL,
-        is_complete INTEGER NOT NULL);
+        is_accepted INTEGER NOT NULL);
     CREATE INDEX IF NOT EXISTS journal_source ON journal (source);
     CREATE TABLE IF NOT EXISTS slots (
         source TEXT NOT NULL, slot TEXT NOT NULL, document TEXT NOT NULL, done_at INTEGER NOT NULL,
@@ -67,8 +67,8 @@ pub struct Journalled {
     pub n_bytes: u64,
     /// When it was fetched, microseconds since 1970-01-01 UTC.
     pub fetched_at: i64,
-    /// Whether all pages of its slot are there with it.
-    pub is_complete: bool,
+    /// Whether somebody said that it is right, so that it is not judged again.
+    pub is_accepted: bool,
 }
 
 /// How far a source is.
@@ -161,7 +161,7 @@ pub struct Validator {
     pub last_modified: String,
 }
 
-const JOURNAL_COLUMNS: &str = "id, source, slot, document, name, origin, recipe, n_bytes, fetched_at, is_complete";
+const JOURNAL_COLUMNS: &str = "id, source, slot, document, name, origin, recipe, n_bytes, fetched_at, is_accepted";
 
 fn journalled(row: &Row<'_>) -> rusqlite::Result<Journalled> {
     Ok(Journalled {
@@ -174,7 +174,7 @@ fn journalled(row: &Row<'_>) -> rusqlite::Result<Journalled> {
         recipe: row.get(6)?,
         n_bytes: unsigned(row.get(7)?),
         fetched_at: row.get(8)?,
-        is_complete: row.get(9)?,
+        is_accepted: row.get(9)?,
     })
 }
 
@@ -193,7 +193,7 @@ impl State {
         self.with(|connection| {
             let transaction = connection.transaction()?;
             transaction.prepare_cached(
-                "INSERT INTO journal (source, slot, document, name, origin, recipe, n_bytes, fetched_at, is_complete)
+                "INSERT INTO journal (source, slot, document, name, origin, recipe, n_bytes, fetched_at, is_accepted)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
@@ -205,10 +205,10 @@ impl State {
                 fetched.recipe,
                 signed(fetched.n_bytes),
                 fetched.fetched_at,
-                fetched.is_complete
+                fetched.is_accepted
             ])?;
             let id = transaction.last_insert_rowid();
-            if fetched.is_complete {
+            if fetched.is_accepted {
                 note_slot(&transaction, &fetched.source, &fetched.slot, &fetched.document, fetched.fetched_at)?;
             }
             if let Some(cursor) = cursor {
@@ -257,6 +257,11 @@ impl State {
     pub fn put_in_quarantine(&self, fetched: &Journalled, reason: &str, diff: &str) -> Result<()> {
         self.with(|connection| {
             let transaction = connection.transaction()?;
+            // The same answer, fetched again, is held once.
+            transaction.execute(
+                "DELETE FROM quarantine WHERE source = ?1 AND slot = ?2 AND document = ?3 AND resolution = ''",
+                params![fetched.source, fetched.slot, fetched.document],
+            )?;
             transaction.execute(
                 "INSERT INTO quarantine (source, slot, document, name, origin, recipe, n_bytes, fetched_at, reason, diff,
                      resolution) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '')",
@@ -619,7 +624,7 @@ mod tests {
             source: "a".into(),
             slot: slot.into(),
             document: "00".into(),
-            is_complete: true,
+            is_accepted: true,
             ..Journalled::default()
         }
     }
