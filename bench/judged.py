@@ -1,8 +1,10 @@
 """The lake after a played month, against what was served: lost, there twice, wrong vintages, quarantine.
 
+It adds and changes nothing and asks nobody: it is given the log and rows, and counts.
+
 What a source said is known from its server's log: every answer that was handed over whole, with the moment whose state
-it tells. Whether an answer reached the journal is known too, but for those that a kill followed within
-`OPEN_SECONDS`, and those that were asked for again at once, as a client does that got nothing; the lake may have or
+it tells. Whether an answer reached the journal is known too, but for those that a stop of the program
+followed within `OPEN_SECONDS`, and those that were asked for again at once, as a client does that got nothing; the lake may have or
 lack these, and everything else it has to have exactly. A figure whose source tells when it said it is known from then
 on; one whose source does not, from when it was fetched.
 """
@@ -17,10 +19,10 @@ from datetime import datetime
 import played as playing
 from played import DAY, HOUR, SUBJECTS
 
-#: How long before a kill an answer may have been served and not be in the journal, and how much later than it was
+#: How long before a stop an answer may have been served and not be in the journal, and how much later than it was
 #: served it may count as known; seconds of the machine's clock.
-OPEN_SECONDS = 3.0
-LATER_SECONDS = 3.0
+OPEN_SECONDS = 6.0
+LATER_SECONDS = 6.0
 #: Asked for again within this time of the played clock: the first answer may not have been taken.
 AGAIN_WITHIN = 3 * HOUR
 EXAMPLES_MAX = 6
@@ -73,19 +75,25 @@ class Faults:
 
 
 class Judge:
-    """Holds a month's log, kills and lake beside each other."""
+    """Holds a month's log, lake, and the moments at which the program was stopped beside each other."""
 
-    def __init__(self, played, log, kills, speed):
-        self.played, self.kills = played, sorted(kills)
+    def __init__(self, played, log, stops, speed):
+        self.played, self.stops, self.longest = played, sorted(stops), 0.0
         self.open, self.later = OPEN_SECONDS * speed, LATER_SECONDS * speed
         self.faults = Faults(played)
         self.lines = read_log(log)
         self.page = functools.lru_cache(maxsize=1 << 16)(lambda number, *asked: played.sources[number].page(*asked)[0])
         self.served, self.n_open = self.served_figures()
 
-    def is_near_kill(self, at):
-        place = bisect.bisect_left(self.kills, at - self.later / 4)
-        return place < len(self.kills) and self.kills[place] <= at + self.open
+    def is_calm(self, line):
+        """Whether it was served after the month: the server's clock stood still then."""
+        return line.at == self.played.end
+
+    def is_near_stop(self, line):
+        if self.is_calm(line):
+            return False
+        place = bisect.bisect_left(self.stops, line.at - self.later / 4)
+        return place < len(self.stops) and self.stops[place] <= line.at + self.open
 
     def served_figures(self):
         """By source, subject and day, in order; and how many answers may or may not have come in."""
@@ -97,7 +105,7 @@ class Judge:
             counts |= {"bad"} if source.kind == "retyped" else set()
             if line.what not in counts:
                 continue
-            is_sure = not self.is_near_kill(line.at) and place not in asked_again
+            is_sure = not self.is_near_stop(line) and place not in asked_again
             n_open += not is_sure
             for about, day, value, told in self.page(line.number, line.state, line.since, line.page, line.until):
                 key = (line.number, about, day)
@@ -107,7 +115,8 @@ class Judge:
     def asked_again(self):
         last, found = {}, set()
         for place, line in enumerate(self.lines):
-            if line.what not in ("whole", "bad"):
+            # After the month nobody is stopped or waits in vain, and the same is asked several times on purpose.
+            if line.what not in ("whole", "bad") or self.is_calm(line):
                 continue
             about = (line.number, line.page, line.since)
             if about in last and line.at - self.lines[last[about]].at < AGAIN_WITHIN:
@@ -140,8 +149,11 @@ class Judge:
         tells = self.played.sources[key[0]].tells
         seen, before = set(), None
         for claim in had:
-            if not any(self.is_of(claim, one, tells) for one in served):
+            of = [one for one in served if self.is_of(claim, one, tells)]
+            if not of:
                 self.faults.add("claims that nobody served", key[0], f"{about(key)}: {claim.value:.0f}, known {text(claim.known)}")
+            elif not tells:
+                self.longest = max(self.longest, min(abs(claim.known - one.at) for one in of))
             is_again = (claim.value, claim.said) in seen if tells else before == claim.value
             if is_again:
                 self.faults.add("duplicated", key[0], f"{about(key)}: {claim.value:.0f} again, known {text(claim.known)}")
@@ -151,7 +163,9 @@ class Judge:
     def is_of(self, claim, one, tells):
         if claim.value != one.value:
             return False
-        return claim.said == one.told if tells else one.state - 1 <= claim.known <= one.at + self.later
+        if tells:
+            return claim.said == one.told
+        return one.state - 1 <= claim.known <= one.at + self.later
 
     def judge_vintages(self, key, served, had):
         """What surely came in is there, as often as it was another value than before."""
@@ -215,9 +229,8 @@ class Judge:
             if row["document"] not in bad:
                 number = int(row["source"].rsplit(" ", 1)[-1])
                 self.faults.add("quarantines without reason", number, f"{row['slot']}: {row['reason']}; {row['differences']}")
-        for sha, line in bad.items():
-            is_sure = not self.is_near_kill(line.at)
-            if line.what == "bad" and is_sure and sha not in held:
+        for line in self.bad_for_sure():
+            if line.sha not in held:
                 self.faults.add("quarantines missing", line.number, f"served {text(line.at)}")
         for number in self.excused_twice():
             if playing.sha256(playing.EXCUSE) not in held:
@@ -229,8 +242,16 @@ class Judge:
                     self.faults.add("claims of bad documents", key[0], f"{about(key)}: {claim.value:.0f}")
         return sum(n - 1 for n in held.values())
 
+    def bad_for_sure(self):
+        """Answers of changed shape that have to be in quarantine: not those that were asked for again, since the second
+        answer is the one that is kept; nor those after the month, when what was retyped has been accepted."""
+        again = self.asked_again()
+        for place, line in enumerate(self.lines):
+            if line.what == "bad" and place not in again and not self.is_near_stop(line) and not self.is_calm(line):
+                yield line
+
     def excused_twice(self):
-        n = Counter(line.number for line in self.lines if line.what == "excuse" and not self.is_near_kill(line.at))
+        n = Counter(line.number for line in self.lines if line.what == "excuse" and not self.is_near_stop(line))
         return [number for number, times in n.items() if times >= 2]
 
     def judge_runs(self, rows):
@@ -241,7 +262,7 @@ class Judge:
             if row["outcome"] != "running":
                 continue
             began = moment(row["started_at"])
-            if not any(began <= kill for kill in self.kills):
+            if not any(began <= stop for stop in self.stops):
                 number = int(row["source"].rsplit(" ", 1)[-1])
                 self.faults.add("runs that neither ended nor were killed", number, f"began {text(began)}")
         return outcomes
@@ -277,8 +298,8 @@ def admissible(served):
 def read_log(path):
     with open(path, newline="") as file:
         rows = [row for row in csv.reader(file, delimiter="\t") if len(row) == 8]
-    return [Line(int(row[0]), int(row[1]), int(row[2]), int(row[3]) if row[3] else None, row[4], float(row[5]), float(row[6]), row[7])
-            for row in rows]
+    return [Line(int(number), int(page), int(since), int(until) if until else None, what, float(state), float(at), sha)
+            for number, page, since, until, what, state, at, sha in rows]
 
 
 def key_of(subject, period):

@@ -23,7 +23,8 @@ def rows_of(source, page, n_rows):
     for number in range(first, first + n_rows):
         day, subject = divmod(number, SUBJECTS_OF_A_SOURCE)
         value = (number * 7919 + source * 104_729) % 900_000 + 1_000
-        found.append({"name": f"App {source:02} {subject:04}", "day": (FIRST_DAY + timedelta(days=day)).isoformat(), "value": value})
+        record = {"name": f"App {source:02} {subject:04}", "day": (FIRST_DAY + timedelta(days=day)).isoformat(), "value": value}
+        found.append(record)
     return found
 
 

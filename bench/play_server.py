@@ -22,11 +22,11 @@ import played as playing
 from played import HOUR, Played, sha256
 
 CONTROL = "127.0.0.1"
-#: Seconds of the machine's clock that a client waits at most, as the sources' files say; and what goes beyond.
-TOO_LONG = 1.6
-WHOLE, UNCHANGED, BAD, EXCUSE, REFUSED, BROKEN, CUT = "whole", "unchanged", "bad", "excuse", "refused", "broken", "cut"
+#: Seconds of the machine's clock: more than the slow sources' files allow.
+TOO_LONG = 3
+WHOLE, UNCHANGED, BAD, EXCUSE, REFUSED, BROKEN = "whole", "unchanged", "bad", "excuse", "refused", "broken"
 REASONS = {200: "OK", 304: "Not Modified", 429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway",
-           503: "Service Unavailable", 404: "Not Found"}
+           503: "Service Unavailable"}
 
 
 class Clock:
@@ -173,7 +173,8 @@ class Connection(asyncio.Protocol):
         else:
             self.send(source, 200, body, head, is_last=not has_more)
         is_bad = form in ("renamed", "retyped") and records
-        server.note(source, asked, EXCUSE if is_excuse else BAD if is_bad else WHOLE, frozen, sha256(body) if is_bad or is_excuse else "")
+        what = EXCUSE if is_excuse else BAD if is_bad else WHOLE
+        server.note(source, asked, what, frozen, "" if what == WHOLE else sha256(body))
 
     def date(self, source):
         ahead = playing.AHEAD_SECONDS if source.kind == "ahead" else 0

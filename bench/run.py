@@ -169,7 +169,7 @@ def add_collecting_arguments(parser):
     group = parser.add_argument_group("collecting and throughput")
     group.add_argument("--played-sources", type=int, default=1000, help="sources that are played")
     group.add_argument("--played-days", type=int, default=30, help="days that are played")
-    group.add_argument("--played-day-seconds", type=float, default=20, help="seconds that a played day takes")
+    group.add_argument("--played-day-seconds", type=float, default=24, help="seconds that a played day takes")
     group.add_argument("--played-kills", type=int, default=20, help="times that the program is killed")
     group.add_argument("--throughput-documents", type=int, default=10_000, help="documents that are fetched")
     group.add_argument("--throughput-rows", type=int, default=50, help="rows of each document")

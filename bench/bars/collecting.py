@@ -54,7 +54,9 @@ class Play:
         self.folder.mkdir(parents=True)
         self.market, self.served = self.folder / "market", self.folder / "served.tsv"
         self.speed = DAY / run.arguments.played_day_seconds
-        self.kills, self.peak_bytes, self.ended_by_itself, self.n_added_again = [], 0, 0, 0
+        self.kills, self.stops, self.ended_by_itself, self.n_too_large, self.n_added_again = [], [], 0, 0, 0
+        self.peaks = {"collect --watch": 0}
+        self.resident_max = measure.total_memory() * measure.MEMORY_SHARE_MAX
         self.program = self.server = None
         measure.run(run.crowsnest("new", self.market))
         self.begin = time.time() + 5 + len(played.sources) / 500
@@ -105,15 +107,25 @@ class Play:
     def wait_until(self, moment):
         next_word = time.time() + 60
         while time.time() < moment:
-            if self.program and measure.has_ended(self.program):
-                self.ended_by_itself += 1
-                self.run.say("collecting: the program ended by itself")
-                self.stop(signal.SIGKILL)
-                self.start_program()
+            if self.program:
+                self.mind_program()
             if time.time() > next_word:
                 next_word += 60
                 self.run.say(f"collecting: it is {playing.moment_text(self.now())}")
             time.sleep(max(0, min(0.2, moment - time.time())))
+
+    def mind_program(self):
+        """Starts it again where it ended, or held so much that the kernel would choose whom to end."""
+        if measure.has_ended(self.program):
+            self.ended_by_itself += 1
+            self.run.say("collecting: the program ended by itself")
+        elif measure.resident(self.program.pid) > self.resident_max:
+            self.n_too_large += 1
+            self.run.say(f"collecting: the program held more than {report.mebibytes(self.resident_max)} and is started again")
+        else:
+            return
+        self.stop(signal.SIGKILL)
+        self.start_program()
 
     def kill(self, aim, then_seconds):
         if aim:
@@ -122,9 +134,8 @@ class Play:
                 time.sleep(then_seconds)
             except OSError:
                 pass
-        self.program.kill()
-        self.kills.append(self.now())
         self.stop(signal.SIGKILL)
+        self.kills.append(self.stops[-1])
         self.start_program()
         self.run.say(f"collecting: kill {len(self.kills)} at {playing.moment_text(self.kills[-1])}")
 
@@ -133,9 +144,10 @@ class Play:
             return
         try:
             os.kill(self.program.pid, how)
+            self.stops.append(self.now())
             status, usage = measure.wait(self.program, STOP_SECONDS_MAX)
             self.program.returncode = os.waitstatus_to_exitcode(status)
-            self.peak_bytes = max(self.peak_bytes, usage.ru_maxrss * 1024)
+            self.peaks["collect --watch"] = max(self.peaks["collect --watch"], usage.ru_maxrss * 1024)
         finally:
             self.program = None
 
@@ -150,10 +162,10 @@ class Play:
         self.collect()
         held = self.rows("source", "quarantine", "--all")
         kinds = {source.name: source.kind for source in self.played.sources}
-        for row in sorted(held, key=lambda row: int(row["number"])):
-            task = "accept" if kinds[row["source"]] == "retyped" else "drop"
-            measure.run(self.run.crowsnest("source", task, row["number"], "--market", self.market), env=self.env(self.calm_clock))
-        self.run.say(f"collecting: {len(held)} documents of the quarantine accepted or dropped")
+        accepted = [int(row["number"]) for row in held if kinds[row["source"]] == "retyped"]
+        for number in sorted(accepted):
+            measure.run(self.run.crowsnest("source", "accept", number, "--market", self.market), env=self.env(self.calm_clock))
+        self.run.say(f"collecting: {len(accepted)} of {len(held)} documents of the quarantine accepted")
         self.collect()
         self.last_outcomes = {row["source"]: (row["outcome"], row["message"]) for row in self.collect()}
         self.n_added_again = sum(int(row["n_added"]) for row in self.last)
@@ -165,7 +177,7 @@ class Play:
     def rows(self, *command, ok_codes=(0,)):
         done = measure.run(self.run.crowsnest(*command, "--format", "csv", "--quiet", "--market", self.market), ok_codes=ok_codes,
                            env=self.env(getattr(self, "calm_clock", None)))
-        self.peak_bytes = max(self.peak_bytes, done["peak_bytes"])
+        self.peaks[command[0]] = max(self.peaks.get(command[0], 0), done["peak_bytes"])
         return list(csv.DictReader(io.StringIO(done["stdout"])))
 
     def end(self):
@@ -178,7 +190,7 @@ class Verdict:
     """The lake beside what was served."""
 
     def __init__(self, play):
-        self.judge = judge = judged.Judge(play.played, play.served, play.kills, play.speed)
+        self.judge = judge = judged.Judge(play.played, play.served, play.stops, play.speed)
         play.run.say("collecting: comparing")
         claims = judge.claims(play.rows("sql", "SELECT subject, period, value, said_at, known_at, document FROM claims"))
         self.n_claims = sum(map(len, claims.values()))
@@ -215,16 +227,18 @@ def section(run, play, verdict):
         report.check("claims added by collecting once more", play.n_added_again, 0, ""),
         report.check("sources that do not end well at last", len(verdict.not_well), 0, ""),
         report.check("times that the program ended by itself", play.ended_by_itself, 0, ""),
+        report.check("times that it held 60 % of the machine's memory and was ended", play.n_too_large, 0, ""),
         report.known("kills", len(play.kills), ""),
         report.known("answers served", len(answers), "", note=what_in_words(answers)),
         report.known("answers of which a kill or a client's patience leaves open whether they came in", verdict.judge.n_open, ""),
+        report.known("longest time from handed over to known", round(verdict.judge.longest / play.speed, 2), "s"),
         report.known("runs of sources", sum(verdict.outcomes.values()), "", note=counts_in_words(verdict.outcomes)),
         report.known("documents in the lake", verdict.n_documents, ""),
         report.known("claims in the lake", verdict.n_claims, ""),
         report.known("values compared as of a day", verdict.n_values, ""),
         report.known("documents that were in quarantine", verdict.n_held, ""),
         report.known("… of which with bytes that were there before", verdict.n_held_again, ""),
-        report.known("peak memory", play.peak_bytes, "bytes"),
+        *[report.known(f"peak memory of `{name}`", n_bytes, "bytes") for name, n_bytes in play.peaks.items()],
     ]
     notes = [
         f"{arguments.played_sources:,} sources on {len({source.host for source in play.played.sources}):,} hosts of this machine, "
@@ -236,7 +250,7 @@ def section(run, play, verdict):
         *[f"**{name}**: {words}" for name in FAULTS for words in faults.examples[name]],
         *[f"**{name}** ends {outcome}: {message}" for name, (outcome, message) in list(verdict.not_well.items())[:5]],
     ]
-    return {"title": "Collecting", "lines": lines, "notes": notes, "kills": play.kills,
+    return {"title": "Collecting", "lines": lines, "notes": notes, "kills": play.kills, "stops": play.stops,
             "faults": {name: dict(faults.by_kind[name]) for name in FAULTS}}
 
 

@@ -194,12 +194,13 @@ def section(run, ours, peers):
                      peer=measure.median([one["cpu_seconds"] for one in peers])),
     ]
     notes = [
-        f"{arguments.throughput_documents:,} documents of {arguments.throughput_rows} rows, of {arguments.throughput_sources} sources with "
-        "numbered pages, all on one host, which answers from memory; both sides ask for the pages of one source one after the other.",
+        f"{arguments.throughput_documents:,} documents of {arguments.throughput_rows} rows, of {arguments.throughput_sources} "
+        "sources with numbered pages, all on one host, which answers from memory; both sides ask for the pages of one source one "
+        "after the other.",
         f"The peer is dlt {peers[0]['dlt']} with DuckDB {peers[0]['duckdb']}: a resource for each source, extracted side by side, "
         f"normalised in {len(run.cores)} processes, loaded from Parquet files.",
-        f"Ours also keeps every document (SHA-256, zstd; {first['archive_bytes'] / 1e6:.0f} MB), judges its shape, journals it, gives each "
-        "claim its id, leaves out what is there already and commits to a log; the peer keeps no documents.",
+        f"Ours also keeps every document (SHA-256, zstd; {first['archive_bytes'] / 1e6:.0f} MB), judges its shape, journals it, "
+        "gives each claim its id, leaves out what is there already and commits to a log; the peer keeps no documents.",
         f"Cores {', '.join(map(str, run.cores))}, with the server. The peer's memory is that of its first process alone.",
     ]
     for one in (*ours, *peers):
