@@ -19,14 +19,17 @@ from pathlib import Path
 import measure
 import report
 import suite
-from bars import cluster, importing, kills, page, questions, sizes, writers
+from bars import cluster, collecting, importing, kills, page, questions, sizes, throughput, writers
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 WITH_PEER = {"import": importing.measure_import, "questions": questions.measure_questions, "page": page.measure_page}
 WITHOUT_PEER = {"cluster": cluster.measure_cluster, "sizes": sizes.measure_sizes, "kills": kills.measure_kills,
-                "writers": writers.measure_writers}
+                "writers": writers.measure_writers, "collecting": collecting.measure_collecting,
+                "throughput": throughput.measure_throughput}
 PARTS = WITH_PEER | WITHOUT_PEER
+#: Parts that need the environment of requirements.txt.
+PEERED = {*WITH_PEER, "throughput"}
 #: Parts that need `crowsnest` with its cluster.
 CLUSTERED = {"cluster", "kills"}
 
@@ -149,6 +152,7 @@ def read_arguments():
     parser.add_argument("--page-rate", type=int, default=50, help="pages asked for each second (at most 200)")
     parser.add_argument("--results", type=Path, default=HERE / "results", help="folder for latest.json and latest.md")
     add_scale_arguments(parser)
+    add_collecting_arguments(parser)
     arguments = parser.parse_args()
     unknown = [name for name in arguments.only.split(",") if name not in PARTS]
     if unknown:
@@ -159,6 +163,18 @@ def read_arguments():
     arguments.page_seconds = min(arguments.page_seconds, 120)
     arguments.page_rate = min(arguments.page_rate, 200)
     return arguments
+
+
+def add_collecting_arguments(parser):
+    group = parser.add_argument_group("collecting and throughput")
+    group.add_argument("--played-sources", type=int, default=1000, help="sources that are played")
+    group.add_argument("--played-days", type=int, default=30, help="days that are played")
+    group.add_argument("--played-day-seconds", type=float, default=24, help="seconds that a played day takes")
+    group.add_argument("--played-kills", type=int, default=20, help="times that the program is killed")
+    group.add_argument("--throughput-documents", type=int, default=10_000, help="documents that are fetched")
+    group.add_argument("--throughput-rows", type=int, default=50, help="rows of each document")
+    group.add_argument("--throughput-sources", type=int, default=10, help="sources that the documents are of")
+    group.add_argument("--throughput-repeat", type=int, default=3, help="times that each side does it, in turns")
 
 
 def add_scale_arguments(parser):
@@ -191,7 +207,7 @@ def rows_of_sizes(text):
 def main():
     arguments = read_arguments()
     run = Run(arguments)
-    if arguments.parts & set(WITH_PEER):
+    if arguments.parts & PEERED:
         prepare_peer(run)
     if not arguments.skip_build:
         build(run)
