@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn a_name_is_written_once_and_keeps_its_id() {
         let seen = SeenMentions::default();
-        let (mut left, mut right) = (Mentions::new(Arc::clone(&seen)), Mentions::new(seen));
+        let (mut left, mut right) = (Mentions::new(Arc::clone(&seen), 8), Mentions::new(seen, 8));
         let named = |subject, kind| Named { source: "s", kind, subject, native_id: "", known_at: 0 };
         let id = left.id(named("豆包", Kind::Product));
         assert_eq!(left.id(named("豆包", Kind::Product)), id);
