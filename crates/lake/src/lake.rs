@@ -144,7 +144,7 @@ impl Lake {
         let n_threads = self.inner.options.n_threads;
         let (appended, after) = Box::pin(append::append(snapshot, batches, n_threads)).await?;
         if appended.n_added > 0 {
-            Box::pin(maintain::after_append(after, n_threads)).await;
+            Box::pin(maintain::after_append(after, appended.version, n_threads)).await;
         }
         Ok(appended)
     }

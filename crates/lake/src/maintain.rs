@@ -79,8 +79,9 @@ pub async fn optimize(lake: &Lake, table: &'static Table) -> Result<Optimized> {
 /// What an append leaves to be done now and then, so that a table of many small appends opens as fast as one of few: a
 /// checkpoint every some commits, and the smallest files brought together when there are many.
 ///
-/// The rows are in the table already: what fails here is told to the log, and the next append tries again.
-pub(crate) async fn after_append(snapshot: TableSnapshot, n_threads: usize) {
+/// `version` is the append's own; the snapshot may be later. The rows are in the table already: what fails here is told
+/// to the log, and the next append tries again.
+pub(crate) async fn after_append(snapshot: TableSnapshot, version: u64, n_threads: usize) {
     let (table, mut current) = (snapshot.table.name, snapshot);
     let mut tiny: Vec<DataFile> = current.files.iter().filter(|file| n_rows(file) < FILE_ROWS_TINY).cloned().collect();
     // A table that an older version wrote may have very many: the next appends take the others.
@@ -89,14 +90,13 @@ pub(crate) async fn after_append(snapshot: TableSnapshot, n_threads: usize) {
         n_together += n_rows(file);
         n_together <= FILES_TINY_MAX * FILE_ROWS_TINY
     });
-    let before = current.version();
     if tiny.len() >= FILES_TINY_MAX {
         match Box::pin(rewrite(&current, &tiny, n_threads)).await {
             Ok((after, ..)) => current = after,
             Err(error) => tracing::debug!(%error, table, "small files not brought together"),
         }
     }
-    if (before..=current.version()).any(commit::is_checkpoint)
+    if (version..=current.version()).any(commit::is_checkpoint)
         && let Err(error) = deltalake::checkpoints::create_checkpoint(&current.delta, None).await
     {
         tracing::debug!(%error, table, "no checkpoint written");
