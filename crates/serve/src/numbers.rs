@@ -4,6 +4,7 @@
 //! The exact value is always at hand too ([`exact`]), because a rounded number is not one to copy.
 
 use crowsnest_lake::Language;
+use jiff::tz::Offset;
 
 const MINUS: char = '\u{2212}';
 
@@ -144,6 +145,12 @@ pub(crate) fn day(instant: &str) -> &str {
     instant.get(..10).unwrap_or(instant)
 }
 
+/// A moment to the minute, UTC: `2026-11-25 06:15`. Empty for moments beyond what calendars know.
+pub(crate) fn minute(micros: i64) -> String {
+    let Ok(moment) = jiff::Timestamp::from_microsecond(micros) else { return String::new() };
+    Offset::UTC.to_datetime(moment).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
 /// The unit's name beside a metric's: `users`, `CNY`; empty where the number itself tells (`ratio`, `rank`).
 pub(crate) fn unit_label(unit: &str, language: Language) -> String {
     match unit {
@@ -280,6 +287,12 @@ mod tests {
         assert_eq!(bounded(187e6, None, None, "approximate", "users", ZhHans), "≈ 1.87亿");
         assert_eq!(bounded(5e8, Some(1e8), Some(9.99e8), "range", "USD", En), "$100M–$999M");
         assert_eq!(bounded(5.0, None, None, "exact", "users", En), "5");
+    }
+
+    #[test]
+    fn moments_are_told_to_the_minute() {
+        assert_eq!(minute(1_733_379_300_999_999), "2024-12-05 06:15");
+        assert_eq!(minute(i64::MAX), "");
     }
 
     #[test]
