@@ -15,7 +15,7 @@ use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-pub use options::OptionOf;
+pub use options::{FormOf, OptionOf};
 
 /// A record: fields by the lake's names (`subject`, `metric`, `period`, `value`, …), or by the source's own where the
 /// source's file maps them.

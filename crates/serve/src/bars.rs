@@ -61,7 +61,8 @@ impl Bars {
                 title: format!("{when}: {}", told(amount.value, unit, language)),
             });
         }
-        let label = |amount: Option<&Amount>| amount.map_or_else(String::new, |it| numbers::period(&it.period, language));
+        let label =
+            |amount: Option<&Amount>| amount.map_or_else(String::new, |it| numbers::period(&it.period, language));
         Self {
             title: title.to_owned(),
             style,
@@ -75,7 +76,7 @@ impl Bars {
 }
 
 fn told(value: f64, unit: &str, language: Language) -> String {
-    if unit.is_empty() { numbers::compact(value, language) } else { numbers::with_unit(value, unit, language) }
+    if unit.is_empty() { numbers::compact(value, language) } else { numbers::price(value, unit, language) }
 }
 
 #[cfg(test)]
@@ -83,7 +84,8 @@ mod tests {
     use super::*;
 
     fn amounts(values: &[f64]) -> Vec<Amount> {
-        let amount = |(index, value): (usize, &f64)| Amount { period: format!("2024-12-{:02}", index + 1), value: *value };
+        let amount =
+            |(index, value): (usize, &f64)| Amount { period: format!("2024-12-{:02}", index + 1), value: *value };
         values.iter().enumerate().map(amount).collect()
     }
 

@@ -63,6 +63,20 @@ pub(crate) fn with_unit(value: f64, unit: &str, language: Language) -> String {
     }
 }
 
+/// What something cost: `$0.60`, `$19`, `$0.0012`; large sums as [`with_unit`] has them.
+pub(crate) fn price(amount: f64, currency: &str, language: Language) -> String {
+    let size = amount.abs();
+    if !size.is_finite() || size >= 9_999.5 || size.fract() == 0.0 {
+        return with_unit(amount, currency, language);
+    }
+    let mut digits = trimmed(size, if size < 0.1 { 4 } else { 2 });
+    if digits.rfind('.').is_some_and(|at| digits.len() - at == 2) {
+        digits.push('0');
+    }
+    let (before, after) = currency_words(currency, language).unwrap_or_default();
+    signed(amount, &format!("{before}{digits}{after}"))
+}
+
 /// A figure with the bound its writing implies: `≈ 187M`, `≥ 230`, `100M–999M`.
 pub(crate) fn bounded(
     value: f64,
@@ -279,6 +293,17 @@ mod tests {
         assert_eq!(with_unit(3.0, "rank", En), "#3");
         assert_eq!(with_unit(3.0, "rank", ZhHans), "第3名");
         assert_eq!(with_unit(71_160_000.0, "users", En), "71.2M");
+    }
+
+    #[test]
+    fn prices_have_their_cents() {
+        assert_eq!(price(0.6, "USD", En), "$0.60");
+        assert_eq!(price(19.0, "USD", En), "$19");
+        assert_eq!(price(0.0012, "USD", En), "$0.0012");
+        assert_eq!(price(0.05, "USD", En), "$0.05");
+        assert_eq!(price(1234.5, "USD", ZhHans), "1,234.50美元");
+        assert_eq!(price(-2.5, "USD", En), "−$2.50");
+        assert_eq!(price(12_000_000.0, "USD", En), "$12M");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 use crate::page::Page;
 use crate::pages::{
-    claim, cluster, collecting, company, document, events, league, overview, product, products, source, sources, tenders,
+    claim, cluster, collecting, company, document, events, league, overview, product, products, source, sources,
+    tenders,
 };
 
 /// A page and its address.

@@ -56,6 +56,7 @@ fn line(run: &SourceRun, is_latest: bool, page: &Frame, now: i64) -> RunLine {
     let is_running = outcome == "running";
     let until = if is_running { Some(now) } else { run.finished_at };
     let number = |n: u64| numbers::count(i64::try_from(n).unwrap_or(i64::MAX));
+    let some = |n: u64| if n > 0 { number(n) } else { String::new() };
     RunLine {
         source: say_source(language, &run.source),
         source_link: source_link(page, &run.source),
@@ -65,10 +66,10 @@ fn line(run: &SourceRun, is_latest: bool, page: &Frame, now: i64) -> RunLine {
         lasted: until.map_or_else(String::new, |until| duration(until - run.started_at, language)),
         n_calls: number(run.n_calls),
         n_documents: number(run.n_documents),
-        n_unchanged: number(run.n_unchanged),
+        n_unchanged: some(run.n_unchanged),
         n_added: number(run.n_added + run.n_events_added),
-        n_rejects: number(run.n_rejects),
-        n_quarantined: number(run.n_quarantined),
+        n_rejects: some(run.n_rejects),
+        n_quarantined: some(run.n_quarantined),
         message: if page.is_shared() { String::new() } else { run.message.clone() },
         is_running,
     }

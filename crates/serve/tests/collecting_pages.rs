@@ -202,8 +202,7 @@ async fn others_see_outcomes_and_no_word_of_what_servers_said() {
 #[tokio::test]
 async fn the_data_of_a_source_are_its_runs() {
     let served = served("127.0.0.1:7171").await;
-    let runs: Vec<serde_json::Value> =
-        serde_json::from_str(&served.page("/source.json?name=npm").await).unwrap();
+    let runs: Vec<serde_json::Value> = serde_json::from_str(&served.page("/source.json?name=npm").await).unwrap();
     let told: Vec<&str> = runs.iter().map(|run| run["run"].as_str().unwrap()).collect();
     assert_eq!(told, ["c", "b", "a"]);
     assert_eq!(runs[2]["message"], NASTY);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crowsnest_run::connector::Entry;
+use crowsnest_run::connector::{Entry, OptionOf};
 use crowsnest_run::connectors::CONNECTORS;
 
 use crate::reference::{cell, head};
@@ -51,21 +51,36 @@ fn page(entry: &Entry) -> String {
     for (name, fact) in facts {
         writeln!(page, "| {name} | {} |", cell(&fact)).unwrap();
     }
-    page.push_str("\n## Options\n\n| option | type | if left out | what |\n|---|---|---|---|\n");
-    for option in entry.options() {
-        let left_out = match (option.is_required, &option.default) {
-            (true, _) => "required".to_owned(),
-            (false, Some(default)) => format!("`{default}`"),
-            (false, None) => String::new(),
-        };
-        let (kind, doc) = (cell(&option.kind), cell(&option.doc));
-        writeln!(page, "| `{}` | {kind} | {} | {doc} |", option.name, cell(&left_out)).unwrap();
+    page.push_str("\n## Options\n\n");
+    let options = entry.options();
+    page.push_str(&table_of("option", &options));
+    for option in &options {
+        for form in &option.forms {
+            write!(page, "\n### `{} = {{ kind = \"{}\", … }}`\n\n{}\n", option.name, form.kind, form.doc).unwrap();
+            if !form.keys.is_empty() {
+                write!(page, "\n{}", table_of("key", &form.keys)).unwrap();
+            }
+        }
     }
     page.push_str("\n## Example\n\n```toml\n");
     writeln!(page, "name = \"{}\"\n", spec.title).unwrap();
     writeln!(page, "[collect]\nconnector = \"{}\"\nschedule = \"{}\"\n", spec.name, spec.schedule).unwrap();
     writeln!(page, "[options]\n{}\n```", spec.example.trim()).unwrap();
     page
+}
+
+fn table_of(what: &str, options: &[OptionOf]) -> String {
+    let mut table = format!("| {what} | type | if left out | what |\n|---|---|---|---|\n");
+    for option in options {
+        let left_out = match (option.is_required, &option.default) {
+            (true, _) => "required".to_owned(),
+            (false, Some(default)) => format!("`{default}`"),
+            (false, None) => String::new(),
+        };
+        let (kind, doc) = (cell(&option.kind), cell(&option.doc));
+        writeln!(table, "| `{}` | {kind} | {} | {doc} |", option.name, cell(&left_out)).unwrap();
+    }
+    table
 }
 
 #[test]

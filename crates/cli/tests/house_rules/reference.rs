@@ -324,7 +324,11 @@ fn parts_of_a_card(heading: &str) -> String {
     let parts = [
         ("[cost]", "For the ledger; all of it may be left out.", "SourceCost"),
         ("[[cost.purchases]]", "Something that was bought once.", "Purchase"),
-        ("[collect]", "How it is fetched; without it, people import its files. Only `connector` is required.", "SourceCollect"),
+        (
+            "[collect]",
+            "How it is fetched; without it, people import its files. Only `connector` is required.",
+            "SourceCollect",
+        ),
     ];
     let mut text = fields_of(CARD, "SourceCard");
     for (name, what, item) in parts {

@@ -335,7 +335,7 @@ mod tests {
         let found = pieces(&text, CSV, sizes(16));
         assert_eq!(joined(&found), b"a,1\nb,2\n");
         let unreadable = found.iter().find_map(|piece| match piece {
-            Piece::Unreadable(unreadable) => Some((unreadable.record, unreadable.problem)),
+            Piece::Unreadable(unreadable) => Some((unreadable.record, unreadable.problem.clone())),
             Piece::Block(_) => None,
         });
         assert_eq!(unreadable, Some((2, Problem::TooLong(5000))));

@@ -237,11 +237,7 @@ fn ledger(request: &PageRequest, found: &Found<'_>, page: &Frame) -> Result<Vec<
         kind: say_word(language, "ledger", &line.kind),
         what: line.what.clone(),
         n_calls: numbers::count(i64::try_from(line.n_calls).unwrap_or(i64::MAX)),
-        amount: if line.amount == 0.0 {
-            String::new()
-        } else {
-            numbers::with_unit(line.amount, &line.currency, language)
-        },
+        amount: if line.amount == 0.0 { String::new() } else { numbers::price(line.amount, &line.currency, language) },
     };
     let lines = request.lake.state().ledger(Some(found.name()), N_LEDGER_LINES)?;
     Ok(lines.iter().filter(|line| line.at <= found.now).map(row).collect())

@@ -34,6 +34,7 @@ pub(crate) struct HistoryLine {
 
 /// A source over time.
 pub(crate) struct History {
+    /// Of what there is anything.
     pub(crate) charts: Vec<Bars>,
     /// Days with runs, newest first.
     pub(crate) days: Vec<HistoryLine>,
@@ -56,7 +57,9 @@ impl History {
         let months = months(lake, source, today)?;
         let mut charts = Vec::new();
         let mut chart = |key, style, unit: &str, amounts: Vec<Amount>| {
-            charts.push(Bars::new(say(language, key), style, unit, &amounts, language));
+            if amounts.iter().any(|amount| amount.value > 0.0) {
+                charts.push(Bars::new(say(language, key), style, unit, &amounts, language));
+            }
         };
         let of_days = |of: fn(&Day) -> u64| days.iter().map(|(day, it)| amount(day, of(it) as f64)).collect();
         chart("source.added_per_day", 0, "", of_days(|day| day.n_added));
@@ -66,9 +69,7 @@ impl History {
             months.iter().map(|month| Amount { period: month.label.clone(), value: of(month) }).collect()
         };
         chart("source.calls_per_month", 5, "", of_months(|month| month.n_calls));
-        if months.iter().any(|month| month.spent > 0.0) {
-            chart("source.cost_per_month", 4, currency, of_months(|month| month.spent));
-        }
+        chart("source.cost_per_month", 4, currency, of_months(|month| month.spent));
         let day_line = |(day, it): (&Date, &Day)| HistoryLine {
             when: day.to_string(),
             figures: [it.n_added, it.n_documents, it.n_rejects].map(|n| numbers::exact(n as f64)).to_vec(),
@@ -76,7 +77,7 @@ impl History {
         let has_any = |(_, day): &(&Date, &Day)| day.n_added + day.n_documents + day.n_rejects > 0;
         let month_line = |month: &Month| HistoryLine {
             when: month.label.clone(),
-            figures: vec![numbers::exact(month.n_calls), numbers::with_unit(month.spent, currency, language)],
+            figures: vec![numbers::exact(month.n_calls), numbers::price(month.spent, currency, language)],
         };
         let has_calls = |month: &&Month| month.n_calls > 0.0 || month.spent != 0.0;
         Ok(Self {
@@ -100,8 +101,7 @@ fn days(runs: &[SourceRun], today: Date) -> BTreeMap<Date, Day> {
     let first = runs.iter().map(|run| day_of(run.started_at)).min().unwrap_or(today);
     let n_since_first = (today - first).get_days() + 1;
     let n_days = n_since_first.clamp(N_DAYS_MIN, N_DAYS_MAX);
-    let mut days: BTreeMap<Date, Day> =
-        (0..n_days).map(|n| (today.saturating_sub(n.days()), Day::default())).collect();
+    let mut days: BTreeMap<Date, Day> = (0..n_days).map(|n| (today.saturating_sub(n.days()), Day::default())).collect();
     for run in runs {
         if let Some(day) = days.get_mut(&day_of(run.started_at)) {
             day.n_documents += run.n_documents;

@@ -62,7 +62,7 @@ pub(crate) fn collected_line(state: &SourceState, page: &Frame) -> CollectedLine
 }
 
 fn spending(state: &SourceState, page: &Frame) -> Spending {
-    let money = |amount: f64| numbers::with_unit(amount, &state.currency, page.language());
+    let money = |amount: f64| numbers::price(amount, &state.currency, page.language());
     let share = state.budget_per_month.map(|budget| if budget > 0.0 { state.spent_this_month / budget } else { 1.0 });
     let has_cost = state.spent_this_month != 0.0 || state.budget_per_month.is_some();
     Spending {
