@@ -1,5 +1,6 @@
 // What the script adds to pages that work without it: colours without a reload, search while typing, "/" to search,
-// forms that need no button, and charts that answer to the pointer.
+// forms that need no button, parts that follow what goes on, and charts that answer to the pointer.
+import { keepLive } from "./live";
 import { suggest, searchInPlace } from "./search";
 
 document.documentElement.classList.add("scripted");
@@ -54,6 +55,7 @@ focusSearchWithSlash();
 submitOnChange();
 suggest();
 searchInPlace();
+keepLive();
 if (document.querySelector("[data-chart]")) {
   void import("./charts").then(({ drawAll }) => drawAll());
 }

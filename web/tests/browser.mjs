@@ -48,6 +48,8 @@ export async function pages() {
     { name: "tenders", path: "/tenders" },
     { name: "events", path: "/events" },
     { name: "sources", path: "/sources" },
+    { name: "source", path: `/source?name=${encodeURIComponent(claim.source)}` },
+    { name: "collecting", path: "/collecting" },
     { name: "claim", path: `/claim/${claim.claim}` },
     { name: "document", path: `/document/${claim.document}?record=${claim.record}` },
     { name: "cluster", path: "/cluster" },

@@ -10,6 +10,8 @@
 
 #[path = "house_rules/budgets.rs"]
 mod budgets;
+#[path = "house_rules/connectors.rs"]
+mod connectors;
 #[path = "house_rules/dependencies.rs"]
 mod dependencies;
 #[path = "house_rules/flow.rs"]

@@ -7,11 +7,15 @@
 //!
 //! To add a connector: a file in `connectors/`, a line in `connectors.rs`, a folder in `tests/connectors/`.
 
+mod options;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+
+pub use options::{FormOf, OptionOf};
 
 /// A record: fields by the lake's names (`subject`, `metric`, `period`, `value`, …), or by the source's own where the
 /// source's file maps them.

@@ -15,7 +15,7 @@ pub use collecting::{collect, keep_collecting, try_out};
 pub use crowsnest_collect::{
     Clock, CollectRequest, SourceReport, Trial, Watch, WatchEvent, connector, connectors, presets, ready,
 };
-pub use source_states::{SourceState, source_states};
+pub use source_states::{RUN_FIELDS, SOURCE_FIELDS, SourceState, collecting_states, source_states, source_states_of};
 
 /// Records of archived documents, for those who show where a claim was read.
 pub use crowsnest_collect::{Excerpt, ExcerptRecord, ExcerptRequest, read_excerpt};

@@ -1,9 +1,10 @@
 //! How every source is: what it gave, when it is due, what it cost, what went wrong.
 
 use crowsnest_collect::{Due, due};
+use crowsnest_lake::own_rows::Holds;
 use crowsnest_lake::questions::{self, SourcesQuestion};
 use crowsnest_lake::state::collecting::SourceRun;
-use crowsnest_lake::{Lake, SourceCard};
+use crowsnest_lake::{Answer, Lake, SourceCard};
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +79,60 @@ pub struct SourceState {
     pub currency: String,
 }
 
+/// The columns of [`SourceState`], in the order of every list of sources.
+pub const SOURCE_FIELDS: &[(&str, Holds)] = &[
+    ("source", Holds::Text),
+    ("n_claims", Holds::Count),
+    ("n_events", Holds::Count),
+    ("n_mentions", Holds::Count),
+    ("n_metrics", Holds::Count),
+    ("n_documents", Holds::Count),
+    ("first_known_at", Holds::Instant),
+    ("latest_known_at", Holds::Instant),
+    ("licence", Holds::Text),
+    ("redistribute", Holds::Flag),
+    ("price", Holds::Text),
+    ("homepage", Holds::Text),
+    ("note", Holds::Text),
+    ("connector", Holds::Text),
+    ("schedule", Holds::Text),
+    ("outcome", Holds::Text),
+    ("last_run_at", Holds::Instant),
+    ("last_ok_at", Holds::Instant),
+    ("next_run_at", Holds::Instant),
+    ("is_late", Holds::Flag),
+    ("last_error", Holds::Text),
+    ("n_runs", Holds::Count),
+    ("share_of_runs_done", Holds::Number),
+    ("n_added", Holds::Count),
+    ("n_rejects", Holds::Count),
+    ("n_in_quarantine", Holds::Count),
+    ("n_calls_this_month", Holds::Count),
+    ("spent_this_month", Holds::Number),
+    ("budget_per_month", Holds::Number),
+    ("currency", Holds::Text),
+];
+
+/// The columns of a [`SourceRun`], in the order of every list of runs.
+pub const RUN_FIELDS: &[(&str, Holds)] = &[
+    ("started_at", Holds::Instant),
+    ("finished_at", Holds::Instant),
+    ("source", Holds::Text),
+    ("outcome", Holds::Text),
+    ("n_calls", Holds::Count),
+    ("n_documents", Holds::Count),
+    ("n_unchanged", Holds::Count),
+    ("n_quarantined", Holds::Count),
+    ("n_bytes", Holds::Count),
+    ("n_claims", Holds::Count),
+    ("n_added", Holds::Count),
+    ("n_events_added", Holds::Count),
+    ("n_rejects", Holds::Count),
+    ("cost", Holds::Number),
+    ("message", Holds::Text),
+    ("run", Holds::Text),
+];
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Given {
@@ -97,6 +152,14 @@ struct Given {
 /// Of the lake.
 pub async fn source_states(lake: &Lake, as_of: Option<i64>, now: i64) -> Result<Vec<SourceState>, RunError> {
     let answer = questions::sources(lake, &SourcesQuestion { as_of }).await?;
+    source_states_of(lake, &answer, now)
+}
+
+/// The same, where the lake has been asked what each source gave; only the state is looked at again.
+///
+/// # Errors
+/// Of the lake.
+pub fn source_states_of(lake: &Lake, answer: &Answer, now: i64) -> Result<Vec<SourceState>, RunError> {
     let given: Vec<Given> = answer.rows_as()?;
     let mut states = Vec::with_capacity(given.len());
     for row in given {
@@ -118,7 +181,7 @@ pub async fn source_states(lake: &Lake, as_of: Option<i64>, now: i64) -> Result<
         }
         states.push(state);
     }
-    for card in lake.market().sources.iter().filter(|card| card.collect.is_some()) {
+    for card in collected(lake) {
         let is_there = |state: &SourceState| lake.market().source(&state.source).is_some_and(|it| it.name == card.name);
         if !states.iter().any(is_there) {
             let mut state = SourceState { source: card.name.clone(), ..SourceState::default() };
@@ -127,6 +190,23 @@ pub async fn source_states(lake: &Lake, as_of: Option<i64>, now: i64) -> Result<
         }
     }
     Ok(states)
+}
+
+/// Of every source that is collected, when it was and will be, whether it is late, and what is in quarantine; nothing is
+/// counted, so that this can be looked at often.
+///
+/// # Errors
+/// Of the state.
+pub fn collecting_states(lake: &Lake, now: i64) -> Result<Vec<SourceState>, RunError> {
+    let state_of = |card: &SourceCard| {
+        let mut state = SourceState { source: card.name.clone(), ..SourceState::default() };
+        time(lake, card, now, &mut state).map(|()| state)
+    };
+    collected(lake).map(state_of).collect()
+}
+
+fn collected(lake: &Lake) -> impl Iterator<Item = &SourceCard> {
+    lake.market().sources.iter().filter(|card| card.collect.is_some())
 }
 
 fn micros(text: &str) -> Option<i64> {
@@ -139,6 +219,15 @@ fn describe(lake: &Lake, card: &SourceCard, now: i64, state: &mut SourceState) -
     state.price.clone_from(&card.price);
     state.homepage.clone_from(&card.homepage);
     state.note.clone_from(&card.note);
+    if card.collect.is_some() {
+        time(lake, card, now, state)?;
+        cost(lake, card, now, state)?;
+    }
+    Ok(())
+}
+
+/// When it was collected and will be, and whether that is as it should be.
+fn time(lake: &Lake, card: &SourceCard, now: i64, state: &mut SourceState) -> Result<(), RunError> {
     let Some(collect) = &card.collect else { return Ok(()) };
     state.connector.clone_from(&collect.connector);
     state.schedule = collect.schedule.clone().unwrap_or_default();
@@ -156,9 +245,15 @@ fn describe(lake: &Lake, card: &SourceCard, now: i64, state: &mut SourceState) -
     const GRACE_MICROS: i64 = 3_600_000_000;
     let is_overdue = state.next_run_at.is_some_and(|at| at + GRACE_MICROS < now);
     state.is_late = is_overdue || progress.n_failures > 0;
+    state.n_in_quarantine = i64::try_from(stored.quarantined(Some(&card.name), true)?.len()).unwrap_or(i64::MAX);
+    Ok(())
+}
+
+/// What its runs of late brought, and what it cost this month.
+fn cost(lake: &Lake, card: &SourceCard, now: i64, state: &mut SourceState) -> Result<(), RunError> {
+    let stored = lake.state();
     let runs = stored.source_runs(Some(&card.name), now - N_DAYS * DAY_MICROS, 10_000)?;
     count(&runs, state);
-    state.n_in_quarantine = i64::try_from(stored.quarantined(Some(&card.name), true)?.len()).unwrap_or(i64::MAX);
     let month = Offset::UTC.to_datetime(jiff::Timestamp::from_microsecond(now).unwrap_or_default()).date();
     let start = Offset::UTC.to_timestamp(month.first_of_month().at(0, 0, 0, 0)).unwrap_or_default().as_microsecond();
     let spent = stored.spent(&card.name, start, i64::MAX)?;

@@ -41,6 +41,9 @@ pub enum ServeError {
     /// A part of an answer could not be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// How collecting goes could not be told.
+    #[error(transparent)]
+    Run(#[from] crowsnest_run::RunError),
     /// Rows could not be left out of an answer.
     #[error(transparent)]
     Arrow(#[from] arrow::error::ArrowError),

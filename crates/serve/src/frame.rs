@@ -86,6 +86,11 @@ impl Frame {
         self.request.link(path)
     }
 
+    /// Whether others than this machine can reach the pages: then what sources' servers said is not shown.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.request.shared.is_shared
+    }
+
     pub(crate) fn count(&self, n: &i64) -> String {
         numbers::count(*n)
     }
@@ -137,7 +142,8 @@ impl Frame {
                 value: (*path).to_owned(),
                 address: self.link(path),
                 is_current: here == *path
-                    || (*path == "/products" && (here.starts_with("/product/") || here.starts_with("/company/"))),
+                    || (*path == "/products" && (here.starts_with("/product/") || here.starts_with("/company/")))
+                    || (*path == "/sources" && matches!(here, "/source" | "/collecting")),
             })
             .collect();
         choices.rotate_right(1);

@@ -8,6 +8,7 @@
 //! - Every number on a page links to its claim, a claim to its document, a document to its bytes.
 //! - Names and texts come from strangers: templates escape them, chart data is escaped for scripts, CSV guards
 //!   formulas, and raw documents are never served as HTML.
+//! - What sources' servers said (errors, differences, addresses) is shown on the owner's machine only.
 //! - Few questions a page, asked at once; nothing is computed per request that the lake could have answered.
 //! - Prints nothing.
 //!
@@ -18,6 +19,7 @@
 //! `words.tsv`.
 
 mod assets;
+mod bars;
 mod cache;
 mod chart;
 mod error;
@@ -32,6 +34,7 @@ mod request;
 mod router;
 mod routes;
 mod rows;
+mod runs;
 mod security;
 mod server;
 mod words;

@@ -4,6 +4,7 @@
 //! The exact value is always at hand too ([`exact`]), because a rounded number is not one to copy.
 
 use crowsnest_lake::Language;
+use jiff::tz::Offset;
 
 const MINUS: char = '\u{2212}';
 
@@ -60,6 +61,20 @@ pub(crate) fn with_unit(value: f64, unit: &str, language: Language) -> String {
             None => compact(value, language),
         },
     }
+}
+
+/// What something cost: `$0.60`, `$19`, `$0.0012`; large sums as [`with_unit`] has them.
+pub(crate) fn price(amount: f64, currency: &str, language: Language) -> String {
+    let size = amount.abs();
+    if !size.is_finite() || size >= 9_999.5 || size.fract() == 0.0 {
+        return with_unit(amount, currency, language);
+    }
+    let mut digits = trimmed(size, if size < 0.1 { 4 } else { 2 });
+    if digits.rfind('.').is_some_and(|at| digits.len() - at == 2) {
+        digits.push('0');
+    }
+    let (before, after) = currency_words(currency, language).unwrap_or_default();
+    signed(amount, &format!("{before}{digits}{after}"))
 }
 
 /// A figure with the bound its writing implies: `≈ 187M`, `≥ 230`, `100M–999M`.
@@ -142,6 +157,12 @@ pub(crate) fn period(text: &str, language: Language) -> String {
 /// The day of an instant in RFC 3339 text: `2025-03-04`.
 pub(crate) fn day(instant: &str) -> &str {
     instant.get(..10).unwrap_or(instant)
+}
+
+/// A moment to the minute, UTC: `2026-11-25 06:15`. Empty for moments beyond what calendars know.
+pub(crate) fn minute(micros: i64) -> String {
+    let Ok(moment) = jiff::Timestamp::from_microsecond(micros) else { return String::new() };
+    Offset::UTC.to_datetime(moment).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// The unit's name beside a metric's: `users`, `CNY`; empty where the number itself tells (`ratio`, `rank`).
@@ -275,11 +296,28 @@ mod tests {
     }
 
     #[test]
+    fn prices_have_their_cents() {
+        assert_eq!(price(0.6, "USD", En), "$0.60");
+        assert_eq!(price(19.0, "USD", En), "$19");
+        assert_eq!(price(0.0012, "USD", En), "$0.0012");
+        assert_eq!(price(0.05, "USD", En), "$0.05");
+        assert_eq!(price(1234.5, "USD", ZhHans), "1,234.50美元");
+        assert_eq!(price(-2.5, "USD", En), "−$2.50");
+        assert_eq!(price(12_000_000.0, "USD", En), "$12M");
+    }
+
+    #[test]
     fn bounds_are_told() {
         assert_eq!(bounded(230.0, Some(230.0), None, "at_least", "projects", En), "≥ 230");
         assert_eq!(bounded(187e6, None, None, "approximate", "users", ZhHans), "≈ 1.87亿");
         assert_eq!(bounded(5e8, Some(1e8), Some(9.99e8), "range", "USD", En), "$100M–$999M");
         assert_eq!(bounded(5.0, None, None, "exact", "users", En), "5");
+    }
+
+    #[test]
+    fn moments_are_told_to_the_minute() {
+        assert_eq!(minute(1_733_379_300_999_999), "2024-12-05 06:15");
+        assert_eq!(minute(i64::MAX), "");
     }
 
     #[test]

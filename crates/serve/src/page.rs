@@ -77,8 +77,10 @@ pub(crate) async fn respond(page: &dyn Page, request: PageRequest) -> Response {
     };
     match result {
         Ok(made) => {
-            let n_bytes = made.body.len() + key.len();
-            request.shared.pages.put(generation, key, made.clone(), n_bytes);
+            if !page.is_of_the_moment() {
+                let n_bytes = made.body.len() + key.len();
+                request.shared.pages.put(generation, key, made.clone(), n_bytes);
+            }
             made.into_response()
         }
         Err(error) => error_page(&error, &request),

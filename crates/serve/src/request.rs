@@ -200,11 +200,23 @@ impl PageRequest {
         key: String,
         question: impl Future<Output = Result<Answer, crowsnest_lake::LakeError>>,
     ) -> Result<Answer, ServeError> {
+        self.ask_once_unfiltered(key, async { self.may_show(question.await?) }).await
+    }
+
+    /// The same for answers whose rows may be told of every source.
+    pub(crate) async fn ask_once_unfiltered<E>(
+        &self,
+        key: String,
+        question: impl Future<Output = Result<Answer, E>>,
+    ) -> Result<Answer, ServeError>
+    where
+        ServeError: From<E>,
+    {
         let generation = cache::generation(&self.lake);
         if let Some(answer) = self.shared.answers.get(generation, &key) {
             return Ok(answer);
         }
-        let answer = self.ask(question).await?;
+        let answer = question.await?;
         let n_bytes = answer.rows.get_array_memory_size() + key.len();
         self.shared.answers.put(generation, key, answer.clone(), n_bytes);
         Ok(answer)
@@ -215,7 +227,10 @@ impl PageRequest {
         &self,
         question: impl Future<Output = Result<Answer, crowsnest_lake::LakeError>>,
     ) -> Result<Answer, ServeError> {
-        let answer = question.await?;
+        self.may_show(question.await?)
+    }
+
+    fn may_show(&self, answer: Answer) -> Result<Answer, ServeError> {
         if !self.shared.is_shared || self.shared.kept_back.is_empty() {
             return Ok(answer);
         }

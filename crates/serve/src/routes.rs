@@ -2,7 +2,10 @@
 //! come with it. A page's parameter is always the last part of its path.
 
 use crate::page::Page;
-use crate::pages::{claim, cluster, company, document, events, league, overview, product, products, sources, tenders};
+use crate::pages::{
+    claim, cluster, collecting, company, document, events, league, overview, product, products, source, sources,
+    tenders,
+};
 
 /// A page and its address.
 pub(crate) struct Route {
@@ -19,6 +22,8 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/tenders", page: &tenders::Tenders },
     Route { path: "/events", page: &events::Events },
     Route { path: "/sources", page: &sources::Sources },
+    Route { path: "/source", page: &source::Source },
+    Route { path: "/collecting", page: &collecting::Collecting },
     Route { path: "/cluster", page: &cluster::Cluster },
     Route { path: "/claim/{claim}", page: &claim::Claim },
     Route { path: "/document/{document}", page: &document::Document },

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_lake::state::collecting::Quarantined;
 use crowsnest_lake::{Lake, SourceCard};
-use crowsnest_run::CollectRequest;
+use crowsnest_run::{CollectRequest, RUN_FIELDS};
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -139,25 +139,6 @@ fn named<'a>(lake: &'a Lake, name: &str) -> Result<&'a SourceCard, Failure> {
         Failure::users(format!("no file in sources/ is of a source {name:?}"), "see `crowsnest sources`")
     })
 }
-
-const RUN_FIELDS: &[(&str, Holds)] = &[
-    ("started_at", Holds::Instant),
-    ("finished_at", Holds::Instant),
-    ("source", Holds::Text),
-    ("outcome", Holds::Text),
-    ("n_calls", Holds::Count),
-    ("n_documents", Holds::Count),
-    ("n_unchanged", Holds::Count),
-    ("n_quarantined", Holds::Count),
-    ("n_bytes", Holds::Count),
-    ("n_claims", Holds::Count),
-    ("n_added", Holds::Count),
-    ("n_events_added", Holds::Count),
-    ("n_rejects", Holds::Count),
-    ("cost", Holds::Number),
-    ("message", Holds::Text),
-    ("run", Holds::Text),
-];
 
 const RUN_COLUMNS: &[Column] = &[
     column("started_at", "started", Cell::Text),

@@ -1,7 +1,8 @@
 //! `crowsnest sources`: who provides how much, under which terms, and how collecting from them goes.
 
 use clap::Args;
-use crowsnest_lake::own_rows::{self, Holds};
+use crowsnest_lake::own_rows;
+use crowsnest_run::SOURCE_FIELDS;
 
 use super::collect::clock;
 use crate::context::Context;
@@ -15,39 +16,6 @@ use crate::table::{Cell, Column, column};
   crowsnest sources
   crowsnest sources --format csv")]
 pub(crate) struct Sources {}
-
-const FIELDS: &[(&str, Holds)] = &[
-    ("source", Holds::Text),
-    ("n_claims", Holds::Count),
-    ("n_events", Holds::Count),
-    ("n_mentions", Holds::Count),
-    ("n_metrics", Holds::Count),
-    ("n_documents", Holds::Count),
-    ("first_known_at", Holds::Instant),
-    ("latest_known_at", Holds::Instant),
-    ("licence", Holds::Text),
-    ("redistribute", Holds::Flag),
-    ("price", Holds::Text),
-    ("homepage", Holds::Text),
-    ("note", Holds::Text),
-    ("connector", Holds::Text),
-    ("schedule", Holds::Text),
-    ("outcome", Holds::Text),
-    ("last_run_at", Holds::Instant),
-    ("last_ok_at", Holds::Instant),
-    ("next_run_at", Holds::Instant),
-    ("is_late", Holds::Flag),
-    ("last_error", Holds::Text),
-    ("n_runs", Holds::Count),
-    ("share_of_runs_done", Holds::Number),
-    ("n_added", Holds::Count),
-    ("n_rejects", Holds::Count),
-    ("n_in_quarantine", Holds::Count),
-    ("n_calls_this_month", Holds::Count),
-    ("spent_this_month", Holds::Number),
-    ("budget_per_month", Holds::Number),
-    ("currency", Holds::Text),
-];
 
 const COLUMNS: &[Column] = &[
     column("source", "source", Cell::Text),
@@ -83,11 +51,11 @@ impl Sources {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         let lake = context.lake().await?;
         let states = crowsnest_run::source_states(&lake, context.as_of()?, clock()?.now_micros()).await?;
-        context.print(&own_rows::answer(FIELDS, &states)?, Layout::of(COLUMNS))?;
+        context.print(&own_rows::answer(SOURCE_FIELDS, &states)?, Layout::of(COLUMNS))?;
         let collected: Vec<_> = states.into_iter().filter(|state| !state.connector.is_empty()).collect();
         if context.is_table() && !collected.is_empty() {
             crate::print::line("")?;
-            context.print(&own_rows::answer(FIELDS, &collected)?, Layout::of(COLLECTED))?;
+            context.print(&own_rows::answer(SOURCE_FIELDS, &collected)?, Layout::of(COLLECTED))?;
         }
         Ok(Done::Well)
     }

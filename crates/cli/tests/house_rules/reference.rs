@@ -15,10 +15,11 @@ use syn::spanned::Spanned as _;
 use crate::sources;
 
 /// A page's file and what makes it.
-type Page = (&'static str, fn() -> String);
+pub(crate) type Page = (&'static str, fn() -> String);
 
 const PAGES: &[Page] = &[
     ("commands.md", commands),
+    ("connectors.md", crate::connectors::index),
     ("mapping.md", mapping),
     ("metrics.md", metrics),
     ("questions.md", questions),
@@ -30,15 +31,40 @@ const PAGES: &[Page] = &[
 /// Pages that say why, which no code can: `methods.rs` holds them to their shape.
 const WRITTEN_BY_HAND: &str = "methods";
 
+/// Every page with its text, those of connectors too.
+fn pages() -> Vec<(String, String)> {
+    let mut pages: Vec<(String, String)> = PAGES.iter().map(|(name, make)| ((*name).to_owned(), make())).collect();
+    pages.extend(crate::connectors::pages());
+    pages
+}
+
+/// The files below a folder of the reference, but for those written by hand.
+fn files_there(folder: &std::path::Path, within: &str) -> Vec<String> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{within}{}", entry.file_name().to_string_lossy());
+        if name == WRITTEN_BY_HAND {
+            continue;
+        }
+        if entry.file_type().unwrap().is_dir() {
+            files.extend(files_there(&entry.path(), &format!("{name}/")));
+        } else {
+            files.push(name);
+        }
+    }
+    files
+}
+
 fn folder() -> PathBuf {
     sources::root().join("docs/reference")
 }
 
-fn head(title: &str, made_from: &str) -> String {
+pub(crate) fn head(title: &str, made_from: &str) -> String {
     format!("# {title}\n\n<!-- Made from {made_from} by `./x fmt`; don't edit. -->\n\n")
 }
 
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }
 
@@ -209,9 +235,15 @@ fn doc_of(attributes: &[syn::Attribute]) -> String {
     lines.join(" ")
 }
 
+/// Whether a field is of the program only, and in no file.
+fn is_skipped(field: &syn::Field) -> bool {
+    let mut serde = field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde"));
+    serde.any(|attribute| attribute.parse_args::<syn::Ident>().is_ok_and(|word| word == "skip"))
+}
+
 fn fields_table(item: &syn::ItemStruct) -> String {
     let mut table = "| field | type | what |\n|---|---|---|\n".to_owned();
-    for field in &item.fields {
+    for field in item.fields.iter().filter(|field| !is_skipped(field)) {
         let name = field.ident.as_ref().map(ToString::to_string).unwrap_or_default();
         let written = field.ty.span().source_text().unwrap_or_default();
         writeln!(table, "| `{name}` | `{}` | {} |", cell(&written), cell(&doc_of(&field.attrs))).unwrap();
@@ -252,7 +284,10 @@ fn fields_of(path: &str, name: &str) -> String {
 
 fn settings() -> String {
     const MARKET: &str = "crates/lake/src/market.rs";
-    let mut page = head("Settings", "crates/lake/src/market.rs, crates/model and crates/identify/src/catalogue.rs");
+    let mut page = head(
+        "Settings",
+        "crates/lake/src/market.rs, crates/lake/src/source_card.rs, crates/model and crates/identify/src/catalogue.rs",
+    );
     page.push_str("A market is a folder of text files. An unknown key anywhere is an error, which names the file.\n\n");
     page.push_str("## `crowsnest.toml`\n\nOnly `name` is required. A new market begins with:\n\n");
     writeln!(page, "```toml\n{}\n```\n", read("crates/lake/src/market_template.toml").trim_end()).unwrap();
@@ -260,7 +295,7 @@ fn settings() -> String {
     page.push_str("\n### `[[imports]]`\n\n");
     page.push_str(&fields_of(MARKET, "ImportFile"));
     page.push_str("\n## `sources/NAME.toml`\n\nOne card per source. Only `name` is required.\n\n");
-    page.push_str(&fields_of(MARKET, "SourceCard"));
+    page.push_str(&parts_of_a_card("###"));
     page.push_str("\n## `metrics.toml`\n\nOne table per metric, named by its id, in the form of\n");
     page.push_str(
         "`crates/model/data/metrics.toml`; an id that is built in is redefined. Required: `label_en`, `unit`,\n",
@@ -283,6 +318,27 @@ fn settings() -> String {
     page
 }
 
+/// A source's file, part by part.
+fn parts_of_a_card(heading: &str) -> String {
+    const CARD: &str = "crates/lake/src/source_card.rs";
+    let parts = [
+        ("[cost]", "For the ledger; all of it may be left out.", "SourceCost"),
+        ("[[cost.purchases]]", "Something that was bought once.", "Purchase"),
+        (
+            "[collect]",
+            "How it is fetched; without it, people import its files. Only `connector` is required.",
+            "SourceCollect",
+        ),
+    ];
+    let mut text = fields_of(CARD, "SourceCard");
+    for (name, what, item) in parts {
+        write!(text, "\n{heading} `{name}`\n\n{what}\n\n{}", fields_of(CARD, item)).unwrap();
+    }
+    write!(text, "\n{heading} `[options]`\n\nThose of the [connector](connectors.md).\n").unwrap();
+    write!(text, "\n{heading} `[map]`\n\nAs in a [mapping file](mapping.md), for connectors that need one.\n").unwrap();
+    text
+}
+
 /// The fields of an alias without what the lake adds by itself.
 fn alias_columns() -> String {
     let table = fields_of("crates/identify/src/catalogue.rs", "Alias").replace("| field | type |", "| column | type |");
@@ -291,9 +347,9 @@ fn alias_columns() -> String {
 }
 
 fn source_cards() -> String {
-    let mut page = head("Source cards", "crates/lake/src/market.rs and markets/ai/sources");
-    page.push_str("A file `sources/NAME.toml` tells what a source costs and permits.\n\n");
-    page.push_str(&fields_of("crates/lake/src/market.rs", "SourceCard"));
+    let mut page = head("Source cards", "crates/lake/src/source_card.rs and markets/ai/sources");
+    page.push_str("A file `sources/NAME.toml` tells what a source costs and permits, and how it is collected.\n\n");
+    page.push_str(&parts_of_a_card("##"));
     page.push_str("\n## Of the example market\n\n| source | licence | price | what |\n|---|---|---|---|\n");
     let folder = sources::root().join("markets/ai/sources");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -327,21 +383,22 @@ fn difference(had: &str, made: &str) -> Option<String> {
 fn reference_pages_say_what_the_code_does() {
     let is_updating = std::env::var_os("UPDATE_REFERENCE").is_some();
     let mut faults = Vec::new();
-    for (name, make) in PAGES {
+    let pages = pages();
+    for (name, made) in &pages {
         let path = folder().join(name);
-        let made = make();
         if is_updating {
-            std::fs::create_dir_all(folder()).unwrap();
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, made).unwrap();
             continue;
         }
         let had = std::fs::read_to_string(&path).unwrap_or_default();
-        faults.extend(difference(&had, &made).map(|difference| format!("docs/reference/{name}, {difference}")));
+        faults.extend(difference(&had, made).map(|difference| format!("docs/reference/{name}, {difference}")));
     }
-    for entry in std::fs::read_dir(folder()).unwrap() {
-        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-        if name != WRITTEN_BY_HAND && !PAGES.iter().any(|(page, _)| *page == name) {
-            faults.push(format!("docs/reference/{name} is made by nothing"));
+    let lost = files_there(&folder(), "").into_iter().filter(|name| !pages.iter().any(|(page, _)| page == name));
+    for name in lost {
+        match is_updating {
+            true => std::fs::remove_file(folder().join(name)).unwrap(),
+            false => faults.push(format!("docs/reference/{name} is made by nothing")),
         }
     }
     crate::expect_none(faults, "run ./x fmt");

@@ -317,13 +317,17 @@ impl Run<'_> {
         }
     }
 
-    /// Tells those who watch, twice a second at most.
+    /// Tells those who watch, twice a second at most, here and (by the state) on the pages.
     fn tell(&mut self) {
         const MICROS: i64 = 500_000;
         let now = jiff::Timestamp::now().as_microsecond();
         if now - self.told_at >= MICROS {
             self.told_at = now;
-            (self.collector.watch)(WatchEvent::Going(Box::new(self.counted())));
+            let going = self.counted();
+            if let Err(error) = self.collector.lake.state().note_source_run(&going) {
+                tracing::debug!(%error, "how far the run is could not be noted");
+            }
+            (self.collector.watch)(WatchEvent::Going(Box::new(going)));
         }
     }
 

@@ -44,7 +44,8 @@ pub(super) const TABLES: &str = "
         n_unchanged INTEGER NOT NULL, n_quarantined INTEGER NOT NULL, n_bytes INTEGER NOT NULL,
         n_claims INTEGER NOT NULL, n_added INTEGER NOT NULL, n_events_added INTEGER NOT NULL,
         n_rejects INTEGER NOT NULL, cost REAL NOT NULL, PRIMARY KEY (run, source)) WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS source_runs_at ON source_runs (source, started_at)";
+    CREATE INDEX IF NOT EXISTS source_runs_at ON source_runs (source, started_at);
+    CREATE INDEX IF NOT EXISTS source_runs_latest ON source_runs (started_at)";
 
 /// A document that is in the archive and not yet, or not yet surely, in the tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

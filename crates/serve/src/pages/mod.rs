@@ -2,6 +2,7 @@
 
 pub(crate) mod claim;
 pub(crate) mod cluster;
+pub(crate) mod collecting;
 pub(crate) mod company;
 pub(crate) mod document;
 pub(crate) mod entity_view;
@@ -10,6 +11,9 @@ pub(crate) mod league;
 pub(crate) mod overview;
 pub(crate) mod product;
 pub(crate) mod products;
+pub(crate) mod source;
+pub(crate) mod source_history;
+pub(crate) mod source_view;
 pub(crate) mod sources;
 pub(crate) mod tenders;
 

@@ -1,4 +1,5 @@
-//! `/`: what is in the market and what changed last.
+//! `/`: what is in the market, what changed last, and what is collected at this moment. What the lake answers is asked
+//! for once per state of the lake.
 
 use askama::Template;
 use async_trait::async_trait;
@@ -6,6 +7,7 @@ use crowsnest_lake::Answer;
 use crowsnest_lake::questions::{self, EventsQuestion, LeagueQuestion, OverviewQuestion};
 use serde::Deserialize;
 
+use super::collecting::CollectingNow;
 use super::league::{LeagueRow, ask_metrics, ask_periods, best_period};
 use super::metric_label;
 use crate::ServeError;
@@ -20,6 +22,7 @@ use crate::words::{say, say_source};
 const N_TEASERS: usize = 3;
 const N_TEASER_ROWS: usize = 5;
 const N_EVENTS: usize = 12;
+const N_RUNS: usize = 6;
 /// Events among which the latest are looked for.
 const N_EVENTS_LOOKED_AT: usize = 500;
 
@@ -27,9 +30,13 @@ pub(crate) struct Overview;
 
 #[async_trait]
 impl Page for Overview {
+    fn is_of_the_moment(&self) -> bool {
+        true
+    }
+
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
         let question = OverviewQuestion { as_of: request.as_of, language: request.question_language() };
-        request.ask(questions::overview(&request.lake, &question)).await
+        request.ask_once(format!("{question:?}"), questions::overview(&request.lake, &question)).await
     }
 
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
@@ -42,6 +49,8 @@ impl Page for Overview {
         let may_show = |source: &String| !request.shared.is_shared || !kept_back.contains(source);
         let claims = facts.claims.iter().filter(|row| may_show(&row.source));
         let view = OverviewView {
+            collecting: CollectingNow::look(request, &page, N_RUNS)?,
+            is_now: request.as_of.is_none(),
             counts: counts(&facts.counts, request),
             movers: movers.iter().map(|row| mover(row, request, &page)).collect(),
             claims: claims.map(|row| ClaimLine::new(row, &page, &metric_label(request, &row.metric))).collect(),
@@ -148,7 +157,8 @@ async fn latest_events(request: &PageRequest) -> Result<Vec<EventRow>, ServeErro
         language: Some(request.language),
         ..EventsQuestion::default()
     };
-    let mut rows: Vec<EventRow> = request.ask(questions::events(&request.lake, &question)).await?.rows_as()?;
+    let asked = request.ask_once(format!("{question:?}"), questions::events(&request.lake, &question));
+    let mut rows: Vec<EventRow> = asked.await?.rows_as()?;
     rows.sort_by(|left, right| right.dated().cmp(&left.dated()));
     rows.truncate(N_EVENTS);
     let has_days = rows.iter().any(|row| row.dated().is_some());
@@ -194,7 +204,8 @@ async fn teaser(request: &PageRequest, metric: &str) -> Result<Option<Teaser>, S
         language: Some(request.language),
         ..LeagueQuestion::default()
     };
-    let rows: Vec<LeagueRow> = request.ask(questions::league(&request.lake, &question)).await?.rows_as()?;
+    let asked = request.ask_once(format!("{question:?}"), questions::league(&request.lake, &question));
+    let rows: Vec<LeagueRow> = asked.await?.rows_as()?;
     let largest = rows.iter().map(|row| row.value).fold(f64::MIN_POSITIVE, f64::max);
     let line = |row: &LeagueRow| TeaserLine {
         rank: row.rank.map(numbers::count).unwrap_or_default(),
@@ -216,6 +227,9 @@ async fn teaser(request: &PageRequest, metric: &str) -> Result<Option<Teaser>, S
 #[template(path = "overview.html")]
 struct OverviewView<'a> {
     page: &'a Frame,
+    collecting: CollectingNow,
+    /// Whether the page is of now, and not of a day that is looked back from.
+    is_now: bool,
     counts: Vec<CountTile>,
     movers: Vec<MoverLine>,
     claims: Vec<ClaimLine>,

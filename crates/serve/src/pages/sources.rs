@@ -1,41 +1,26 @@
-//! `/sources`: who provides data, how much of it, and on which terms.
+//! `/sources`: who provides data, how much of it, on which terms; and how collecting it goes.
 
 use askama::Template;
 use async_trait::async_trait;
 use crowsnest_lake::questions::{self, SourcesQuestion};
-use crowsnest_lake::{Answer, Language};
-use serde::Deserialize;
+use crowsnest_lake::{Answer, own_rows};
+use crowsnest_run::{SOURCE_FIELDS, SourceState, source_states_of};
 
+use super::source_view::{CollectedLine, collected_line};
 use crate::ServeError;
 use crate::frame::Frame;
 use crate::numbers;
 use crate::page::Page;
 use crate::request::PageRequest;
 use crate::rows::web_address;
+use crate::runs::{self, source_link};
 use crate::words::{say, say_source};
 
 pub(crate) struct Sources;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct SourceRow {
-    source: String,
-    n_claims: Option<i64>,
-    n_events: Option<i64>,
-    n_mentions: Option<i64>,
-    n_metrics: Option<i64>,
-    n_documents: Option<i64>,
-    first_known_at: Option<String>,
-    latest_known_at: Option<String>,
-    licence: Option<String>,
-    redistribute: Option<bool>,
-    price: Option<String>,
-    homepage: Option<String>,
-    note: Option<String>,
-}
-
 struct SourceLine {
     source: String,
+    link: String,
     homepage: String,
     note: String,
     counts: [String; 5],
@@ -47,37 +32,63 @@ struct SourceLine {
 }
 
 impl SourceLine {
-    fn new(row: SourceRow, language: Language) -> Self {
-        let day = |instant: &Option<String>| instant.as_deref().map(numbers::day).unwrap_or_default().to_owned();
-        let counts = [row.n_claims, row.n_events, row.n_mentions, row.n_metrics, row.n_documents];
+    fn new(state: &SourceState, page: &Frame) -> Self {
+        let day = |instant: Option<i64>| instant.map(numbers::minute).unwrap_or_default();
+        let counts = [state.n_claims, state.n_events, state.n_mentions, state.n_metrics, state.n_documents];
         Self {
-            first: day(&row.first_known_at),
-            latest: day(&row.latest_known_at),
-            homepage: web_address(row.homepage.as_deref()),
-            counts: counts.map(|n| n.filter(|n| *n > 0).map(numbers::count).unwrap_or_default()),
-            note: row.note.unwrap_or_default(),
-            licence: row.licence.unwrap_or_default(),
-            may_pass_on: row.redistribute.unwrap_or(true),
-            price: row.price.unwrap_or_default(),
-            source: say_source(language, &row.source),
+            first: numbers::day(&day(state.first_known_at)).to_owned(),
+            latest: numbers::day(&day(state.latest_known_at)).to_owned(),
+            homepage: web_address(Some(&state.homepage)),
+            counts: counts.map(|n| if n > 0 { numbers::count(n) } else { String::new() }),
+            note: state.note.clone(),
+            licence: state.licence.clone(),
+            may_pass_on: state.redistribute,
+            price: state.price.clone(),
+            source: say_source(page.language(), &state.source),
+            link: source_link(page, &state.source),
         }
     }
 }
 
+/// The sources as they are at this moment; what each gave is asked for once per state of the lake.
+async fn ask(request: &PageRequest, now: i64) -> Result<Vec<SourceState>, ServeError> {
+    let question = SourcesQuestion { as_of: request.as_of };
+    // Its answer has the sources' names and terms only, which may be told of every source.
+    let answer = request.ask_once_unfiltered(format!("{question:?}"), questions::sources(&request.lake, &question));
+    Ok(runs::for_everybody(source_states_of(&request.lake, &answer.await?, now)?, request))
+}
+
+/// The state of one source, by its name.
+pub(crate) async fn ask_one(request: &PageRequest, name: &str, now: i64) -> Result<Option<SourceState>, ServeError> {
+    let states = ask(request, now).await?;
+    Ok(states.into_iter().find(|state| state.source == name))
+}
+
 #[async_trait]
 impl Page for Sources {
+    fn is_of_the_moment(&self) -> bool {
+        true
+    }
+
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
-        // Not filtered by licence: that a source exists, and its terms, may be told.
-        Ok(questions::sources(&request.lake, &SourcesQuestion { as_of: request.as_of }).await?)
+        let states = ask(request, jiff::Timestamp::now().as_microsecond()).await?;
+        let has_collected = states.iter().any(|state| !state.connector.is_empty());
+        let answer = own_rows::answer(SOURCE_FIELDS, &states)?;
+        Ok(runs::with_note(answer, request.shared.is_shared && has_collected))
     }
 
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
-        let answer = self.answer(request).await?;
-        let rows: Vec<SourceRow> = answer.rows_as()?;
-        let page = Frame::new(request, say(request.language, "sources.title")).with_notes(&answer.notes);
-        let lines = rows.into_iter().map(|row| SourceLine::new(row, request.language)).collect();
-        let view = SourcesView { page: &page, lines };
-        Ok(view.render()?)
+        let states = ask(request, jiff::Timestamp::now().as_microsecond()).await?;
+        let mut page = Frame::new(request, say(request.language, "sources.title"));
+        // How collecting goes is of now: it says nothing of the day that is looked back from.
+        let is_collected = |state: &&SourceState| !state.connector.is_empty() && request.as_of.is_none();
+        let collected: Vec<CollectedLine> =
+            states.iter().filter(is_collected).map(|state| collected_line(state, &page)).collect();
+        if page.is_shared() && !collected.is_empty() {
+            page = page.with_notes(&[runs::LEFT_OUT.to_owned()]);
+        }
+        let lines = states.iter().map(|state| SourceLine::new(state, &page)).collect();
+        Ok(SourcesView { page: &page, collected, lines }.render()?)
     }
 }
 
@@ -85,5 +96,6 @@ impl Page for Sources {
 #[template(path = "sources.html")]
 struct SourcesView<'a> {
     page: &'a Frame,
+    collected: Vec<CollectedLine>,
     lines: Vec<SourceLine>,
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use crowsnest_lake::{Market, SourceCard, files};
 use crowsnest_run::connector::Entry;
 
-use super::connectors::{known, options_of};
+use super::connectors::known;
 use crate::context::Context;
 use crate::failure::{Done, Failure};
 use crate::print;
@@ -77,7 +77,7 @@ impl Add {
 
     fn options(&self, entry: &Entry, may_ask: bool) -> Result<toml::Table, Failure> {
         let mut options = toml::Table::new();
-        let kinds = options_of(entry);
+        let kinds = entry.options();
         for pair in &self.set {
             let Some((name, text)) = pair.split_once('=') else {
                 return Err(Failure::users(format!("--set {pair:?} is not NAME=VALUE"), "write --set packages=openai"));

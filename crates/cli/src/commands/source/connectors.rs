@@ -7,7 +7,6 @@ use crowsnest_run::connector::Entry;
 use crowsnest_run::connectors::{CONNECTORS, connector};
 use crowsnest_run::presets::PRESETS;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};
@@ -114,64 +113,6 @@ pub(super) fn known(name: &str) -> Result<&'static Entry, Failure> {
     })
 }
 
-/// An option of a connector.
-pub(super) struct OptionOf {
-    pub(super) name: String,
-    pub(super) kind: String,
-    pub(super) is_required: bool,
-    pub(super) default: Option<Value>,
-    pub(super) doc: String,
-}
-
-/// The options of a connector, those that have to be given first.
-pub(super) fn options_of(entry: &Entry) -> Vec<OptionOf> {
-    let schema = entry.schema();
-    let required: Vec<&str> =
-        schema["required"].as_array().map(|names| names.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
-    let Some(properties) = schema["properties"].as_object() else { return Vec::new() };
-    let mut options: Vec<OptionOf> = properties
-        .iter()
-        .map(|(name, property)| OptionOf {
-            name: name.clone(),
-            kind: kind_of(property, &schema),
-            is_required: required.contains(&name.as_str()),
-            default: property.get("default").filter(|value| !value.is_null()).cloned(),
-            doc: property["description"].as_str().unwrap_or_default().replace('\n', " "),
-        })
-        .collect();
-    options.sort_by_key(|option| !option.is_required);
-    options
-}
-
-fn kind_of(property: &Value, schema: &Value) -> String {
-    if let Some(reference) = property["$ref"].as_str() {
-        let name = reference.rsplit('/').next().unwrap_or_default();
-        return kind_of(&schema["$defs"][name], schema);
-    }
-    if let Some(ways) = property["anyOf"].as_array().or(property["oneOf"].as_array()) {
-        let kinds: Vec<String> = ways.iter().map(|way| kind_of(way, schema)).filter(|kind| kind != "null").collect();
-        return kinds.join(" or ");
-    }
-    if let Some(words) = property["enum"].as_array() {
-        return words.iter().filter_map(Value::as_str).map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" or ");
-    }
-    let named = match &property["type"] {
-        Value::String(name) => name.clone(),
-        Value::Array(names) => {
-            names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect::<Vec<_>>().join(" or ")
-        }
-        _ => return "anything".into(),
-    };
-    match named.as_str() {
-        "string" => "text".into(),
-        "array" => format!("list of {}", kind_of(&property["items"], schema)),
-        "object" => "table".into(),
-        "integer" => "whole number".into(),
-        "boolean" => "true or false".into(),
-        _ => named,
-    }
-}
-
 fn page(entry: &Entry) -> String {
     let spec = entry.spec;
     let mut page = format!("{} ({})\n{}\n\n", spec.title, spec.name, spec.doc);
@@ -189,7 +130,7 @@ fn page(entry: &Entry) -> String {
         let _ = writeln!(page, "{name}: {fact}");
     }
     page.push_str("\n[options]\n");
-    for option in options_of(entry) {
+    for option in entry.options() {
         let needed = match (&option.default, option.is_required) {
             (_, true) => "required".to_owned(),
             (Some(default), _) => format!("default {default}"),
