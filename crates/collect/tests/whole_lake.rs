@@ -125,7 +125,7 @@ async fn a_newer_mapping_reads_the_archive_again() {
     import(&lake, ImportRequest { mapping: old, ..request(&path) }, &NoProgress).await.unwrap();
     std::fs::remove_file(&path).unwrap();
     let again = ImportRequest { mapping: new, ..ImportRequest::new(Vec::<String>::new(), NOW) };
-    let report = replay(&lake, &Replay::Source("S".into()), again, &NoProgress).await.unwrap();
+    let report = replay(&lake, &Replay::Source("S".into(), None), again, &NoProgress).await.unwrap();
     assert_eq!((report.n_added, count(&lake, "claims").await, count(&lake, "documents").await), (1, 2, 2));
     let own = replay(&lake, &Replay::All, ImportRequest::new(Vec::<String>::new(), NOW), &NoProgress).await.unwrap();
     assert_eq!((own.files.len(), own.n_known, own.n_added), (2, 2, 0));

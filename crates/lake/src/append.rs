@@ -40,6 +40,13 @@ pub struct Appended {
     pub version: u64,
 }
 
+impl Appended {
+    fn of(n_given: usize, n_added_of_batches: Vec<usize>, version: u64) -> Self {
+        let n_added = n_added_of_batches.iter().sum();
+        Self { n_added, n_added_of_batches, n_known: n_given - n_added, version }
+    }
+}
+
 type Key = u128;
 type KeySet = HashSet<Key, BuildHasherDefault<KeyHasher>>;
 
@@ -78,9 +85,7 @@ pub(crate) async fn append(
     let mut looked_at: HashSet<String> = HashSet::new();
     let mut written: Option<(Vec<usize>, Vec<NewFile>)> = None;
     for attempt in 0..ATTEMPTS_MAX {
-        let unseen: Vec<DataFile> =
-            snapshot.files.iter().filter(|file| !looked_at.contains(&file.add.path)).cloned().collect();
-        looked_at.extend(unseen.iter().map(|file| file.add.path.clone()));
+        let unseen = unseen(&snapshot, &mut looked_at);
         let n_known_before = known.len();
         find_known(&snapshot, unseen, &batches, &keys, &mut known).await?;
         if known.len() > n_known_before
@@ -92,18 +97,13 @@ pub(crate) async fn append(
             Some(done) => done,
             None => write_new(&snapshot, &batches, &keys, &known, n_writers).await?,
         };
-        let n_added: usize = n_added_of_batches.iter().sum();
-        let appended = |n_added_of_batches, version| {
-            let n_known = n_given - n_added;
-            Appended { n_added, n_added_of_batches, n_known, version }
-        };
-        if n_added == 0 {
-            return Ok((appended(n_added_of_batches, snapshot.version()), snapshot));
+        if files.is_empty() {
+            return Ok((Appended::of(n_given, n_added_of_batches, snapshot.version()), snapshot));
         }
         match commit::add_files(&snapshot, &files).await {
             Ok(version) => {
                 let after = snapshot.latest().await?;
-                return Ok((appended(n_added_of_batches, version), after));
+                return Ok((Appended::of(n_given, n_added_of_batches, version), after));
             }
             Err(error) => {
                 let is_race = is_lost_race(&error);
@@ -116,7 +116,7 @@ pub(crate) async fn append(
                 // A store may carry a commit out and lose its answer: then it was ourselves who committed.
                 if commit::is_part_of(&after, &files) {
                     let version = after.version();
-                    return Ok((appended(n_added_of_batches, version), after));
+                    return Ok((Appended::of(n_given, n_added_of_batches, version), after));
                 }
                 if !is_race {
                     // In a store, what seems to have failed may yet arrive.
@@ -135,6 +135,11 @@ pub(crate) async fn append(
         commit::discard(&snapshot, &files).await;
     }
     Err(LakeError::TooBusy { table: table.name, attempts: ATTEMPTS_MAX })
+}
+
+/// The files that have not been looked at, which they are from now on.
+fn unseen(snapshot: &TableSnapshot, looked_at: &mut HashSet<String>) -> Vec<DataFile> {
+    snapshot.files.iter().filter(|file| looked_at.insert(file.add.path.clone())).cloned().collect()
 }
 
 fn check_schema(table: &Table, batch: &RecordBatch) -> Result<()> {

@@ -4,6 +4,7 @@
 //! To add a table: its `CREATE` in the file that reads and writes it, and a line in [`connect`].
 
 pub mod collecting;
+mod records;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
