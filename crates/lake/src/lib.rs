@@ -25,6 +25,7 @@ pub mod encode;
 mod engine;
 mod error;
 pub mod files;
+mod footers;
 pub mod foreign;
 pub mod functions;
 mod identity;

@@ -258,14 +258,14 @@ fn deltalake_duration(hours: u32) -> chrono::Duration {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use arrow::array::{
         ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
     };
     use crowsnest_model::tables::{ColumnType, MENTIONS};
 
-    fn row(n: i64) -> RecordBatch {
+    pub(crate) fn row(n: i64) -> RecordBatch {
         let columns = MENTIONS.columns.iter().map(|column| -> ArrayRef {
             match column.column_type {
                 ColumnType::Int64 => Arc::new(Int64Array::from(vec![n])),

@@ -23,6 +23,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use url::Url;
 
+use crate::footers::Footers;
 use crate::schema;
 use crate::table::{DataFile, TableSnapshot};
 
@@ -112,7 +113,9 @@ impl TableProvider for LakeTable {
             let projected = datafusion::physical_plan::project_schema(&self.schema, projection)?;
             return Ok(Arc::new(EmptyExec::new(projected)));
         }
+        let store = self.store_url()?;
         let mut source = ParquetSource::new(Arc::clone(&self.schema))
+            .with_parquet_file_reader_factory(Arc::new(Footers::new(state, &store, predicate.is_some())?))
             .with_table_parquet_options(state.config_options().execution.parquet.clone().into_table_options());
         if let Some(predicate) = predicate {
             source = source.with_predicate(predicate);
@@ -125,7 +128,7 @@ impl TableProvider for LakeTable {
         }
         let statistics: Vec<&Statistics> = kept.iter().map(|file| file.statistics.as_ref()).collect();
         let merged = Statistics::try_merge_iter(statistics, &self.schema)?.to_inexact();
-        let config = FileScanConfigBuilder::new(self.store_url()?, Arc::new(source))
+        let config = FileScanConfigBuilder::new(store, Arc::new(source))
             .with_file_groups(groups.into_iter().map(FileGroup::new).collect())
             .with_statistics(merged)
             .with_projection_indices(projection.cloned())?
@@ -142,5 +145,28 @@ trait IntoTableOptions {
 impl IntoTableOptions for datafusion::common::config::ParquetOptions {
     fn into_table_options(self) -> datafusion::common::config::TableParquetOptions {
         datafusion::common::config::TableParquetOptions { global: self, ..Default::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Lake, LakeOptions, Market};
+
+    #[tokio::test]
+    async fn what_files_say_of_themselves_is_read_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let market = Market::create(&folder.path().join("market"), "test").unwrap();
+        let lake = Lake::open(market, LakeOptions { memory_bytes: 64 << 20, n_threads: 1 }).await.unwrap();
+        lake.append(&crowsnest_model::tables::MENTIONS, vec![crate::maintain::tests::row(1)]).await.unwrap();
+        lake.refresh().await.unwrap();
+        for _ in 0..2 {
+            let found = lake.query("SELECT name FROM mentions WHERE mention_id = 1").await.unwrap();
+            assert_eq!(found[0].num_rows(), 1);
+        }
+        let cached = lake.engine().context.runtime_env().cache_manager.get_file_metadata_cache().list_entries();
+        let of_pages: Vec<bool> =
+            cached.values().map(|entry| entry.value.file_metadata.extra_info()["page_index"] == "true").collect();
+        assert_eq!(of_pages, [true]);
+        assert!(cached.values().all(|entry| entry.hits > 0), "read anew");
     }
 }
