@@ -1,5 +1,5 @@
 //! Collecting from a server that this test plays: what comes in, what does not, and what is left after a fault.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should say where")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 #[path = "collecting/budgets.rs"]
 mod budgets;

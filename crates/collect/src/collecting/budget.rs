@@ -55,7 +55,7 @@ impl<'a> Budget<'a> {
         for purchase in &cost.purchases {
             let what = format!("{}: {}", purchase.on, purchase.what);
             if !state.is_in_ledger(name, "purchase", &what)? {
-                let at = purchase.on.parse::<Date>().map_or(now, |day| start_of(day));
+                let at = purchase.on.parse::<Date>().map_or(now, start_of);
                 state.spend(&budget.line(at, "purchase", &what, 0, purchase.amount))?;
             }
         }

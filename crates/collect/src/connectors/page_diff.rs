@@ -163,7 +163,8 @@ fn sentence(words: &[&str]) -> String {
     for word in words {
         let is_cjk_before = text.chars().next_back().is_some_and(is_cjk);
         let is_cjk_after = word.chars().next().is_some_and(is_cjk);
-        if !text.is_empty() && !word.is_empty() && !(is_cjk_before || is_cjk_after) {
+        let is_at_an_end = text.is_empty() || word.is_empty();
+        if !(is_at_an_end || is_cjk_before || is_cjk_after) {
             text.push(' ');
         }
         text.push_str(word);

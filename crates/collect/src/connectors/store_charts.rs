@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A chart of an app store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[expect(clippy::enum_variant_names, reason = "the stores' own words for their charts")]
 pub(crate) enum Chart {
     /// Free apps by downloads, as the store weighs them.
     TopFree,

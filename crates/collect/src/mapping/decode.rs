@@ -48,7 +48,7 @@ impl Faults<'_> {
 type Entry<'a> = Spanned<DeValue<'a>>;
 
 fn read_document(document: &DeTable<'_>, mapping: &mut Mapping, faults: &mut Faults<'_>) {
-    const KEYS: &str = "target, file, constants, columns, unpivot, scale, period, skip, connector";
+    const KEYS: &str = "target, file, constants, columns, unpivot, scale, period, skip";
     mapping.target = document.iter().find(|(key, _)| key.get_ref() == "target").and_then(|(_, value)| {
         let word = text_of("target", value, faults)?;
         let found = [Target::Claims, Target::Events].into_iter().find(|target| target.as_str() == word);

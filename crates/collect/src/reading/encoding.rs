@@ -111,7 +111,7 @@ pub(crate) fn page_text(body: &[u8]) -> String {
     let named = ["charset=", "encoding="].iter().find_map(|word| {
         let rest = start.split_once(word)?.1.trim_start_matches(['"', '\'']);
         let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-' && letter != '_');
-        Encoding::for_label(rest[..end.unwrap_or(rest.len())].as_bytes())
+        Encoding::for_label(&rest.as_bytes()[..end.unwrap_or(rest.len())])
     });
     let encoding = named.unwrap_or_else(|| {
         let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);

@@ -88,7 +88,6 @@ async fn what_was_journalled_and_not_appended_comes_in_though_the_server_is_gone
     let lake = played.lake().await;
     let body = rows_text(&[("Kimi", "2025-01", 2.0), ("豆包", "2025-01", 3.0)]);
     let document = lake.documents().put(body.as_bytes()).unwrap();
-    let recipe = recipe.replace("2024", "2024");
     let fetched = crowsnest_lake::state::collecting::Journalled {
         source: "Played".into(),
         slot: "all".into(),
