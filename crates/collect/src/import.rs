@@ -28,7 +28,7 @@ use crate::rejects::Rejects;
 use crate::report::{FileReport, ImportReport, ImportRequest};
 use crate::rows::columns::document_batch;
 use crate::rows::constants;
-use crate::rows::said::{ReadingContext, day_of};
+use crate::rows::said::ReadingContext;
 use crate::worker::Parsed;
 use crate::{ImportError, Result, presets};
 
@@ -277,16 +277,10 @@ impl Run<'_> {
     }
 
     fn context(&self, task: &Task) -> ReadingContext {
-        let market = self.lake.market();
-        ReadingContext {
-            metrics: market.metrics.clone(),
-            fiscal_year_start_month: market.config.fiscal_year_start_month,
-            today: self.request.today.unwrap_or(day_of(self.request.now)),
-            now: self.request.now,
-            is_known_now: self.request.is_known_now,
-            has_decimal_comma: task.mapping.file.has_decimal_comma,
-            source: task.source.clone(),
-        }
+        let now = self.request.now;
+        let context = ReadingContext::of(self.lake.market(), &task.mapping, &task.source, now);
+        let today = self.request.today.unwrap_or(context.today);
+        ReadingContext { today, is_known_now: self.request.is_known_now, ..context }
     }
 
     fn fingerprint(&self, task: &Task) -> String {

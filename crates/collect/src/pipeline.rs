@@ -134,7 +134,8 @@ pub(crate) async fn run(
 }
 
 impl Counts {
-    fn add(&mut self, parsed: &Parsed) {
+    /// Counts what a chunk became; before its rejects are taken away.
+    pub(crate) fn add(&mut self, parsed: &Parsed) {
         self.n_records += parsed.n_records;
         self.n_claims += parsed.n_claims;
         self.n_events += parsed.n_events;

@@ -16,7 +16,7 @@ use crate::reading::input::{Input, Origin};
 use crate::report::Reject;
 use crate::rows::columns::COLUMNS_ROWS_MAX;
 use crate::rows::mentions::SeenMentions;
-use crate::rows::said::{ReadingContext, day_of};
+use crate::rows::said::ReadingContext;
 use crate::worker::{self, Worker};
 use crate::{ImportError, Result};
 
@@ -41,16 +41,7 @@ pub(crate) struct Verdict {
 
 /// What has to be known to read a document of a source.
 pub(crate) fn context_of(lake: &Lake, source: &Source, fetched_at: i64) -> ReadingContext {
-    let market = lake.market();
-    ReadingContext {
-        metrics: market.metrics.clone(),
-        fiscal_year_start_month: market.config.fiscal_year_start_month,
-        today: day_of(fetched_at),
-        now: fetched_at,
-        is_known_now: false,
-        has_decimal_comma: source.mapping.file.has_decimal_comma,
-        source: source.card.name.clone(),
-    }
+    ReadingContext::of(lake.market(), &source.mapping, &source.card.name, fetched_at)
 }
 
 /// What decides how a document becomes claims; as an import has it.
@@ -87,26 +78,16 @@ pub(crate) fn read(
 fn rows_of(label: &str, opened: Opened, context: ReadingContext, shape: Shape, room: usize) -> Result<Read> {
     let media_type = opened.format.media_type();
     let mut worker = Worker::new(label, Arc::new(opened.plan), Arc::new(context), SeenMentions::default(), room);
-    let mut rows = worker::Parsed::default();
+    let (mut rows, mut counts) = (worker::Parsed::default(), Counts::default());
     for chunk in opened.chunks {
         let mut more = worker.read(chunk?);
-        rows.n_records += more.n_records;
-        rows.n_blank += more.n_blank;
-        rows.n_claims += more.n_claims;
-        rows.n_events += more.n_events;
+        counts.add(&more);
         rows.mentions.append(&mut more.mentions);
         rows.claims.append(&mut more.claims);
         rows.events.append(&mut more.events);
         rows.rejects.append(&mut more.rejects);
     }
     let rejects = std::mem::take(&mut rows.rejects);
-    let counts = Counts {
-        n_records: rows.n_records,
-        n_claims: rows.n_claims,
-        n_events: rows.n_events,
-        n_rejects: rejects.len() as u64,
-        n_blank: rows.n_blank,
-    };
     Ok(Read { rows, counts, rejects, media_type, shape })
 }
 

@@ -1,11 +1,13 @@
 //! What claims and events share: when something was said and known, for which period, and which number is written.
 
+use crowsnest_lake::Market;
 use crowsnest_model::{
     Bound, Grain, MetricRegistry, Period, PeriodContext, PeriodError, Quantity, QuantityError, Unit, parse_day,
     parse_plain_number, parse_quantity, parse_said,
 };
 
 use super::row::Fault;
+use crate::mapping::Mapping;
 
 pub(crate) const MICROS_PER_DAY: i64 = 86_400_000_000;
 
@@ -24,6 +26,21 @@ pub(crate) struct ReadingContext {
     pub(crate) has_decimal_comma: bool,
     /// The source of rows that name none.
     pub(crate) source: String,
+}
+
+impl ReadingContext {
+    /// What has to be known to read rows of a market by a mapping, at a moment, with a source for rows that name none.
+    pub(crate) fn of(market: &Market, mapping: &Mapping, source: &str, now: i64) -> Self {
+        Self {
+            metrics: market.metrics.clone(),
+            fiscal_year_start_month: market.config.fiscal_year_start_month,
+            today: day_of(now),
+            now,
+            is_known_now: false,
+            has_decimal_comma: mapping.file.has_decimal_comma,
+            source: source.to_owned(),
+        }
+    }
 }
 
 /// When something was said.

@@ -207,7 +207,7 @@ impl State {
         Ok(())
     }
 
-    /// Whether what was asked for is done, of all slots of a source that begin with a text.
+    /// The slots of a source that are done and need no fetching any more.
     pub fn slots_done(&self, source: &str) -> Result<std::collections::BTreeSet<String>> {
         self.with(|connection| {
             let mut statement = connection.prepare_cached("SELECT slot FROM slots WHERE source = ?1")?;
