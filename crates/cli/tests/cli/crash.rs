@@ -67,7 +67,7 @@ fn start(market: &Path, path: &Path) -> Child {
         .arg("import")
         .arg(path)
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap()
 }
@@ -116,9 +116,9 @@ fn two_at_once_add_each_claim_once() {
     let market = folder.path().join("market");
     let first = file(&folder, "first.csv", claims(0..130_000));
     let second = file(&folder, "second.csv", claims(70_000..200_000));
-    let mut children = [start(&market, &first), start(&market, &second)];
-    for child in &mut children {
-        assert!(child.wait().unwrap().success());
+    for child in [start(&market, &first), start(&market, &second)] {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", support::said(&output));
     }
     assert_eq!(fingerprint(&market), clean.fingerprint);
 }

@@ -8,8 +8,9 @@ mod records;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use serde::Serialize;
 
 use crate::{Result, files};
@@ -116,10 +117,30 @@ impl State {
     }
 }
 
+/// How long a command waits for others that use the database.
+const WAIT_FOR_OTHERS: Duration = Duration::from_secs(10);
+
+/// Switches a new database to write-ahead logging. SQLite itself does not wait where two do so at once: one is refused
+/// with "database is locked" whatever the busy timeout.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && begun.elapsed() < WAIT_FOR_OTHERS =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
+}
+
 fn connect(path: &Path) -> Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(WAIT_FOR_OTHERS)?;
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
+    write_ahead(&connection)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS runs (
@@ -129,4 +150,29 @@ fn connect(path: &Path) -> Result<Connection> {
     )?;
     connection.execute_batch(collecting::TABLES)?;
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_open_a_new_database_at_once() {
+        for _ in 0..10 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("state.db");
+            let begin = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                for run in 0..8 {
+                    let (begin, path) = (&begin, &path);
+                    scope.spawn(move || {
+                        let state = State::open(path).unwrap();
+                        begin.wait();
+                        state.begin_run(&run.to_string(), "import").unwrap();
+                    });
+                }
+            });
+            assert_eq!(State::open(&path).unwrap().runs(100).unwrap().len(), 8);
+        }
+    }
 }
