@@ -26,21 +26,24 @@ RUN_SECONDS_MAX = 3600
 
 def measure_throughput(run):
     arguments = run.arguments
-    folder = run.data / "throughput"
-    shutil.rmtree(folder, ignore_errors=True)
+    # Nothing is removed before the end: a file system that has just lost thousands of files is slow to make new ones.
+    folder = run.data / f"throughput-{time.time():.0f}"
     folder.mkdir(parents=True)
     server, address = start_server(run, folder)
     try:
         ours, peers = [], []
         for number in range(arguments.throughput_repeat):
+            place = folder / f"round-{number + 1}"
+            place.mkdir()
             run.say(f"throughput, round {number + 1} of {arguments.throughput_repeat}: ours")
-            ours.append(collect_ours(run, folder, address))
+            ours.append(collect_ours(run, place, address))
             run.say(f"… {ours[-1]['seconds']:.1f} s; the peer")
-            peers.append(load_peer(run, folder, address))
+            peers.append(load_peer(run, place, address))
             run.say(f"… {peers[-1]['seconds']:.1f} s")
     finally:
         server.kill()
         server.wait()
+        shutil.rmtree(folder, ignore_errors=True)
     return section(run, ours, peers)
 
 
@@ -98,7 +101,6 @@ value = "value"
 
 def collect_ours(run, folder, address):
     market = folder / "market"
-    shutil.rmtree(market, ignore_errors=True)
     measure.run(run.crowsnest("new", market))
     for source in range(run.arguments.throughput_sources):
         (market / "sources" / f"source-{source:02}.toml").write_text(card(source, address))
@@ -117,7 +119,6 @@ def rows(run, market, sql):
 
 def load_peer(run, folder, address):
     place = folder / "peer"
-    shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     arguments = run.arguments
     command = [run.python, run.root / "bench/peer_dlt.py", "--address", address, "--sources", arguments.throughput_sources,

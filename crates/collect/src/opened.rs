@@ -10,7 +10,7 @@ use arrow::array::RecordBatch;
 use crowsnest_lake::Lake;
 use serde_json::Value;
 
-use crate::connector::Parsed;
+use crate::connector::{Parsed, Record};
 use crate::mapping::{Field, Mapping, Plan, Target, column_key, nameless};
 use crate::reading::blocks::{Block, Piece, Pieces, Problem, Sizes, Syntax, Unreadable};
 use crate::reading::compression::Compression;
@@ -134,9 +134,13 @@ pub(crate) fn open_parsed(
         root: None,
         delimiter: None,
     };
-    let lines = lines_of(parsed);
-    let (format, syntax) = (Format::JsonLines, Syntax::JsonLines);
-    let mut opened = opening.json_records(format, syntax, "", lines, 0, Box::new(io::empty()))?;
+    let mut names = Names::default();
+    parsed.records.iter().take(SAMPLE_RECORDS_MAX).for_each(|record| names.note(record));
+    let plan = opening.json_plan(names.0)?;
+    // All is in memory already: nothing has to be cut.
+    let block = Block { bytes: lines_of(parsed), first_record: 1 };
+    let whole = (!parsed.records.is_empty()).then_some(Ok(Chunk::Block { block, syntax: Syntax::JsonLines }));
+    let mut opened = opening.opened(Format::JsonLines, "", plan, Box::new(whole.into_iter()));
     if !parsed.problems.is_empty() {
         let problems = parsed.problems.iter().map(|problem| {
             Ok(Chunk::Unreadable(Unreadable {
@@ -385,7 +389,15 @@ impl Opening<'_> {
         start: usize,
         rest: Box<dyn Read + Send>,
     ) -> Result<Opened> {
-        let mut columns = names_in(&sample[start..], syntax);
+        let plan = self.json_plan(names_in(&sample[start..], syntax))?;
+        let mut body = Cursor::new(sample);
+        body.set_position(start as u64);
+        let chunks = self.pieces(body.chain(rest), syntax, 1);
+        Ok(self.opened(format, encoding, plan, chunks))
+    }
+
+    /// What is read of records with these names.
+    fn json_plan(&self, mut columns: Vec<String>) -> Result<Plan> {
         if self.mapping.recipe.is_some() && self.mapping.is_lake_names() && !self.is_look {
             // A connector says only what it knows; what is missing is told row by row.
             let target = self.mapping.target.unwrap_or(Target::Claims);
@@ -403,10 +415,7 @@ impl Opening<'_> {
             }
             plan = self.plan(&columns)?;
         }
-        let mut body = Cursor::new(sample);
-        body.set_position(start as u64);
-        let chunks = self.pieces(body.chain(rest), syntax, 1);
-        Ok(self.opened(format, encoding, plan, chunks))
+        Ok(plan)
     }
 
     fn pieces(
@@ -518,26 +527,36 @@ fn lists_in(document: &Value) -> Vec<String> {
 
 /// Names of the fields that the first records have, in their order.
 fn names_in(sample: &[u8], syntax: Syntax) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
+    let mut names = Names::default();
     let mut note = |record: &[u8]| {
-        if let Ok(value @ Value::Object(_)) = serde_json::from_slice(record) {
-            json::names_of(&value, &mut |name| {
-                if !names.iter().any(|known| known == name) {
-                    names.push(name.to_owned());
-                }
-            });
+        if let Ok(Value::Object(fields)) = serde_json::from_slice(record) {
+            names.note(&fields);
         }
     };
     if syntax == Syntax::JsonLines {
         sample.split(|byte| *byte == b'\n').take(SAMPLE_RECORDS_MAX).for_each(&mut note);
-        return names;
+        return names.0;
     }
     let mut scan = json_scan::ElementScan::default();
     for _ in 0..SAMPLE_RECORDS_MAX {
         let Some(range) = scan.next(sample) else { break };
         note(&sample[range]);
     }
-    names
+    names.0
+}
+
+/// Names of fields, each once, in the order in which they first occur.
+#[derive(Default)]
+struct Names(Vec<String>);
+
+impl Names {
+    fn note(&mut self, record: &Record) {
+        json::names_of(record, &mut |name| {
+            if !self.0.iter().any(|known| known == name) {
+                self.0.push(name.to_owned());
+            }
+        });
+    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::connector::Record;
 use crowsnest_lake::Lake;
-use serde_json::Value;
 
 use crate::mapping::Mapping;
 use crate::opened::{self, Overrides};
@@ -193,7 +193,7 @@ fn fields_of(row: &Row<'_>, columns: &[String]) -> Vec<(String, String)> {
 
 /// The record's own names: the first records of the document need not have had all of them.
 fn json_fields(text: &str) -> Vec<(String, String)> {
-    let Ok(record) = serde_json::from_str::<Value>(text) else { return Vec::new() };
+    let Ok(record) = serde_json::from_str::<Record>(text) else { return Vec::new() };
     let mut names = Vec::new();
     json::names_of(&record, &mut |name| names.push(name.to_owned()));
     let (mut text, mut spans) = (String::new(), Vec::new());

@@ -3,6 +3,7 @@
 //! A body is written beside its place and moved there when it is whole, so that a document is there or not, never
 //! half. Putting the same bytes again changes nothing.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read, Seek as _, Write};
 use std::path::{Path, PathBuf};
@@ -109,7 +110,11 @@ impl DocumentStore {
     /// Removes bodies that were being written and have not been touched for so long; gives their number.
     pub(crate) fn remove_incoming(&self, untouched: std::time::Duration, is_dry_run: bool) -> Result<usize> {
         let mut n_removed = 0;
-        for path in files::list(&self.folder, "tmp")? {
+        let mut incoming = files::list(&self.folder, "tmp")?;
+        for folder in files::folders(&self.folder)? {
+            incoming.extend(files::list(&folder, "tmp")?);
+        }
+        for path in incoming {
             let age = path.metadata().and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
             if age.is_none_or(|age| age < untouched) {
                 continue;
@@ -304,10 +309,18 @@ fn hash(blocks: impl Iterator<Item = Block>) -> String {
 
 /// Writes a frame per block; frames one after another are one body.
 fn compress(mut file: File, blocks: impl Iterator<Item = Block>) -> std::io::Result<File> {
-    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    thread_local! {
+        // Making one costs more than packing a small body.
+        static KEPT: RefCell<Option<zstd::bulk::Compressor<'static>>> = const { RefCell::new(None) };
+    }
+    let mut compressor = match KEPT.take() {
+        Some(kept) => kept,
+        None => zstd::bulk::Compressor::new(LEVEL)?,
+    };
     for block in blocks {
         file.write_all(&compressor.compress(&block)?)?;
     }
+    KEPT.set(Some(compressor));
     Ok(file)
 }
 
@@ -357,11 +370,10 @@ impl DocumentWriter {
     /// Moves the body into its place and gives its SHA-256 in lower-case hex.
     pub fn finish(mut self) -> Result<String> {
         let block = Arc::new(std::mem::take(&mut self.block));
-        let failed = |source| write_error(&self.temporary.0, source);
         let (sha256, file) = match self.threads.take() {
             Some(threads) => {
                 threads.take(Arc::clone(&block));
-                let (sha256, file) = threads.finish().map_err(failed)?;
+                let (sha256, file) = threads.finish().map_err(|source| write_error(&self.temporary.0, source))?;
                 (sha256, Some(file))
             }
             None => (hex(&Sha256::digest(block.as_slice())), None),
@@ -371,16 +383,28 @@ impl DocumentWriter {
         }
         let file = match file {
             Some(file) => file,
-            None => compress(files::create(&self.temporary.0)?, std::iter::once(block)).map_err(failed)?,
+            None => {
+                // In the folder where it will stay: many at once would wait for the one above.
+                let folder = self.store.folder.join(&sha256[..2]);
+                self.temporary.0 = folder.join(self.temporary.0.file_name().unwrap_or_default());
+                let file = match files::create(&self.temporary.0) {
+                    Err(_) if !folder.is_dir() => {
+                        files::create_folder(&folder)?;
+                        files::create(&self.temporary.0)?
+                    }
+                    file => file?,
+                };
+                compress(file, std::iter::once(block)).map_err(|source| write_error(&self.temporary.0, source))?
+            }
         };
         if let Some((store, place)) = &self.store.store {
             let sending = upload(file, Arc::clone(store), object_path(place, &sha256)?);
-            stores::wait(sending).map_err(failed)??;
+            stores::wait(sending).map_err(|source| write_error(&self.temporary.0, source))??;
             return Ok(sha256);
         }
-        file.sync_all().map_err(failed)?;
+        file.sync_all().map_err(|source| write_error(&self.temporary.0, source))?;
         let path = self.store.path(&sha256)?;
-        if let Some(folder) = path.parent() {
+        if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
             files::create_folder(folder)?;
         }
         files::rename(&self.temporary.0, &path)?;

@@ -73,6 +73,15 @@ pub fn remove_quietly(path: &Path) {
 
 /// The files of a folder with an ending, sorted; none where the folder is missing.
 pub fn list(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
+    entries(folder, |path| path.extension().is_some_and(|found| found == ending))
+}
+
+/// The folders in a folder, sorted; none where it is missing.
+pub fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
+    entries(folder, Path::is_dir)
+}
+
+fn entries(folder: &Path, is_wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -81,7 +90,7 @@ pub fn list(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.map_err(named("reading folder", folder))?.path();
-        if path.extension().is_some_and(|found| found == ending) {
+        if is_wanted(&path) {
             paths.push(path);
         }
     }

@@ -4,7 +4,7 @@
 //! form. To add one here: a block there, and nothing else.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 
@@ -78,7 +78,7 @@ impl Metric {
 /// The metrics that a market knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricRegistry {
-    metrics: BTreeMap<String, Metric>,
+    metrics: Arc<BTreeMap<String, Metric>>,
 }
 
 /// Why a file of metrics could not be read; holds every fault of the file, not only the first.
@@ -95,7 +95,7 @@ impl MetricRegistry {
     /// The metrics that every market knows.
     pub fn built_in() -> MetricRegistry {
         static BUILT_IN: LazyLock<MetricRegistry> = LazyLock::new(|| {
-            let empty = MetricRegistry { metrics: BTreeMap::new() };
+            let empty = MetricRegistry { metrics: Arc::default() };
             // Infallible: a unit test reads the same text.
             empty.clone().extended_with_toml(BUILT_IN_TOML, "data/metrics.toml").unwrap_or(empty)
         });
@@ -119,7 +119,7 @@ impl MetricRegistry {
         for (id, value) in tables {
             match read_metric(&id, value, &mut faults) {
                 Some(metric) => {
-                    self.metrics.insert(id, metric);
+                    Arc::make_mut(&mut self.metrics).insert(id, metric);
                 }
                 None => continue,
             }

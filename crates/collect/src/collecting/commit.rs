@@ -26,8 +26,10 @@ const DOCUMENTS_MAX: usize = 4_000;
 /// How long is waited for more before what is there is appended: while nobody waits for it, and when somebody does.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PATIENCE_WAITED_FOR: Duration = Duration::from_millis(100);
-/// Rows that wait, in KiB.
-const WAITING_KIB_MAX: usize = 256 << 10;
+/// Rows that wait or are being appended, in KiB; half of that is appended at once.
+const WAITING_KIB_MAX: usize = 128 << 10;
+/// What a document takes beside its rows: some forty arrays, most of them short, and its recipe.
+const DOCUMENT_KIB: usize = 32;
 
 /// A document whose rows are ready to be appended.
 pub(crate) struct Ready {
@@ -73,8 +75,8 @@ impl Committer {
     /// Gives a document over; waits while too much is waiting.
     pub(crate) async fn add(&self, ready: Ready) -> Result<()> {
         let columns = ready.rows.claims.iter().chain(&ready.rows.events).chain(&ready.rows.mentions);
-        let n_kib = columns.map(|columns| columns.n_bytes).sum::<usize>() >> 10;
-        let n_kib = u32::try_from(n_kib.clamp(1, WAITING_KIB_MAX)).unwrap_or(1);
+        let n_kib = DOCUMENT_KIB + (columns.map(|columns| columns.n_bytes).sum::<usize>() >> 10);
+        let n_kib = u32::try_from(n_kib.min(WAITING_KIB_MAX)).unwrap_or(1);
         let permit = Arc::clone(&self.waiting).acquire_many_owned(n_kib).await.map_err(|_| ended())?;
         self.sender.send(Message::Document(Box::new(ready), permit)).await.map_err(|_| ended())
     }
@@ -101,6 +103,7 @@ struct Batch {
     permits: Vec<OwnedSemaphorePermit>,
     waiters: Vec<oneshot::Sender<std::result::Result<(), Arc<str>>>>,
     n_rows: usize,
+    n_kib: usize,
 }
 
 impl Batch {
@@ -110,6 +113,7 @@ impl Batch {
                 let columns = ready.rows.claims.iter().chain(&ready.rows.events);
                 self.n_rows += columns.map(|columns| columns.n_rows).sum::<usize>();
                 self.documents.push(*ready);
+                self.n_kib += permit.num_permits();
                 self.permits.push(permit);
             }
             Message::Flush(waiter) => self.waiters.push(waiter),
@@ -117,7 +121,8 @@ impl Batch {
     }
 
     fn is_full(&self) -> bool {
-        self.n_rows >= ROWS_MAX || self.documents.len() >= DOCUMENTS_MAX
+        // Who waits for room gets it only from what is appended.
+        self.n_rows >= ROWS_MAX || self.documents.len() >= DOCUMENTS_MAX || self.n_kib >= WAITING_KIB_MAX / 2
     }
 }
 

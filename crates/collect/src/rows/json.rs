@@ -1,7 +1,7 @@
 //! Rows of JSON objects: one field per column name; nested objects by dotted names, lists of plain values joined by `;`.
 
 use hashbrown::HashMap;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::row::{Fault, Item, Row};
 use crate::reading::blocks::Syntax;
@@ -52,7 +52,7 @@ impl<'a> JsonRows<'a> {
         };
         match serde_json::from_str::<Value>(raw) {
             Ok(Value::Object(object)) => {
-                fill(&Value::Object(object), self.columns, &mut self.text, &mut self.spans);
+                fill(&object, self.columns, &mut self.text, &mut self.spans);
                 Some(Item::Row(Row::new(number, &self.text, &self.spans, Some(raw))))
             }
             Ok(_) => Some(broken(number, element, "an object", "write each record as {\"column\": value, …}")),
@@ -89,7 +89,12 @@ impl<'a> JsonRows<'a> {
 }
 
 /// Writes an object's fields in the order of the columns.
-pub(crate) fn fill(object: &Value, columns: &ColumnPlaces, text: &mut String, spans: &mut Vec<(u32, u32)>) {
+pub(crate) fn fill(
+    object: &Map<String, Value>,
+    columns: &ColumnPlaces,
+    text: &mut String,
+    spans: &mut Vec<(u32, u32)>,
+) {
     text.clear();
     spans.clear();
     spans.resize(columns.len(), (0, 0));
@@ -97,35 +102,41 @@ pub(crate) fn fill(object: &Value, columns: &ColumnPlaces, text: &mut String, sp
     walk(object, &mut path, &mut |name, value| {
         if let Some(column) = columns.get(name) {
             let start = text.len() as u32;
-            text.push_str(&value);
+            push_cell(text, value);
             spans[*column] = (start, text.len() as u32);
         }
     });
 }
 
 /// The names under which an object's fields are found, in their order.
-pub(crate) fn names_of(object: &Value, visit: &mut dyn FnMut(&str)) {
+pub(crate) fn names_of(object: &Map<String, Value>, visit: &mut dyn FnMut(&str)) {
     walk(object, &mut String::new(), &mut |name, _| visit(name));
 }
 
-fn walk(value: &Value, path: &mut String, visit: &mut dyn FnMut(&str, String)) {
+fn walk(object: &Map<String, Value>, path: &mut String, visit: &mut dyn FnMut(&str, &Value)) {
+    for (name, value) in object {
+        let length = path.len();
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(name);
+        match value {
+            Value::Object(inner) => walk(inner, path, visit),
+            value => visit(path, value),
+        }
+        path.truncate(length);
+    }
+}
+
+/// Adds a value as the text of a cell.
+fn push_cell(text: &mut String, value: &Value) {
     match value {
-        Value::Object(fields) => {
-            for (name, inner) in fields {
-                let length = path.len();
-                if !path.is_empty() {
-                    path.push('.');
-                }
-                path.push_str(name);
-                walk(inner, path, visit);
-                path.truncate(length);
-            }
-        }
+        Value::String(value) => text.push_str(value),
         Value::Array(values) => {
-            let texts: Vec<String> = values.iter().filter_map(plain_text).collect();
-            visit(path, texts.join(";"));
+            let values: Vec<String> = values.iter().filter_map(plain_text).collect();
+            text.push_str(&values.join(";"));
         }
-        plain => visit(path, plain_text(plain).unwrap_or_default()),
+        plain => text.push_str(&plain_text(plain).unwrap_or_default()),
     }
 }
 
