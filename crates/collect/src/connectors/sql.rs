@@ -98,8 +98,8 @@ fn check_address(address: &str) -> Result<(), String> {
     };
     let user = rest.split('/').next().unwrap_or_default().rsplit_once('@').map(|(user, _)| user);
     let password = user.and_then(|user| user.split_once(':')).map_or("", |(_, password)| password);
-    let has_password = !password.is_empty() && !(password.starts_with("{secret:") && password.ends_with('}'));
-    if has_password || rest.contains("password=") {
+    let is_secret = password.starts_with("{secret:") && password.ends_with('}');
+    if !(password.is_empty() || is_secret) || rest.contains("password=") {
         return Err("database has a password in it: write {secret:NAME} in its place".into());
     }
     Ok(())
