@@ -25,11 +25,12 @@ use std::sync::Arc;
 
 use crowsnest_lake::state::collecting::SourceRun;
 use crowsnest_lake::{Lake, SourceCard};
-use futures::StreamExt as _;
 use jiff::civil::Date;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::Clock;
 use crate::fetch::Fetcher;
+use crate::rows::mentions::MentionsInTable;
 use crate::{ImportError, Result};
 
 pub use schedule::{Due, due};
@@ -82,6 +83,7 @@ pub struct Collector {
     pub(crate) clock: Clock,
     pub(crate) fetcher: Arc<Fetcher>,
     pub(crate) committer: commit::Committer,
+    pub(crate) mentions: MentionsInTable,
     pub(crate) watch: Watch,
     owner: Arc<str>,
 }
@@ -96,8 +98,10 @@ impl Collector {
     /// Begins to collect; has to be called within a runtime.
     pub fn new(lake: Lake, clock: Clock, watch: Watch) -> Self {
         let owner = format!("{}-{}", std::process::id(), jiff::Timestamp::now().as_microsecond());
-        let committer = commit::Committer::start(lake.clone());
-        Self { lake, clock, fetcher: Arc::new(Fetcher::new(clock)), committer, watch, owner: owner.into() }
+        let mentions = MentionsInTable::default();
+        let committer = commit::Committer::start(lake.clone(), mentions.clone());
+        let fetcher = Arc::new(Fetcher::new(clock));
+        Self { lake, clock, fetcher, committer, mentions, watch, owner: owner.into() }
     }
 
     /// The same for a market whose sources' files were read again; runs under way go on as they began.
@@ -112,10 +116,20 @@ impl Collector {
     /// [`ImportError::Source`] for a name that no source file has, or where none can be collected. What goes wrong with
     /// one source is in its report.
     pub async fn collect(&self, request: &CollectRequest) -> Result<Vec<SourceReport>> {
-        let cards = self.chosen(&request.sources)?;
-        let runs = cards.into_iter().map(|card| self.run_source(card, request));
-        let mut reports: Vec<SourceReport> =
-            futures::stream::iter(runs).buffer_unordered(SOURCES_AT_ONCE).collect().await;
+        let request = Arc::new(request.clone());
+        let mut reports = Vec::new();
+        // Dropped, the set ends what it holds. Each source is a task of its own, so that all cores read documents.
+        let mut going = JoinSet::new();
+        for card in self.chosen(&request.sources)? {
+            if going.len() == SOURCES_AT_ONCE {
+                reports.extend(going.join_next().await.map(ended));
+            }
+            let (collector, request) = (self.clone(), Arc::clone(&request));
+            going.spawn(async move { collector.run_source(card, &request).await });
+        }
+        while let Some(done) = going.join_next().await {
+            reports.push(ended(done));
+        }
         reports.sort_by(|left, right| left.source.cmp(&right.source));
         Ok(reports)
     }
@@ -156,4 +170,9 @@ impl Collector {
         (self.watch)(WatchEvent::Ended(Box::new(report.clone())));
         report
     }
+}
+
+/// The outcome of a task, which ends otherwise only by a panic.
+fn ended(done: std::result::Result<SourceReport, JoinError>) -> SourceReport {
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }

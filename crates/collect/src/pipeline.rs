@@ -189,7 +189,7 @@ fn start(
     let seen = SeenMentions::default();
     let mut threads = Vec::with_capacity(n_workers + 1);
     for _ in 0..n_workers {
-        let worker = Worker::new(label, Arc::clone(&plan), Arc::clone(&context), Arc::clone(&seen), COLUMNS_ROWS_MAX);
+        let worker = Worker::new(label, Arc::clone(&plan), Arc::clone(&context), seen.clone(), COLUMNS_ROWS_MAX);
         let (work, finished) = (Arc::clone(&work_receiver), finished_sender.clone());
         threads.push(std::thread::spawn(move || {
             parse(worker, &work, &finished);

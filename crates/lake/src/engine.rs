@@ -58,8 +58,6 @@ pub(crate) fn session_config(n_threads: usize) -> SessionConfig {
     let options = config.options_mut();
     options.execution.parquet.pushdown_filters = true;
     options.execution.parquet.reorder_filters = true;
-    // Our files have none; looking for them costs a question about one name a tenth of its time.
-    options.execution.parquet.bloom_filter_on_read = false;
     options.sql_parser.enable_ident_normalization = true;
     config
 }

@@ -11,6 +11,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use crowsnest_lake::Lake;
 use crowsnest_model::tables::TABLES;
+use crowsnest_run::SourceState;
 
 use crate::site::Site;
 use crate::{Result, ServeError};
@@ -32,7 +33,42 @@ pub async fn serve_metrics(listen: SocketAddr, text: fn() -> String) -> Result<(
 
 /// The figures of a market that is being served.
 pub(crate) async fn of_pages(State(site): State<Site>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, TEXT)], of_lake(&site.lake) + &of_process())
+    ([(header::CONTENT_TYPE, TEXT)], of_lake(&site.lake) + &of_sources(&site.lake) + &of_process())
+}
+
+/// What to be woken for: a source that is late or gave what could not be read.
+fn of_sources(lake: &Lake) -> String {
+    let states = match crowsnest_run::collecting_states(lake, jiff::Timestamp::now().as_microsecond()) {
+        Ok(states) => states,
+        Err(error) => {
+            tracing::warn!(%error, "figures of sources cannot be read");
+            return String::new();
+        }
+    };
+    const OK_AT: &str = "crowsnest_source_last_ok_timestamp_seconds";
+    const LATE: &str = "crowsnest_source_late";
+    const QUARANTINED: &str = "crowsnest_source_quarantined_documents";
+    let mut text = String::new();
+    let mut family = |name: &str, help: &str, value: &dyn Fn(&SourceState) -> Option<u64>| {
+        head(&mut text, name, help);
+        for state in &states {
+            if let Some(value) = value(state) {
+                line(&mut text, &format!("{name}{{source=\"{}\"}}", escaped(&state.source)), value);
+            }
+        }
+    };
+    let seconds = |micros: i64| u64::try_from(micros / 1_000_000).unwrap_or_default();
+    family(OK_AT, "When a run of the source last ended well.", &|state| state.last_ok_at.map(seconds));
+    family(LATE, "1 where a source is overdue, or its last run failed.", &|state| Some(u64::from(state.is_late)));
+    family(QUARANTINED, "Documents that wait for somebody to look at them.", &|state| {
+        u64::try_from(state.n_in_quarantine).ok()
+    });
+    text
+}
+
+/// A label's value, as the text format has it.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 fn of_lake(lake: &Lake) -> String {

@@ -230,3 +230,13 @@ async fn a_source_that_is_not_there_is_not_found() {
     let (_, page) = served.get("/source?name=%3Cscript%3Ealert(1)%3C%2Fscript%3E").await;
     assert!(!page.contains("<script>alert"));
 }
+
+#[tokio::test]
+async fn prometheus_is_told_what_is_late_and_what_waits() {
+    let text = served("127.0.0.1:7171").await.page("/metrics").await;
+    for name in ["crowsnest_source_late", "crowsnest_source_quarantined_documents"] {
+        let line = format!("{name}{{source=\"npm <b>registry</b>\"}} 1");
+        assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
+    }
+    assert!(text.contains("# TYPE crowsnest_source_last_ok_timestamp_seconds gauge"));
+}

@@ -1,10 +1,12 @@
 //! Appends what all sources bring in, many documents at a time, and settles what was journalled.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, AsArray as _, RecordBatch};
+use arrow::datatypes::Int64Type;
 use crowsnest_lake::Lake;
 use crowsnest_lake::state::collecting::{Journalled, Validator};
 use crowsnest_model::tables;
@@ -14,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use super::said_again;
 use crate::pipeline::Counts;
 use crate::rows::columns::{Columns, Repeated, document_batch};
+use crate::rows::mentions::MentionsInTable;
 use crate::worker::Parsed;
 use crate::{ImportError, Result};
 
@@ -60,9 +63,10 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
-    pub(crate) fn start(lake: Lake) -> Self {
+    /// Begins to take documents; what comes to be in the table of mentions is noted.
+    pub(crate) fn start(lake: Lake, mentions: MentionsInTable) -> Self {
         let (sender, receiver) = mpsc::channel(1024);
-        tokio::spawn(serve(lake, receiver));
+        tokio::spawn(serve(lake, mentions, receiver));
         Self { sender, waiting: Arc::new(Semaphore::new(WAITING_KIB_MAX)) }
     }
 
@@ -117,7 +121,7 @@ impl Batch {
     }
 }
 
-async fn serve(lake: Lake, mut receiver: mpsc::Receiver<Message>) {
+async fn serve(lake: Lake, mentions: MentionsInTable, mut receiver: mpsc::Receiver<Message>) {
     let mut repeated = Repeated::default();
     while let Some(first) = receiver.recv().await {
         let began = Instant::now();
@@ -131,7 +135,7 @@ async fn serve(lake: Lake, mut receiver: mpsc::Receiver<Message>) {
             }
         }
         let waiters = std::mem::take(&mut batch.waiters);
-        let appended = append(&lake, batch, &mut repeated).await;
+        let appended = append(&lake, &mentions, batch, &mut repeated).await;
         let told = appended.map_err(|error| {
             tracing::error!(%error, "collected documents could not be appended; they stay in the journal");
             Arc::from(error.to_string())
@@ -143,7 +147,7 @@ async fn serve(lake: Lake, mut receiver: mpsc::Receiver<Message>) {
     }
 }
 
-async fn append(lake: &Lake, batch: Batch, repeated: &mut Repeated) -> Result<()> {
+async fn append(lake: &Lake, in_table: &MentionsInTable, batch: Batch, repeated: &mut Repeated) -> Result<()> {
     let Batch { mut documents, permits, .. } = batch;
     if documents.is_empty() {
         return Ok(());
@@ -157,7 +161,10 @@ async fn append(lake: &Lake, batch: Batch, repeated: &mut Repeated) -> Result<()
         events.take(rows.events, place, sha256, repeated)?;
     }
     if !mentions.batches.is_empty() {
+        let ids: Vec<ArrayRef> =
+            mentions.batches.iter().filter_map(|batch| batch.column_by_name("mention_id").cloned()).collect();
         lake.append(&tables::MENTIONS, mentions.batches).await?;
+        in_table.add(ids.iter().flat_map(|ids| ids.as_primitive::<Int64Type>().values().iter().copied()));
     }
     if !claims.batches.is_empty() {
         let again = claims.batches.clone();
@@ -229,14 +236,21 @@ fn document_row(document: &Ready) -> Result<RecordBatch> {
 /// What is in the tables needs no journal any more; only now does a later run build on it.
 fn settle(lake: &Lake, documents: &[Ready]) -> Result<()> {
     let state = lake.state();
-    for document in documents {
-        let Journalled { source, document: sha256, fetched_at, .. } = &document.fetched;
-        if let Some((kind, shape)) = &document.shape {
-            state.set_shape(source, kind, Some(shape), sha256, *fetched_at)?;
+    // The last of each is what is remembered.
+    let (mut shapes, mut validators) = (BTreeMap::new(), BTreeMap::new());
+    for Ready { fetched, shape, validator, .. } in documents {
+        if let Some((kind, shape)) = shape {
+            shapes.insert((&fetched.source, kind), (shape, fetched));
         }
-        if let Some((url, validator)) = &document.validator {
-            state.set_validator(source, url, validator, *fetched_at)?;
+        if let Some((url, validator)) = validator {
+            validators.insert((&fetched.source, url), (validator, fetched));
         }
+    }
+    for ((source, kind), (shape, fetched)) in shapes {
+        state.set_shape(source, kind, Some(shape), &fetched.document, fetched.fetched_at)?;
+    }
+    for ((source, url), (validator, fetched)) in validators {
+        state.set_validator(source, url, validator, fetched.fetched_at)?;
     }
     let ids: Vec<i64> = documents.iter().map(|document| document.fetched.id).collect();
     Ok(state.settle(&ids)?)

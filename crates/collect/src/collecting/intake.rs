@@ -10,7 +10,7 @@ use super::sources::Source;
 use crate::connector::Parsed;
 use crate::import::fingerprint_of;
 use crate::mapping::Mapping;
-use crate::opened::{self, Opened};
+use crate::opened::{self, Chunk};
 use crate::pipeline::Counts;
 use crate::reading::input::{Input, Origin};
 use crate::recipe::Recipe;
@@ -61,6 +61,7 @@ pub(crate) fn read(
     parsed: &Parsed,
     mapping: &Mapping,
     context: ReadingContext,
+    seen: SeenMentions,
 ) -> Result<Read> {
     let origin = Origin::Held(Arc::from(Vec::new()));
     let input = Input { label: label.to_owned(), file_name: file_name.to_owned(), origin };
@@ -73,14 +74,19 @@ pub(crate) fn read(
     };
     let n_records = if parsed.is_body { COLUMNS_ROWS_MAX } else { parsed.records.len() };
     let room = (n_records * opened.plan.templates.len()).min(COLUMNS_ROWS_MAX);
-    rows_of(label, opened, context, shape, room)
+    let media_type = opened.format.media_type();
+    let worker = Worker::new(label, Arc::new(opened.plan), Arc::new(context), seen, room);
+    rows_of(worker, opened.chunks, media_type, shape)
 }
 
-fn rows_of(label: &str, opened: Opened, context: ReadingContext, shape: Shape, room: usize) -> Result<Read> {
-    let media_type = opened.format.media_type();
-    let mut worker = Worker::new(label, Arc::new(opened.plan), Arc::new(context), SeenMentions::default(), room);
+fn rows_of(
+    mut worker: Worker,
+    chunks: impl Iterator<Item = Result<Chunk>>,
+    media_type: &'static str,
+    shape: Shape,
+) -> Result<Read> {
     let (mut rows, mut counts) = (worker::Parsed::default(), Counts::default());
-    for chunk in opened.chunks {
+    for chunk in chunks {
         let mut more = worker.read(chunk?);
         counts.add(&more);
         rows.mentions.append(&mut more.mentions);
@@ -158,5 +164,6 @@ pub(crate) fn read_pending(lake: &Lake, source: &Source, pending: &Journalled) -
         connector: recipe.name.clone(),
         message,
     })?;
-    read(&pending.origin, &pending.name, &body, &parsed, &mapping, context_of(lake, source, pending.fetched_at))
+    let context = context_of(lake, source, pending.fetched_at);
+    read(&pending.origin, &pending.name, &body, &parsed, &mapping, context, SeenMentions::default())
 }

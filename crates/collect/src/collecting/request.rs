@@ -17,6 +17,7 @@ use crate::progress::NoProgress;
 use crate::reading::input;
 use crate::recipe::Recipe;
 use crate::report::{ImportReport, ImportRequest};
+use crate::rows::mentions::SeenMentions;
 use crate::rows::said::ReadingContext;
 use crate::{ImportError, Result};
 
@@ -315,7 +316,8 @@ async fn take_apart(
     let context = intake::context_of(&collector.lake, source, at.as_microsecond());
     let name = file_name(&answer.url, &job.request.slot);
     // Parsing takes this thread for a while; what else it would do, another does.
-    let parsed = tokio::task::block_in_place(|| parse(source, &recipe, &name, &answer.body, context))?;
+    let seen = SeenMentions::beside(collector.mentions.clone());
+    let parsed = tokio::task::block_in_place(|| parse(source, &recipe, &name, &answer.body, context, seen))?;
     Ok(TakenApart { at, recipe, parsed })
 }
 
@@ -325,6 +327,7 @@ fn parse(
     name: &str,
     body: &[u8],
     context: ReadingContext,
+    seen: SeenMentions,
 ) -> Result<std::result::Result<(Parsed, Option<Read>), Misread>> {
     let parsed = match source.configured.parse(&recipe.page(body)) {
         Err(reason) => return Ok(Err(Misread { reason, shape: Shape::default() })),
@@ -332,7 +335,7 @@ fn parse(
         Ok(parsed) => parsed,
     };
     let mapping = source.mapping.with_recipe(recipe.clone());
-    match intake::read(&recipe.url, name, body, &parsed, &mapping, context) {
+    match intake::read(&recipe.url, name, body, &parsed, &mapping, context, seen) {
         Ok(read) => Ok(Ok((parsed, Some(read)))),
         Err(error @ (ImportError::Lake(_) | ImportError::Broken { .. } | ImportError::Arrow(_))) => Err(error),
         Err(error) => {

@@ -1,6 +1,6 @@
 //! One run of one source: what is pending first, then its requests, a few at a time, then its cursor.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::commit::{Ready, Tally};
 use super::request::{self, Asked, Job};
 use super::sources::Source;
 use super::{CollectRequest, Collector, WatchEvent, intake};
-use crate::connector::Window;
+use crate::connector::{Request, Window};
 use crate::import::blocking;
 use crate::recipe::Recipe;
 use crate::rejects::Rejects;
@@ -37,6 +37,11 @@ pub(super) struct Run<'a> {
     cursor: Option<String>,
     /// Slots that need no asking any more.
     done: BTreeSet<String>,
+    /// Slots that a run before this one brought in, and those that are new in this one.
+    seen: BTreeSet<String>,
+    newly_seen: Vec<String>,
+    /// The day of the run, UTC.
+    today: String,
     n_failed: u64,
     n_failed_in_a_row: u32,
     stopped: Option<Stopped>,
@@ -115,6 +120,9 @@ async fn attempt(
         tally: Arc::default(),
         cursor: None,
         done: BTreeSet::new(),
+        seen: collector.lake.state().slots_seen(&card.name)?,
+        newly_seen: Vec::new(),
+        today: String::new(),
         n_failed: 0,
         n_failed_in_a_row: 0,
         stopped: None,
@@ -124,11 +132,12 @@ async fn attempt(
     };
     run.finish_pending().await?;
     let window = run.window(request)?;
-    let requests = source.configured.requests(&window).map_err(|message| ImportError::Source {
+    let requests = run.requests(&window).map_err(|message| ImportError::Source {
         name: card.name.clone(),
         message: format!("{}: {message}", card.path.display()),
         hint: format!("see `crowsnest source connectors {}`", source.entry.spec.name),
     })?;
+    run.today = window.today.to_string();
     if !window.is_again {
         run.done = window.done;
     }
@@ -194,6 +203,22 @@ impl Run<'_> {
             done: state.slots_done(name)?,
             is_again: request.is_again,
         })
+    }
+
+    /// What to ask for. What was never fetched, a package that was added to a list say, is asked for as in a first run.
+    fn requests(&self, window: &Window) -> std::result::Result<Vec<Request>, String> {
+        let mut requests = self.source.configured.requests(window)?;
+        if window.cursor.is_some() && requests.iter().any(|request| !self.seen.contains(&request.slot)) {
+            let first = self.source.configured.requests(&Window { cursor: None, ..window.clone() })?;
+            let mut first: BTreeMap<String, Request> =
+                first.into_iter().map(|request| (request.slot.clone(), request)).collect();
+            for request in requests.iter_mut().filter(|request| !self.seen.contains(&request.slot)) {
+                if let Some(whole) = first.remove(&request.slot) {
+                    *request = whole;
+                }
+            }
+        }
+        Ok(requests)
     }
 
     fn known_cursor(&self) -> Result<Option<String>> {
@@ -278,12 +303,25 @@ impl Run<'_> {
         self.n_failed_in_a_row = 0;
         let is_in = !job.root.has_failed();
         if is_in && job.request.is_once && !job.is_root() {
-            self.collector.lake.state().slot_done(&self.source.card.name, &job.request.slot, "", now)?;
+            self.slot_done(&job.request.slot, now)?;
         }
-        if job.root.end_one() && job.root.is_once {
-            self.collector.lake.state().slot_done(&self.source.card.name, &job.root.slot, "", now)?;
+        if job.root.end_one() {
+            if !self.seen.contains(&job.root.slot) {
+                self.newly_seen.push(job.root.slot.clone());
+            }
+            if job.root.is_once {
+                self.slot_done(&job.root.slot, now)?;
+            }
         }
         Ok(())
+    }
+
+    /// A day that is not over is asked for again.
+    fn slot_done(&self, slot: &str, now: i64) -> Result<()> {
+        if slot.ends_with(&self.today) {
+            return Ok(());
+        }
+        Ok(self.collector.lake.state().slot_done(&self.source.card.name, slot, "", now)?)
     }
 
     async fn hand_over(
@@ -345,6 +383,8 @@ impl Run<'_> {
     async fn finish(mut self) -> Result<(SourceRun, Option<i64>)> {
         self.collector.committer.flush().await?;
         self.rejects.finish()?;
+        let state = self.collector.lake.state();
+        state.set_slots_seen(&self.source.card.name, &self.newly_seen, self.collector.clock.now_micros())?;
         let is_well = self.n_failed == 0 && self.stopped.is_none() && self.rests_until.is_none();
         if is_well
             && self.report.n_quarantined == 0

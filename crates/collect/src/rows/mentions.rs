@@ -12,8 +12,41 @@ use super::short_text::TextMap;
 /// Beyond this many names, the memory of names starts over; ids stay the same, they only cost again.
 const NAMES_MAX: usize = 1_000_000;
 
-/// Which mentions have been written by any worker of the import.
-pub(crate) type SeenMentions = Arc<Mutex<HashSet<i64>>>;
+/// Which mentions need not be written any more.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SeenMentions {
+    /// Written by any worker of the import, or of the document.
+    here: Arc<Mutex<HashSet<i64>>>,
+    before: MentionsInTable,
+}
+
+impl SeenMentions {
+    pub(crate) fn beside(before: MentionsInTable) -> Self {
+        Self { before, ..Self::default() }
+    }
+
+    fn is_new(&self, id: i64) -> bool {
+        !self.before.has(id) && self.here.lock().unwrap_or_else(PoisonError::into_inner).insert(id)
+    }
+}
+
+/// Mentions of which this process knows that the table has them; not all that it has.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MentionsInTable(Arc<Mutex<HashSet<i64>>>);
+
+impl MentionsInTable {
+    fn has(&self, id: i64) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
+    }
+
+    pub(crate) fn add(&self, ids: impl IntoIterator<Item = i64>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(ids);
+        if known.len() > NAMES_MAX {
+            known.clear();
+        }
+    }
+}
 
 /// A name as a row gives it.
 #[derive(Debug, Clone, Copy)]
@@ -121,8 +154,7 @@ impl Mentions {
         let name_key = normalise(named.subject);
         let native_id = Some(named.native_id).filter(|id| !id.is_empty());
         let id = mention_id(named.source, named.kind, native_id, &name_key);
-        let is_new = self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-        if is_new {
+        if self.seen.is_new(id) {
             self.columns.push(&MentionRow {
                 mention_id: id,
                 source: named.source,
@@ -162,12 +194,17 @@ mod tests {
     #[test]
     fn a_name_is_written_once_and_keeps_its_id() {
         let seen = SeenMentions::default();
-        let (mut left, mut right) = (Mentions::new(Arc::clone(&seen), 8), Mentions::new(seen, 8));
+        let (mut left, mut right) = (Mentions::new(seen.clone(), 8), Mentions::new(seen, 8));
         let named = |subject, kind| Named { source: "s", kind, subject, native_id: "", known_at: 0 };
         let id = left.id(named("豆包", Kind::Product));
         assert_eq!(left.id(named("豆包", Kind::Product)), id);
         assert_eq!(right.id(named("豆包", Kind::Product)), id);
         assert_ne!(right.id(named("豆包", Kind::Company)), id);
         assert_eq!((left.columns.n_rows(), right.columns.n_rows()), (1, 1));
+        let in_table = MentionsInTable::default();
+        in_table.add([id]);
+        let mut later = Mentions::new(SeenMentions::beside(in_table), 8);
+        assert_eq!(later.id(named("豆包", Kind::Product)), id);
+        assert_eq!(later.columns.n_rows(), 0);
     }
 }

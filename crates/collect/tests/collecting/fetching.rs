@@ -216,3 +216,59 @@ async fn days_that_are_missing_are_fetched_and_those_that_are_done_are_not() {
     let report = played.collect_with(since, fast()).await.remove(0);
     assert_eq!((report.outcome.as_str(), report.n_added, report.n_calls), ("done", 2, 2), "{report:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_added_to_a_list_gets_its_whole_history() {
+    let server = Server::start(|asked| {
+        let since = asked.path.rsplit('/').next().unwrap_or_default().to_owned();
+        json(rows_text(&[
+            (asked.path.split('/').nth(1).unwrap_or_default(), "2025-06-10", 1.0),
+            ("first", &since, 1.0),
+        ]))
+    })
+    .await;
+    let source = |items: &str| {
+        json_source(&format!("{}/{{item}}/{{since}}", server.url), "").replace(
+            "records = \".rows[]\"",
+            &format!("records = \".rows[]\"\nitems = [{items}]\ndays = 100\ncursor = \"[.rows[].month] | max\""),
+        )
+    };
+    let played = Played::new(&[("played", &source("\"a\""))]);
+    let clock = || Clock::parse("2025-06-11T00:00:00Z@2025-06-11T00:00:00Z*1").unwrap();
+    let until = || CollectRequest { until: Some("2025-06-11".parse().unwrap()), ..CollectRequest::default() };
+    played.collect_with(until(), clock()).await;
+    played.write("played", &source("\"a\", \"b\""));
+    for _ in 0..2 {
+        let report = played.collect_with(until(), clock()).await.remove(0);
+        assert_eq!(report.outcome, "done", "{report:?}");
+    }
+    let mut paths = server.paths();
+    paths.sort();
+    let (whole, more) = ("2025-03-03", "2025-06-10");
+    let expected = [
+        format!("/a/{whole}"),
+        format!("/a/{more}"),
+        format!("/a/{more}"),
+        format!("/b/{whole}"),
+        format!("/b/{more}"),
+    ];
+    assert_eq!(paths, {
+        let mut expected = expected.to_vec();
+        expected.sort();
+        expected
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_that_is_not_over_is_asked_for_again() {
+    let server = Server::start(|asked| json(rows_text(&[("a", asked.path.trim_start_matches('/'), 1.0)]))).await;
+    let source = json_source(&format!("{}/{{day}}", server.url), "")
+        .replace("records = \".rows[]\"", "records = \".rows[]\"\ndaily = true\ndays = 2");
+    let played = Played::new(&[("played", &source)]);
+    let today = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date();
+    for n_calls in [2, 1] {
+        let until = CollectRequest { until: Some(today), ..CollectRequest::default() };
+        let report = played.collect_with(until, Clock::default()).await.remove(0);
+        assert_eq!((report.outcome.as_str(), report.n_calls), ("done", n_calls), "{report:?}");
+    }
+}

@@ -24,6 +24,8 @@ pub(super) const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS slots (
         source TEXT NOT NULL, slot TEXT NOT NULL, document TEXT NOT NULL, done_at INTEGER NOT NULL,
         PRIMARY KEY (source, slot)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS slots_seen (
+        source TEXT NOT NULL, slot TEXT NOT NULL, seen_at INTEGER NOT NULL, PRIMARY KEY (source, slot)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS progress (
         source TEXT PRIMARY KEY, cursor TEXT, next_run_at INTEGER, not_before INTEGER, n_failures INTEGER NOT NULL,
         last_run_at INTEGER, last_ok_at INTEGER, last_error TEXT NOT NULL, first_run_at INTEGER) WITHOUT ROWID;
@@ -251,6 +253,28 @@ impl State {
             let mut statement = connection.prepare_cached("SELECT slot FROM slots WHERE source = ?1")?;
             let rows = statement.query_map(params![source], |row| row.get(0))?;
             rows.collect()
+        })
+    }
+
+    /// The slots of a source that were fetched at least once.
+    pub fn slots_seen(&self, source: &str) -> Result<std::collections::BTreeSet<String>> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached("SELECT slot FROM slots_seen WHERE source = ?1")?;
+            let rows = statement.query_map(params![source], |row| row.get(0))?;
+            rows.collect()
+        })
+    }
+
+    /// Notes that slots were fetched, and came in.
+    pub fn set_slots_seen(&self, source: &str, slots: &[String], at: i64) -> Result<()> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            for slot in slots {
+                transaction
+                    .prepare_cached("INSERT OR REPLACE INTO slots_seen VALUES (?1, ?2, ?3)")?
+                    .execute(params![source, slot, at])?;
+            }
+            transaction.commit()
         })
     }
 
