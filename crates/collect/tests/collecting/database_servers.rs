@@ -183,15 +183,17 @@ impl Server {
         }
     }
 
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
     async fn wait_until_ready(&mut self, database: &str) {
         let began = Instant::now();
         loop {
             let Err(error) = self.try_to_execute(database, "SELECT 1").await else { return };
             let ended = self.process.try_wait().unwrap();
-            if ended.is_some() || began.elapsed() > Duration::from_secs(60) {
-                let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-                panic!("{:?} did not start ({ended:?}, {error}): {log}", self.kind);
-            }
+            let is_starting = ended.is_none() && began.elapsed() < Duration::from_secs(60);
+            assert!(is_starting, "{:?} did not start ({ended:?}, {error}): {}", self.kind, self.log());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -207,7 +209,8 @@ fn program(name: &str) -> PathBuf {
     versions.sort();
     folders.extend(versions.into_iter().rev());
     let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
-    found.unwrap_or_else(|| panic!("the program {name} is not on this machine: `./x test` installs it"))
+    assert!(found.is_some(), "the program {name} is not on this machine: `./x test` installs it");
+    found.unwrap()
 }
 
 fn command(program: &Path, folder: &Path, user: Option<(u32, u32)>) -> Command {
