@@ -103,6 +103,11 @@ impl Context {
     }
 }
 
+/// The source that a person means: by its own name, an alias or the name of its file; as written where no file is of it.
+pub(crate) fn source_name(lake: &Lake, name: String) -> String {
+    lake.market().source_called(&name).map_or(name, |card| card.name.clone())
+}
+
 /// Who runs the command, for the audit log.
 pub(crate) fn user() -> String {
     ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".into())

@@ -28,6 +28,10 @@ pub(crate) enum Cell {
     RankChange,
     /// The day of an instant.
     Day,
+    /// An instant to the second, in UTC.
+    Moment,
+    /// The beginning of a SHA-256, as much as tells documents apart.
+    Digest,
     /// `yes` or `no`.
     YesNo,
     /// Region, platform and segment in one.
@@ -139,6 +143,8 @@ fn write_cell(column: &Column, row: &Row, largest_share: f64) -> String {
         Cell::Change => number.map(number::change).unwrap_or_default(),
         Cell::RankChange => value.and_then(Value::as_i64).map(rank_change).unwrap_or_default(),
         Cell::Day => plain(value).chars().take(10).collect(),
+        Cell::Moment => plain(value).replacen('T', " ", 1).chars().take(19).collect::<String>().replace('Z', ""),
+        Cell::Digest => plain(value).chars().take(12).collect(),
         Cell::YesNo => match value.and_then(Value::as_bool) {
             Some(true) => "yes".to_owned(),
             Some(false) => "no".to_owned(),

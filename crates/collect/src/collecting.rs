@@ -104,6 +104,12 @@ impl Collector {
         Self { lake, clock, fetcher, committer, mentions, watch, owner: owner.into() }
     }
 
+    /// The same for a market whose sources' files were read again; runs under way go on as they began.
+    #[must_use]
+    pub fn with_lake(self, lake: Lake) -> Self {
+        Self { lake, ..self }
+    }
+
     /// Runs sources, beside each other, whatever their schedules say; gives what became of each, by name.
     ///
     /// # Errors

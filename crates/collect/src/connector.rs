@@ -189,7 +189,7 @@ pub enum Via {
     },
     /// The rows of a query, as JSON lines.
     Sql {
-        /// Name of the secret that holds the database's address, or the address itself where it has no password.
+        /// The database's address; may hold `{secret:NAME}`, or be it.
         database: String,
         /// The query; `{cursor}` stands for where the last run ended, as a text in quotes.
         query: String,

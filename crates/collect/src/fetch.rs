@@ -20,4 +20,4 @@ mod unpack;
 
 pub(crate) use client::{Answer, FetchError, Fetcher, Limits};
 pub(crate) use masking::Secrets;
-pub(crate) use sql::{SQL_ROWS_MAX, rows_of_query};
+pub(crate) use sql::{Question, SQL_ROWS_MAX, rows_of_query};

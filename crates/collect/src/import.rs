@@ -25,7 +25,7 @@ use crate::progress::{NoProgress, Progress};
 use crate::reading::format::Format;
 use crate::reading::input::{self, Input, Origin};
 use crate::rejects::Rejects;
-use crate::report::{FileReport, ImportReport, ImportRequest};
+use crate::report::{FileReport, ImportReport, ImportRequest, Reject};
 use crate::rows::columns::document_batch;
 use crate::rows::constants;
 use crate::rows::said::ReadingContext;
@@ -99,9 +99,15 @@ pub(crate) async fn import_tasks(
     let mut report = ImportReport { id, is_dry_run: request.is_dry_run, ..ImportReport::default() };
     let mut run = Run { lake, request: &request, progress, rejects, would_add: WouldAdd::default() };
     run.check_constants(&tasks)?;
+    let is_one_of_many = tasks.len() > 1;
     for task in tasks {
         progress.message(&task.input.label);
-        report.add(run.import_one(task).await?);
+        let label = task.input.label.clone();
+        let may_be_left = is_one_of_many && matches!(task.input.origin, Origin::Archived(_));
+        match run.import_one(task).await {
+            Err(error) if may_be_left && error.is_users() => report.add(run.left_as_it_was(label, &error)?),
+            file => report.add(file?),
+        }
     }
     report.rejects_file = run.rejects.finish()?;
     report.first_rejects = std::mem::take(&mut run.rejects.first);
@@ -155,6 +161,22 @@ impl Run<'_> {
             checked.push(&task.mapping);
         }
         Ok(())
+    }
+
+    /// Of many documents that are read again, one that cannot be does not hold up the others.
+    fn left_as_it_was(&mut self, file: String, error: &ImportError) -> Result<FileReport> {
+        let remedy = error.hint().unwrap_or_default();
+        self.rejects.write(vec![Reject {
+            file: file.clone(),
+            record: 0,
+            column: String::new(),
+            found: error.to_string(),
+            expected: "a document that can be read; its figures stay as they were".into(),
+            remedy,
+            row: String::new(),
+        }])?;
+        let notes = vec![format!("left as it was: {error}")];
+        Ok(FileReport { file, n_rejects: 1, notes, ..FileReport::default() })
     }
 
     async fn import_one(&mut self, mut task: Task) -> Result<FileReport> {

@@ -100,6 +100,7 @@ fn task_of(
         "" => Mapping::lake_names(),
         text => Mapping::parse(&format!("of document {sha256}"), text)?,
     };
+    let own_has_recipe = own.recipe.is_some();
     let card = lake.market().source(&recorded_source).filter(|card| card.collect.is_some());
     let (mapping, is_todays) = match (&own.recipe, newer, card) {
         (Some(recipe), Some(newer), _) => (Arc::new(newer.with_recipe(recipe.clone())), false),
@@ -116,7 +117,13 @@ fn task_of(
         None if recorded_source == SOURCE_OF_ROWS => String::new(),
         None => recorded_source,
     };
-    let input = Input { label: name.clone(), file_name: name, origin: Origin::Archived(sha256) };
+    // What was collected often has one name again and again.
+    let label = if own_has_recipe {
+        format!("{name} (document {})", sha256.get(..12).unwrap_or(&sha256))
+    } else {
+        name.clone()
+    };
+    let input = Input { label, file_name: name, origin: Origin::Archived(sha256) };
     Ok((Task { input, source, mapping }, is_todays))
 }
 

@@ -164,8 +164,7 @@ impl DocumentStore {
     /// Removes a body that nothing refers to any more; one that is not there is no error.
     pub(crate) fn remove(&self, sha256: &str) -> Result<()> {
         let Some((store, place)) = &self.store else {
-            files::remove_quietly(&self.path(sha256)?);
-            return Ok(());
+            return files::remove(&self.path(sha256)?);
         };
         let (store, path) = (Arc::clone(store), object_path(place, sha256)?);
         match stores::wait(async move { store.delete(&path).await }).map_err(waiting_failed)? {

@@ -64,6 +64,14 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(named("moving into place", to))
 }
 
+/// Removes a file; that it is not there is no error.
+pub fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(named("removing", path)(error)),
+        _ => Ok(()),
+    }
+}
+
 /// Removes a file; that it is not there, or cannot be removed, is no error.
 pub fn remove_quietly(path: &Path) {
     if let Err(error) = std::fs::remove_file(path) {

@@ -3,6 +3,8 @@
 //! In: an address and what of it is wanted. Out: its rows as lines of JSON. Invariant: nothing is written there.
 
 use std::path::Path;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use futures::StreamExt as _;
@@ -38,8 +40,10 @@ pub async fn read(
     let runtime = engine::runtime(options, &market.secrets)?;
     let context = SessionContext::new_with_config_rt(engine::session_config(options.n_threads), runtime);
     match format {
-        "delta" => register_delta(&context, &place, &market.secrets).await?,
-        _ => context.register_parquet(NAME, place, ParquetReadOptions::default()).await?,
+        "delta" => register_delta(&context, &place, &market.secrets).await.map_err(|error| {
+            LakeError::bad_question(format!("{address} cannot be read as a Delta table: {error}"), "check the address")
+        })?,
+        _ => register_parquet(&context, &place, address).await?,
     }
     let quoted: Vec<String> = columns.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
     let wanted = if quoted.is_empty() { "*".to_owned() } else { quoted.join(", ") };
@@ -49,7 +53,11 @@ pub async fn read(
         .with_allow_ddl(false)
         .with_allow_dml(false)
         .with_allow_statements(false);
-    let mut stream = context.sql_with_options(&sql, read_only).await?.execute_stream().await?;
+    let asked = context.sql_with_options(&sql, read_only).await.map_err(|error| {
+        let message = format!("{address} cannot be asked like this: {}", error.strip_backtrace());
+        LakeError::bad_question(message, "correct columns, condition or cursor_column")
+    })?;
+    let mut stream = asked.execute_stream().await?;
     let mut lines = Vec::new();
     while let Some(batch) = stream.next().await {
         let mut writer = arrow::json::LineDelimitedWriter::new(&mut lines);
@@ -63,6 +71,22 @@ pub async fn read(
         }
     }
     Ok(lines)
+}
+
+async fn register_parquet(context: &SessionContext, place: &str, address: &str) -> Result<()> {
+    let unreadable = |why: &str| {
+        let hint = "check the address: a file, a folder or a pattern of files that end in .parquet";
+        LakeError::bad_question(format!("{address} cannot be read as Parquet: {why}"), hint)
+    };
+    context
+        .register_parquet(NAME, place, ParquetReadOptions::default())
+        .await
+        .map_err(|error| unreadable(&error.strip_backtrace()))?;
+    // Where there are no files, it is a table without columns.
+    if context.table_provider(NAME).await?.schema().fields().is_empty() {
+        return Err(unreadable("no such file is there"));
+    }
+    Ok(())
 }
 
 async fn register_delta(context: &SessionContext, place: &str, settings: &Settings) -> Result<()> {
@@ -91,11 +115,38 @@ async fn register_delta(context: &SessionContext, place: &str, settings: &Settin
 /// The rows of a query over a SQLite file that is only read, one by one, until `visit` says `false`.
 ///
 /// # Errors
-/// What SQLite says.
-pub fn sqlite_rows(path: &Path, query: &str, visit: &mut dyn FnMut(Map<String, Value>) -> bool) -> Result<()> {
-    use rusqlite::types::ValueRef;
+/// What SQLite says; that it was interrupted, where the time is over.
+pub fn sqlite_rows(
+    path: &Path,
+    query: &str,
+    timeout: Duration,
+    visit: &mut dyn FnMut(Map<String, Value>) -> bool,
+) -> Result<()> {
+    let theirs = |error: rusqlite::Error| {
+        LakeError::bad_question(error.to_string(), "check the path and the query; only one SELECT is asked")
+    };
     let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = rusqlite::Connection::open_with_flags(path, flags)?;
+    let connection = rusqlite::Connection::open_with_flags(path, flags).map_err(theirs)?;
+    let interrupt = connection.get_interrupt_handle();
+    let (done, is_done) = std::sync::mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if is_done.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
+                interrupt.interrupt();
+            }
+        });
+        let visited = visit_rows(&connection, query, visit);
+        drop(done);
+        visited.map_err(theirs)
+    })
+}
+
+fn visit_rows(
+    connection: &rusqlite::Connection,
+    query: &str,
+    visit: &mut dyn FnMut(Map<String, Value>) -> bool,
+) -> rusqlite::Result<()> {
+    use rusqlite::types::ValueRef;
     let mut statement = connection.prepare(query)?;
     let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([])?;
@@ -129,12 +180,18 @@ mod tests {
         let connection = rusqlite::Connection::open(&path).unwrap();
         connection.execute_batch("CREATE TABLE t (a, b); INSERT INTO t VALUES (1, '豆包'), (2.5, NULL)").unwrap();
         let mut found = Vec::new();
-        sqlite_rows(&path, "SELECT * FROM t", &mut |record| {
+        let minute = Duration::from_secs(60);
+        sqlite_rows(&path, "SELECT * FROM t", minute, &mut |record| {
             found.push(Value::Object(record).to_string());
             true
         })
         .unwrap();
         assert_eq!(found, [r#"{"a":1,"b":"豆包"}"#, r#"{"a":2.5,"b":null}"#]);
-        assert!(sqlite_rows(&path, "DELETE FROM t", &mut |_| true).is_err());
+        assert!(sqlite_rows(&path, "DELETE FROM t", minute, &mut |_| true).is_err());
+        let two = sqlite_rows(&path, "SELECT 1; SELECT 2", minute, &mut |_| true);
+        assert!(two.unwrap_err().to_string().contains("Multiple statements"), "only one is asked");
+        let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+        let stopped = sqlite_rows(&path, endless, Duration::from_millis(50), &mut |_| true);
+        assert!(stopped.unwrap_err().to_string().contains("interrupted"));
     }
 }

@@ -27,12 +27,12 @@ use crate::{LakeError, Market, Result, files, maintain, stores};
 /// The tables, documents and state of one market. Cloning is cheap; clones see the same moment.
 #[derive(Debug, Clone)]
 pub struct Lake {
+    market: Arc<Market>,
     inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    market: Market,
     options: LakeOptions,
     runtime: Arc<RuntimeEnv>,
     engine: RwLock<Arc<Engine>>,
@@ -75,13 +75,19 @@ impl Lake {
         let jobs = Jobs::default();
         let runner = runner_of(&market, &jobs)?;
         let engine = RwLock::new(Arc::new(engine));
-        let inner = Inner { market, options, runtime, engine, writing, documents, state, runner, jobs };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Inner { options, runtime, engine, writing, documents, state, runner, jobs };
+        Ok(Self { market: Arc::new(market), inner: Arc::new(inner) })
     }
 
     /// The market that this is the lake of.
     pub fn market(&self) -> &Market {
-        &self.inner.market
+        &self.market
+    }
+
+    /// The same lake, for a market whose sources' files were read again ([`crate::SourceFiles`]).
+    #[must_use]
+    pub fn with_market(&self, market: Market) -> Self {
+        Self { market: Arc::new(market), inner: Arc::clone(&self.inner) }
     }
 
     /// The archive of document bodies.
@@ -128,7 +134,7 @@ impl Lake {
     ) -> Result<()> {
         let inner = &self.inner;
         let engine =
-            Engine::build(&inner.market, snapshots, &inner.runtime, inner.options.n_threads, Some(before)).await?;
+            Engine::build(&self.market, snapshots, &inner.runtime, inner.options.n_threads, Some(before)).await?;
         *inner.engine.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(engine);
         Ok(())
     }

@@ -41,6 +41,7 @@ mod run;
 pub mod schema;
 mod sort;
 mod source_card;
+mod source_files;
 pub mod sql;
 pub mod state;
 mod statistics;
@@ -59,6 +60,7 @@ pub use lake::Lake;
 pub use market::{Market, MarketConfig, Secrets};
 pub use run::Job;
 pub use source_card::{Purchase, SourceCard, SourceCollect, SourceCost};
+pub use source_files::SourceFiles;
 pub use step::Step;
 pub use views::VIEWS;
 

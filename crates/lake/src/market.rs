@@ -12,6 +12,7 @@ use crate::stores::{self, Settings};
 use crate::{LakeError, Result, files};
 
 const CONFIG_FILE: &str = "crowsnest.toml";
+pub(crate) const SOURCES_FOLDER: &str = "sources";
 
 /// `crowsnest.toml`: what a market is called and which conventions hold in it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -132,17 +133,17 @@ impl Market {
         }
         let config: MarketConfig = read_toml(&config_path)?;
         check(&config, &config_path)?;
-        let mut sources = Vec::new();
-        for path in files::list(&dir.join("sources"), "toml")? {
-            let card: SourceCard = read_toml(&path)?;
-            let path = path.strip_prefix(dir).map(Path::to_owned).unwrap_or(path);
-            sources.push(SourceCard { path, ..card });
-        }
-        let secrets = match &config.secrets {
-            Some(file) => Secrets(stores::read_secrets(&dir.join(file))?),
-            None => Secrets::default(),
-        };
+        let (sources, secrets) = (read_sources(dir)?, read_secrets(dir, &config)?);
         Ok(Self { dir: dir.to_owned(), config, metrics: read_metrics(dir)?, sources, secrets })
+    }
+
+    /// This market with its sources and secrets as their files are now; all else stays.
+    ///
+    /// # Errors
+    /// [`LakeError::Config`] where a file is wrong.
+    pub(crate) fn with_sources_read_again(&self) -> Result<Self> {
+        let (sources, secrets) = (read_sources(&self.dir)?, read_secrets(&self.dir, &self.config)?);
+        Ok(Self { sources, secrets, ..self.clone() })
     }
 
     /// Makes an empty market in a folder that has none.
@@ -239,6 +240,23 @@ fn check(config: &MarketConfig, path: &Path) -> Result<()> {
         return Ok(());
     }
     Err(LakeError::Config { path: path.to_owned(), message: faults.join("; ") })
+}
+
+fn read_sources(dir: &Path) -> Result<Vec<SourceCard>> {
+    let mut sources = Vec::new();
+    for path in files::list(&dir.join(SOURCES_FOLDER), "toml")? {
+        let card: SourceCard = read_toml(&path)?;
+        let path = path.strip_prefix(dir).map(Path::to_owned).unwrap_or(path);
+        sources.push(SourceCard { path, ..card });
+    }
+    Ok(sources)
+}
+
+fn read_secrets(dir: &Path, config: &MarketConfig) -> Result<Secrets> {
+    Ok(match &config.secrets {
+        Some(file) => Secrets(stores::read_secrets(&dir.join(file))?),
+        None => Secrets::default(),
+    })
 }
 
 fn read_metrics(dir: &Path) -> Result<MetricRegistry> {

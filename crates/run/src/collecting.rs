@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crowsnest_collect::{Clock, CollectRequest, Collector, Due, SourceReport, Trial, Watch, due};
-use crowsnest_lake::{Lake, Market, SourceCard};
+use crowsnest_lake::{Lake, Market, SourceCard, SourceFiles};
 
 use crate::{RunError, sync_catalogue};
 
 /// How often it is looked whether a source is due.
 const TICK: Duration = Duration::from_secs(1);
-/// How often the sources' files are read again.
-const TICKS_PER_READING: u32 = 15;
+/// How often it is looked whether their files changed.
+const TICKS_PER_READING: u32 = 2;
 
 /// Collects sources now, whatever their schedules say, and runs the steps after it.
 ///
@@ -45,9 +45,11 @@ pub async fn try_out(
 }
 
 /// Collects every source whenever it is due, until `shutdown` is done; runs under way then are given up, which loses
-/// nothing. The files of sources are read again now and then, so that changes to them count.
+/// nothing. The files of sources are followed, so that changes to them count.
 pub async fn keep_collecting(lake: Lake, clock: Clock, watch: Watch, shutdown: impl Future<Output = ()> + Send) {
-    let collector = Collector::new(lake.clone(), clock, watch);
+    let mut collector = Collector::new(lake.clone(), clock, watch);
+    let mut lake = lake;
+    let mut files = SourceFiles::of(lake.market());
     let running: Arc<Mutex<HashSet<String>>> = Arc::default();
     let mut runs = tokio::task::JoinSet::new();
     let mut cards = scheduled(lake.market());
@@ -63,9 +65,16 @@ pub async fn keep_collecting(lake: Lake, clock: Clock, watch: Watch, shutdown: i
         while runs.try_join_next().is_some() {}
         n_ticks = n_ticks.wrapping_add(1);
         if n_ticks.is_multiple_of(TICKS_PER_READING) {
-            match Market::open(&lake.market().dir) {
-                Ok(market) => cards = scheduled(&market),
-                Err(error) => tracing::warn!(%error, "the market's files cannot be read; those known are kept"),
+            match files.changed(lake.market()) {
+                None => {}
+                Some(Ok(market)) => {
+                    lake = lake.with_market(market);
+                    collector = collector.with_lake(lake.clone());
+                    cards = scheduled(lake.market());
+                }
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "a source's file cannot be read; sources are collected as they were");
+                }
             }
         }
         let now = clock.now_micros();

@@ -254,6 +254,8 @@ fn cost(lake: &Lake, card: &SourceCard, now: i64, state: &mut SourceState) -> Re
     let stored = lake.state();
     let runs = stored.source_runs(Some(&card.name), now - N_DAYS * DAY_MICROS, 10_000)?;
     count(&runs, state);
+    let last = stored.source_runs(Some(&card.name), 0, 1)?;
+    state.outcome = last.into_iter().next().map(|run| run.outcome).unwrap_or_default();
     let month = Offset::UTC.to_datetime(jiff::Timestamp::from_microsecond(now).unwrap_or_default()).date();
     let start = Offset::UTC.to_timestamp(month.first_of_month().at(0, 0, 0, 0)).unwrap_or_default().as_microsecond();
     let spent = stored.spent(&card.name, start, i64::MAX)?;
@@ -267,7 +269,6 @@ fn cost(lake: &Lake, card: &SourceCard, now: i64, state: &mut SourceState) -> Re
 fn count(runs: &[SourceRun], state: &mut SourceState) {
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     state.n_runs = i64::try_from(runs.len()).unwrap_or(i64::MAX);
-    state.outcome = runs.first().map(|run| run.outcome.clone()).unwrap_or_default();
     let n_done = runs.iter().filter(|run| run.outcome == "done").count();
     state.share_of_runs_done = (!runs.is_empty()).then(|| n_done as f64 / runs.len() as f64);
     state.n_added = runs.iter().map(|run| signed(run.n_added + run.n_events_added)).sum();

@@ -37,6 +37,7 @@ mod rows;
 mod runs;
 mod security;
 mod server;
+mod site;
 mod words;
 
 pub use error::ServeError;

@@ -13,7 +13,7 @@ use crowsnest_lake::Lake;
 use crowsnest_model::tables::TABLES;
 use crowsnest_run::SourceState;
 
-use crate::router::Site;
+use crate::site::Site;
 use crate::{Result, ServeError};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -12,8 +12,9 @@ use axum::response::Response;
 use futures::{StreamExt as _, stream};
 
 use crate::pages::document::{DocumentRow, row_of};
-use crate::router::{Site, plain_error};
+use crate::router::plain_error;
 use crate::security::DOCUMENT_POLICY;
+use crate::site::Site;
 use crate::{ServeError, redistribution};
 
 const CHUNK_BYTES: usize = 128 * 1024;

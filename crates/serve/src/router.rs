@@ -15,38 +15,23 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 
-use crate::cache::Cache;
 use crate::page::{Page, error_page, respond};
-use crate::request::{Format, PageRequest, Shared};
+use crate::request::{Format, PageRequest};
 use crate::routes::{ROUTES, Route};
 use crate::security::{self, AllowedHosts};
 use crate::server::ServeOptions;
+use crate::site::{CurrentSite, Site};
 use crate::{ServeError, assets, metrics, raw};
-
-/// What handlers share.
-#[derive(Clone)]
-pub(crate) struct Site {
-    pub(crate) lake: Lake,
-    pub(crate) shared: Arc<Shared>,
-}
 
 /// A market is nobody's search result: pages change with every import, and sources may not permit it.
 const NO_ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 
 /// All pages over a lake, as options for serving say who may look.
 pub fn router(lake: Lake, options: &ServeOptions) -> Router {
-    let cards = &lake.market().sources;
-    let kept_back = cards
-        .iter()
-        .filter(|card| !card.redistribute)
-        .flat_map(|card| std::iter::once(card.name.clone()).chain(card.aliases.iter().cloned()));
-    let shared = Arc::new(Shared {
-        is_shared: !options.listen.ip().is_loopback(),
-        kept_back: kept_back.collect(),
-        pages: Cache::new(),
-        answers: Cache::new(),
-    });
-    let site = Site { lake, shared };
+    router_of(CurrentSite::new(lake, options), options)
+}
+
+pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router {
     let hosts = Arc::new(AllowedHosts::new(options));
     let mut router = Router::new()
         .route("/static/{*name}", get(assets::serve))
@@ -61,7 +46,7 @@ pub fn router(lake: Lake, options: &ServeOptions) -> Router {
     let is_compressible = DefaultPredicate::new().and(NotForContentType::const_new("application/vnd.apache.parquet"));
     router
         .fallback(nowhere)
-        .with_state(site)
+        .with_state(current)
         .layer(CatchPanicLayer::new())
         .layer(CompressionLayer::new().gzip(true).compress_when(is_compressible))
         .layer(middleware::from_fn(security::only_reading))
@@ -71,7 +56,7 @@ pub fn router(lake: Lake, options: &ServeOptions) -> Router {
 
 /// One route per page. Where the path ends in a parameter, the format's ending is part of what it matches; elsewhere
 /// the endings are routes of their own.
-fn add(mut router: Router<Site>, path: &'static str, page: &'static dyn Page) -> Router<Site> {
+fn add(mut router: Router<CurrentSite>, path: &'static str, page: &'static dyn Page) -> Router<CurrentSite> {
     let handler =
         get(move |State(site): State<Site>, parameters: RawPathParams, uri: Uri, headers: HeaderMap| async move {
             let parameter = parameters.iter().next().map(|(_, value)| value.to_owned());

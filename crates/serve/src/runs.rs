@@ -4,8 +4,6 @@
 //! hosts and answers of servers, private ones too: beyond loopback they are left out ([`for_everybody`]), and what is
 //! left is how each run ended, when, and how much it brought.
 
-use std::collections::BTreeSet;
-
 use crowsnest_lake::Language;
 use crowsnest_lake::own_rows;
 use crowsnest_lake::state::collecting::SourceRun;
@@ -16,9 +14,6 @@ use crate::frame::Frame;
 use crate::numbers;
 use crate::request::{PageRequest, push_query};
 use crate::words::{say, say_source, say_word};
-
-/// A run that is said to go on for longer was cut off with its process.
-const RUN_MICROS_MAX: i64 = 24 * 3600 * 1_000_000;
 
 /// A run in a table.
 pub(crate) struct RunLine {
@@ -41,18 +36,12 @@ pub(crate) struct RunLine {
 
 /// The lines of runs, which come newest first.
 pub(crate) fn lines(runs: &[SourceRun], page: &Frame, now: i64) -> Vec<RunLine> {
-    let mut seen = BTreeSet::new();
-    let mut lines = Vec::with_capacity(runs.len());
-    for run in runs {
-        let is_latest = seen.insert(run.source.as_str());
-        lines.push(line(run, is_latest, page, now));
-    }
-    lines
+    runs.iter().map(|run| line(run, page, now)).collect()
 }
 
-fn line(run: &SourceRun, is_latest: bool, page: &Frame, now: i64) -> RunLine {
+fn line(run: &SourceRun, page: &Frame, now: i64) -> RunLine {
     let language = page.language();
-    let outcome = outcome_of(run, is_latest, now);
+    let outcome = run.outcome.as_str();
     let is_running = outcome == "running";
     let until = if is_running { Some(now) } else { run.finished_at };
     let number = |n: u64| numbers::count(i64::try_from(n).unwrap_or(i64::MAX));
@@ -73,13 +62,6 @@ fn line(run: &SourceRun, is_latest: bool, page: &Frame, now: i64) -> RunLine {
         message: if page.is_shared() { String::new() } else { run.message.clone() },
         is_running,
     }
-}
-
-/// How a run ended. One that is said to go on although another began since, or for a day, ended with its process.
-fn outcome_of(run: &SourceRun, is_latest: bool, now: i64) -> &str {
-    let goes_on = run.outcome == "running" && run.finished_at.is_none();
-    let is_cut_off = goes_on && (!is_latest || now - run.started_at > RUN_MICROS_MAX);
-    if is_cut_off { "cut_off" } else { &run.outcome }
 }
 
 /// The page of a source.
@@ -140,15 +122,5 @@ mod tests {
         assert_eq!([told(0.42), told(12.0), told(119.0)], ["0.4 s", "12 s", "119 s"]);
         assert_eq!([told(300.0), told(7200.0), told(200_000.0)], ["5 min", "2 h", "2 days"]);
         assert_eq!(told(-1.0), "0.0 s");
-    }
-
-    #[test]
-    fn a_run_whose_process_is_gone_is_cut_off() {
-        let run = SourceRun { outcome: "running".into(), started_at: 0, ..SourceRun::default() };
-        assert_eq!(outcome_of(&run, true, 60_000_000), "running");
-        assert_eq!(outcome_of(&run, false, 60_000_000), "cut_off");
-        assert_eq!(outcome_of(&run, true, RUN_MICROS_MAX + 1), "cut_off");
-        let ended = SourceRun { outcome: "done".into(), finished_at: Some(1), ..run };
-        assert_eq!(outcome_of(&ended, false, i64::MAX), "done");
     }
 }

@@ -7,7 +7,8 @@ use crowsnest_lake::Lake;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::router::router;
+use crate::router::router_of;
+use crate::site::CurrentSite;
 use crate::{Result, ServeError};
 
 /// How often the lake is looked at for what others have added.
@@ -50,19 +51,22 @@ pub async fn serve(
     if bound.send(local).is_err() {
         tracing::debug!("nobody waits for the bound address");
     }
-    let following = tokio::spawn(follow(lake.clone()));
-    let served = axum::serve(listener, router(lake, &options)).with_graceful_shutdown(shutdown).await;
+    let current = CurrentSite::new(lake, &options);
+    let following = tokio::spawn(follow(current.clone()));
+    let served = axum::serve(listener, router_of(current, &options)).with_graceful_shutdown(shutdown).await;
     following.abort();
     served.map_err(failed)
 }
 
-/// Sees what imports commit while the pages are served.
-async fn follow(lake: Lake) {
+/// Sees what imports commit, and which files of sources change, while the pages are served.
+async fn follow(current: CurrentSite) {
+    let lake = current.now().lake;
     let is_in_store = lake.market().config.storage.is_some();
     let mut ticks = tokio::time::interval(if is_in_store { FOLLOW_STORE_EVERY } else { FOLLOW_EVERY });
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        current.follow_sources();
         if let Err(error) = lake.refresh().await {
             tracing::warn!(%error, "the lake could not be looked at again");
         }

@@ -5,7 +5,7 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
-use crowsnest_lake::state::collecting::{Journalled, LedgerLine, SourceProgress, SourceRun};
+use crowsnest_lake::state::collecting::{Journalled, LedgerLine, SourceProgress, SourceRun, TakenSource};
 use crowsnest_lake::{Lake, LakeOptions, Market};
 use crowsnest_serve::{ServeOptions, router};
 use tempfile::TempDir;
@@ -38,6 +38,8 @@ const MINUTE: i64 = 60_000_000;
 
 struct Served {
     _folder: TempDir,
+    /// Its last run goes on.
+    _taken: TakenSource,
     pages: Router,
 }
 
@@ -49,8 +51,9 @@ async fn served(listen: &str) -> Served {
     std::fs::write(market.join("sources/by-hand.toml"), "name = \"By hand\"\nlicence = \"quoted\"\n").unwrap();
     let lake = Lake::open(Market::open(&market).unwrap(), LakeOptions::default()).await.unwrap();
     fill(&lake, jiff::Timestamp::now().as_microsecond());
+    let _taken = lake.state().take_source(&lake.market().source_called("npm").unwrap().name).unwrap().unwrap();
     let options = ServeOptions { listen: listen.parse().unwrap(), hosts: vec!["127.0.0.1".into()] };
-    Served { _folder: folder, pages: router(lake, &options) }
+    Served { _folder: folder, _taken, pages: router(lake, &options) }
 }
 
 fn fill(lake: &Lake, now: i64) {

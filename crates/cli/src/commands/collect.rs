@@ -114,8 +114,10 @@ fn tell(context: &Context, reports: &[SourceReport]) -> Result<Done, Failure> {
     if context.format() == Format::Table {
         let n_quarantined: u64 = reports.iter().map(|report| report.n_quarantined).sum();
         if n_quarantined > 0 {
+            let documents =
+                if n_quarantined == 1 { "1 document was" } else { &format!("{n_quarantined} documents were") };
             answer.notes.push(format!(
-                "{n_quarantined} documents are in quarantine: see `crowsnest source quarantine`, and the differences there"
+                "{documents} put into quarantine: `crowsnest source quarantine` tells why, and what to do"
             ));
         }
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 use crowsnest_lake::questions::{self, DiffQuestion, parse_as_of};
 
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::failure::{Done, Failure};
 use crate::output::Layout;
 use crate::table::{Cell, Column, column};
@@ -54,7 +54,7 @@ impl Diff {
         let question = DiffQuestion {
             from: parse_as_of(&self.from)?,
             to,
-            source: self.source,
+            source: self.source.map(|source| context::source_name(&lake, source)),
             metric: self.metric,
             limit: self.limit,
         };

@@ -1,9 +1,11 @@
 //! `crowsnest document SHA`: what is known of one payload, or its bytes.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 
 use clap::Args;
 use crowsnest_lake::questions::{self, DocumentQuestion};
+use crowsnest_lake::state::collecting::Journalled;
 use crowsnest_lake::{Lake, LakeError};
 use serde_json::Value;
 
@@ -48,7 +50,12 @@ impl Document {
             write_raw(&lake, &document)?;
             return Ok(Done::Well);
         }
-        let answer = questions::document(&lake, &DocumentQuestion { document }).await?;
+        let mut answer = questions::document(&lake, &DocumentQuestion { document: document.clone() }).await?;
+        let held = lake.state().quarantined(None, true)?.into_iter().find(|held| held.fetched.document == document);
+        if let Some(held) = held {
+            let Journalled { id, source, origin, .. } = held.fetched;
+            answer.notes.push(format!("it is in quarantine as number {id}, from {source} ({origin}): {}", held.reason));
+        }
         context.print(&answer, Layout::of(COLUMNS))?;
         Ok(Done::Well)
     }
@@ -62,14 +69,15 @@ async fn whole_hash(lake: &Lake, beginning: &str) -> Result<String, Failure> {
         return Ok(beginning);
     }
     let sql = format!("SELECT DISTINCT document FROM documents WHERE document LIKE '{beginning}%' ORDER BY 1 LIMIT 3");
-    let mut found: Vec<String> = Vec::new();
+    let held = lake.state().quarantined(None, false)?.into_iter().map(|held| held.fetched.document);
+    let mut found: BTreeSet<String> = held.filter(|document| document.starts_with(&beginning)).collect();
     for batch in lake.query(&sql).await? {
         let rows: Vec<Row> = crowsnest_lake::Answer::of_rows(batch).rows_as()?;
         found.extend(rows.iter().map(|row| plain(row.get("document").filter(|value| *value != &Value::Null))));
     }
-    match found.as_slice() {
-        [] => Err(LakeError::NoDocument(beginning).into()),
-        [only] => Ok(only.clone()),
+    match (found.len(), found.pop_first()) {
+        (1, Some(only)) => Ok(only),
+        (0, _) => Err(LakeError::NoDocument(beginning).into()),
         _ => Err(Failure::users(format!("several documents begin with {beginning}"), "write more of it")),
     }
 }

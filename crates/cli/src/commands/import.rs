@@ -200,6 +200,9 @@ fn file_in_words(file: &FileReport) -> Vec<String> {
     if file.is_known_document {
         return vec![format!("{}: imported before in full, not read again", file.file)];
     }
+    if file.format.is_empty() {
+        return vec![format!("{}: {}", file.file, file.notes.join("; "))];
+    }
     let kinds: Vec<&str> = [file.format, file.compression, file.encoding]
         .into_iter()
         .filter(|kind| !kind.is_empty() && *kind != "plain")
@@ -214,8 +217,9 @@ fn reject_in_words(reject: &Reject) -> String {
     let column = if reject.column.is_empty() { String::new() } else { format!(", column {}", reject.column) };
     let found: String = reject.found.chars().take(FOUND_MAX).collect();
     let more = if found.len() < reject.found.len() { "…" } else { "" };
+    let place = if reject.record == 0 { String::new() } else { format!(":{}", reject.record) };
     format!(
-        "  {}:{}{column}: found \"{found}{more}\", expected {}; {}",
-        reject.file, reject.record, reject.expected, reject.remedy
+        "  {}{place}{column}: found \"{found}{more}\", expected {}; {}",
+        reject.file, reject.expected, reject.remedy
     )
 }

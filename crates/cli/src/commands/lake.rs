@@ -115,24 +115,18 @@ const VACUUM_COLUMNS: &[Column] =
     &[column("table", "table", Cell::Text), column("n_files", "files removed", Cell::Figure)];
 
 async fn vacuum(lake: &Lake, hours: u32, is_dry_run: bool) -> Result<Answer, Failure> {
+    // Before the files: those that held what goes are then old ones.
+    let now = super::collect::clock()?.now_micros();
+    let forgotten = retention::forget(lake, now, &crate::context::user(), is_dry_run).await?;
     let mut rows = Vec::new();
     for table in TABLES {
         rows.push(maintain::vacuum(lake, table, hours, is_dry_run).await?);
     }
     rows.push(maintain::vacuum_archive(lake, hours, is_dry_run)?);
-    let now = super::collect::clock()?.now_micros();
-    let forgotten = retention::forget(lake, now, &crate::context::user(), is_dry_run).await?;
     let mut answer = own_rows::answer(&[("table", Holds::Text), ("n_files", Holds::Count)], &rows)?;
     answer.notes.extend(forgotten.into_iter().map(|gone| {
-        format!(
-            "{} may be kept {} days: {} claims, {} events and {} documents are older{}",
-            gone.source,
-            gone.retention_days,
-            gone.n_claims,
-            gone.n_events,
-            gone.n_documents,
-            if is_dry_run { "" } else { " and were removed; the audit log says so" }
-        )
+        let how = if is_dry_run { "would be removed" } else { "removed, as the audit log says" };
+        format!("{} may be kept {} days; {how}: {gone}", gone.source, gone.retention_days)
     }));
     if is_dry_run {
         answer.notes.push("nothing was removed: this was a dry run".to_owned());

@@ -6,7 +6,7 @@ use clap::Args;
 use crowsnest_collect::{ImportRequest, Replay as Which};
 
 use super::import;
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::failure::{Done, Failure};
 
 /// Read archived documents again, for example with a newer mapping
@@ -56,12 +56,13 @@ pub(crate) struct Replay {
 impl Replay {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         const DAY_MICROS: i64 = 86_400_000_000;
-        let which = match (self.document, self.source) {
+        let lake = context.lake().await?;
+        let source = self.source.map(|source| context::source_name(&lake, source));
+        let which = match (self.document, source) {
             (Some(document), _) => Which::Document(document),
             (None, Some(source)) => Which::Source(source, self.since.map(|day| i64::from(day) * DAY_MICROS)),
             (None, None) => Which::All,
         };
-        let lake = context.lake().await?;
         let nothing: [String; 0] = [];
         let request = ImportRequest {
             is_correction: !self.keep,

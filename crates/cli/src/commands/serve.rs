@@ -1,9 +1,11 @@
 //! `crowsnest serve`: the pages.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use clap::Args;
 use crowsnest_lake::Lake;
+use crowsnest_run::WatchEvent;
 use crowsnest_serve::ServeOptions;
 use tokio::sync::oneshot;
 
@@ -56,9 +58,17 @@ fn collect_beside(lake: &Lake) -> Result<Collecting, Failure> {
     let (lake, clock) = (lake.clone(), super::collect::clock()?);
     let collecting = tokio::spawn(async move {
         let stopped = async { _ = stopped.await };
-        Box::pin(crowsnest_run::keep_collecting(lake, clock, std::sync::Arc::new(|_| {}), stopped)).await;
+        Box::pin(crowsnest_run::keep_collecting(lake, clock, Arc::new(log_faults), stopped)).await;
     });
     Ok((stop, collecting))
+}
+
+fn log_faults(event: WatchEvent) {
+    if let WatchEvent::Ended(report) = event
+        && !matches!(report.outcome.as_str(), "done" | "stopped")
+    {
+        tracing::warn!(source = %report.source, outcome = %report.outcome, message = %report.message, "not collected well");
+    }
 }
 
 /// Serves until it is asked to stop, and says where.

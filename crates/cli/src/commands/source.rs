@@ -125,7 +125,11 @@ impl SourceCommand {
                 let name = source.map(|source| named(&lake, &source).map(|card| card.name.clone())).transpose()?;
                 let held: Vec<Line> =
                     lake.state().quarantined(name.as_deref(), !all)?.into_iter().map(Line::from).collect();
-                context.print(&own_rows::answer(QUARANTINE_FIELDS, &held)?, Layout::of(QUARANTINE_COLUMNS))?;
+                let mut answer = own_rows::answer(QUARANTINE_FIELDS, &held)?;
+                if context.is_table() && held.iter().any(|line| line.resolution.is_empty()) {
+                    answer.notes.push(WHAT_TO_DO.to_owned());
+                }
+                context.print(&answer, Layout::of(QUARANTINE_COLUMNS))?;
                 Ok(Done::Well)
             }
             Task::Accept { number } => resolve(context, number, "accepted").await,
@@ -141,7 +145,7 @@ fn named<'a>(lake: &'a Lake, name: &str) -> Result<&'a SourceCard, Failure> {
 }
 
 const RUN_COLUMNS: &[Column] = &[
-    column("started_at", "started", Cell::Text),
+    column("started_at", "started", Cell::Moment),
     column("source", "source", Cell::Text),
     column("outcome", "outcome", Cell::Text),
     column("n_calls", "calls", Cell::Figure),
@@ -162,12 +166,12 @@ const LEDGER_FIELDS: &[(&str, Holds)] = &[
 ];
 
 const LEDGER_COLUMNS: &[Column] = &[
-    column("at", "when", Cell::Text),
+    column("at", "when", Cell::Moment),
     column("source", "source", Cell::Text),
     column("kind", "kind", Cell::Text),
     column("what", "what", Cell::Text),
     column("n_calls", "calls", Cell::Figure),
-    column("amount", "amount", Cell::Raw),
+    column("amount", "amount", Cell::Figure),
     column("currency", "currency", Cell::Text),
 ];
 
@@ -219,8 +223,13 @@ const QUARANTINE_COLUMNS: &[Column] = &[
     column("slot", "slot", Cell::Text),
     column("reason", "reason", Cell::Text),
     column("differences", "differences", Cell::Text),
-    column("fetched_at", "fetched", Cell::Day),
+    column("fetched_at", "fetched", Cell::Moment),
+    column("document", "document", Cell::Digest),
+    column("resolution", "", Cell::Text),
 ];
+
+const WHAT_TO_DO: &str = "look at the bytes (`crowsnest document DOCUMENT --raw`); where the source's file no longer fits them, \
+    correct it; then `crowsnest source accept NUMBER`, or `drop NUMBER` if they are wrong";
 
 async fn resolve(context: &Context, number: i64, resolution: &str) -> Result<Done, Failure> {
     let lake = context.lake().await?;
@@ -240,7 +249,10 @@ async fn resolve(context: &Context, number: i64, resolution: &str) -> Result<Don
     )?;
     if resolution == "accepted" {
         state.set_shape(source, "", None, "", now)?;
-        print::line(&format!("accepted: the next `crowsnest collect {source:?}` brings it into the tables"))?;
+        let name = lake.market().source(source).map_or(source.as_str(), |card| card.file_stem());
+        print::line(&print::clean(&format!(
+            "accepted: the next `crowsnest collect {name}` brings it into the tables, read by the source's file as it is then"
+        )))?;
     } else {
         print::line("dropped: it stays in the archive, and out of the tables")?;
     }

@@ -35,14 +35,14 @@ const COLUMNS: &[Column] = &[
 const COLLECTED: &[Column] = &[
     column("source", "source", Cell::Text),
     column("outcome", "last run", Cell::Text),
-    column("last_ok_at", "last well", Cell::Day),
-    column("next_run_at", "due", Cell::Text),
+    column("last_ok_at", "last well", Cell::Moment),
+    column("next_run_at", "due", Cell::Moment),
     column("is_late", "late", Cell::YesNo),
     column("n_added", "added, 30 days", Cell::Figure),
     column("n_rejects", "rejects", Cell::Figure),
     column("n_in_quarantine", "quarantine", Cell::Figure),
     column("n_calls_this_month", "calls, month", Cell::Figure),
-    column("spent_this_month", "spent, month", Cell::Raw),
+    column("spent_this_month", "spent, month", Cell::Figure),
     column("currency", "", Cell::Text),
     column("last_error", "last error", Cell::Text),
 ];

@@ -8,6 +8,7 @@ mod answers;
 mod bad_input;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod collecting;
 mod crash;
 mod errors;
 mod example_market;

@@ -162,7 +162,6 @@ pub(crate) fn json(market: &Path, arguments: &[&str]) -> serde_json::Value {
 }
 
 /// The body of a page, asked for as simply as can be.
-#[cfg(feature = "cluster")]
 pub(crate) fn get(address: &str, path: &str) -> String {
     use std::io::{Read as _, Write as _};
     let mut stream = std::net::TcpStream::connect(address).unwrap();

@@ -13,6 +13,7 @@ use crate::mapping::Mapping;
 use crate::opened::{self, Chunk};
 use crate::pipeline::Counts;
 use crate::reading::input::{Input, Origin};
+use crate::recipe::Recipe;
 use crate::report::Reject;
 use crate::rows::columns::COLUMNS_ROWS_MAX;
 use crate::rows::mentions::SeenMentions;
@@ -135,6 +136,17 @@ pub(crate) fn judge(lake: &Lake, source: &Source, kind: &str, read: &Read) -> Re
 
 fn reject_line(reject: &Reject) -> String {
     format!("- {}: found {:?}, expected {}", reject.column, reject.found, reject.expected)
+}
+
+/// How a document of the journal is read: as it was to be when it was fetched, but one that somebody accepted by what its
+/// source's file says today, which may have been corrected for it.
+pub(crate) fn recipe_of(source: &Source, pending: &Journalled) -> String {
+    match Recipe::in_text(&pending.recipe) {
+        Ok(recipe) if pending.is_accepted && recipe.name == source.entry.spec.name => {
+            Recipe { options: source.card.options.clone(), ..recipe }.text_after(&source.mapping.text)
+        }
+        _ => pending.recipe.clone(),
+    }
 }
 
 /// A document of the journal, read by the recipe that stands there; its body comes from the archive.

@@ -11,7 +11,7 @@ use super::intake::{self, Read, Verdict};
 use super::shape::Shape;
 use super::sources::Source;
 use crate::connector::{HttpRequest, Parsed, Request, Via};
-use crate::fetch::{Answer, FetchError};
+use crate::fetch::{Answer, FetchError, Question, SQL_ROWS_MAX, rows_of_query};
 use crate::import::{Task, blocking, import_tasks};
 use crate::progress::NoProgress;
 use crate::reading::input;
@@ -227,10 +227,16 @@ async fn fetch(
         Via::Sql { database, query, n_rows_max } => {
             *n_calls += 1;
             let cursor = collector.lake.state().progress(&source.card.name).ok().and_then(|known| known.cursor);
-            let address = secrets.fill(database);
-            let limit = (*n_rows_max).min(crate::fetch::SQL_ROWS_MAX);
-            let body =
-                crate::fetch::rows_of_query(&address, query, cursor.as_deref(), limit, source.limits.timeout).await;
+            let question = Question {
+                address: &secrets.fill_address(database),
+                query,
+                cursor: cursor.as_deref(),
+                folder: &market.dir,
+                n_rows_max: (*n_rows_max).min(SQL_ROWS_MAX),
+                n_bytes_max: source.limits.n_bytes_max,
+                timeout: source.limits.timeout,
+            };
+            let body = rows_of_query(question).await;
             let body = body.map_err(|message| FetchError::lasting(secrets.mask(&message)))?;
             Ok(Answer {
                 status: 200,
@@ -244,7 +250,10 @@ async fn fetch(
             *n_calls += 1;
             let read =
                 crowsnest_lake::foreign::read(market, address, format, columns, condition, source.limits.n_bytes_max);
-            let body = Box::pin(read).await.map_err(|error| FetchError::lasting(error.to_string()))?;
+            let body = Box::pin(read).await.map_err(|error| {
+                let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+                FetchError::lasting(format!("{error}{hint}"))
+            })?;
             Ok(Answer {
                 status: 200,
                 body,

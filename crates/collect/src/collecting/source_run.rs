@@ -160,11 +160,14 @@ impl Run<'_> {
             let (card, journalled) = (self.source.card.clone(), pending.clone());
             let read = blocking(&label, move || {
                 let source = Source::of(&card, lake.market())?;
-                intake::read_pending(&lake, &source, &journalled)
+                let recipe = intake::recipe_of(&source, &journalled);
+                let journalled = Journalled { recipe, ..journalled };
+                let read = intake::read_pending(&lake, &source, &journalled)?;
+                Ok((journalled, read))
             })
             .await;
             match read {
-                Ok(read) => match self.judged(&pending, &read)? {
+                Ok((pending, read)) => match self.judged(&pending, &read)? {
                     Some(verdict) => self.quarantine(&pending, &verdict.reason, &verdict.diff)?,
                     None => self.hand_over(pending, read, None, None).await?,
                 },
@@ -341,14 +344,14 @@ impl Run<'_> {
     }
 
     fn quarantine(&mut self, fetched: &Journalled, reason: &str, diff: &str) -> Result<()> {
-        tracing::warn!(source = %fetched.source, slot = %fetched.slot, reason, "document put into quarantine");
+        tracing::info!(source = %fetched.source, slot = %fetched.slot, reason, "document put into quarantine");
         self.report.n_quarantined += 1;
         self.report.message = format!("{}: {reason}", fetched.slot);
         Ok(self.collector.lake.state().put_in_quarantine(fetched, reason, diff)?)
     }
 
     fn fail(&mut self, message: String) {
-        tracing::warn!(source = %self.source.card.name, error = %message, "request failed");
+        tracing::info!(source = %self.source.card.name, error = %message, "request failed");
         self.n_failed += 1;
         if self.n_failed == 1 {
             self.report.message = message;

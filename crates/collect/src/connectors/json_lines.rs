@@ -32,14 +32,19 @@ pub(crate) fn rows(page: &Page<'_>, cursor_column: Option<&str>) -> Result<Parse
     Ok(parsed)
 }
 
-/// Numbers by their size, texts by their letters; what is neither is smaller than all.
+/// Numbers by their size, also where they are texts, as a database writes its decimals; other texts by their letters; what
+/// is neither is smaller than all.
 fn is_larger(value: &Value, known: &Value) -> bool {
     match (value, known) {
         (Value::Number(value), Value::Number(known)) => match (value.as_i64(), known.as_i64()) {
             (Some(value), Some(known)) => value > known,
             _ => value.as_f64() > known.as_f64(),
         },
-        (Value::String(value), Value::String(known)) => value > known,
+        (Value::String(value), Value::String(known)) => match (value.parse::<f64>(), known.parse::<f64>()) {
+            (Ok(value), Ok(known)) => value > known,
+            // Without the zone, which would come after a fraction of a second.
+            _ => value.trim_end_matches('Z') > known.trim_end_matches('Z'),
+        },
         (Value::Number(_) | Value::String(_), known) => !matches!(known, Value::Number(_) | Value::String(_)),
         _ => false,
     }

@@ -47,6 +47,20 @@ impl Secrets {
         }
     }
 
+    /// An address with its secrets put in: one that is a part of it is escaped, one that is all of it stays as it is.
+    pub(crate) fn fill_address(&self, address: &str) -> String {
+        let mut filled = address.trim().to_owned();
+        for (name, value) in &self.known {
+            let place = format!("{OPEN}{name}}}");
+            if filled == place {
+                return value.trim().to_owned();
+            }
+            let escaped: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+            filled = filled.replace(&place, &escaped.replace('+', "%20"));
+        }
+        filled
+    }
+
     /// A text in which no secret stands, in plain or escaped.
     pub(crate) fn mask(&self, text: &str) -> String {
         let mut masked = text.to_owned();
@@ -99,6 +113,12 @@ mod tests {
             "GET /?k={secret:KEY} and {secret:KEY}"
         );
         assert_eq!(names_in("a {secret:A}{secret:B} {secret:").collect::<Vec<_>>(), ["A", "B"]);
+    }
+
+    #[test]
+    fn a_secret_in_an_address_is_escaped() {
+        assert_eq!(secrets().fill_address("mysql://u:{secret:KEY}@db/a"), "mysql://u:s3cr%2Bt%2Fvalue@db/a");
+        assert_eq!(secrets().fill_address("{secret:KEY}"), "s3cr+t/value");
     }
 
     #[test]

@@ -158,9 +158,7 @@ async fn one_shows_who_one_is_and_no_secret_is_told() {
         let source = json_source(&format!("{}/{path}", server.url), "")
             .replace("records = \".rows[]\"", &format!("records = \".rows[]\"\nauth = {auth}"));
         let played = Played::new(&[("played", &source)]);
-        std::fs::write(played.dir().join("secrets.toml"), "KEY = \"s3cret-value\"\n").unwrap();
-        let config = std::fs::read_to_string(played.dir().join("crowsnest.toml")).unwrap();
-        std::fs::write(played.dir().join("crowsnest.toml"), format!("secrets = \"secrets.toml\"\n{config}")).unwrap();
+        played.keep_secret("KEY", "s3cret-value");
         let report = collect(&played).await;
         assert_eq!(report.outcome, if path == "refused" { "failed" } else { "done" }, "{path}: {report:?}");
         assert!(!format!("{report:?}").contains("s3cret"), "{report:?}");

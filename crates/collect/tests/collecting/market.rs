@@ -32,6 +32,13 @@ impl Played {
         std::fs::write(self.dir().join("sources").join(format!("{name}.toml")), text).unwrap();
     }
 
+    /// A secret in the market's secrets file.
+    pub(crate) fn keep_secret(&self, name: &str, value: &str) {
+        std::fs::write(self.dir().join("secrets.toml"), format!("{name} = \"{value}\"\n")).unwrap();
+        let config = std::fs::read_to_string(self.dir().join("crowsnest.toml")).unwrap();
+        std::fs::write(self.dir().join("crowsnest.toml"), format!("secrets = \"secrets.toml\"\n{config}")).unwrap();
+    }
+
     pub(crate) async fn lake(&self) -> Lake {
         open(&self.dir()).await
     }

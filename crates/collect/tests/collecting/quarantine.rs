@@ -41,6 +41,33 @@ async fn a_changed_form_is_kept_out_told_and_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_accepted_is_read_by_what_the_sources_file_says_then() {
+    let renamed = rows_text(&[("a", "2024-12", 4.0), ("b", "2024-12", 5.0)]).replace("users", "active");
+    let server = Server::start(move |asked| match asked.n_before {
+        0 => json(rows_text(GOOD)),
+        // Asked once more, as it could not be read.
+        1 | 2 => json(renamed.clone()),
+        _ => json("{\"rows\":[]}"),
+    })
+    .await;
+    let played = Played::new(&[("played", &json_source(&server.url, ""))]);
+    played.collect().await;
+    let reports = played.collect().await;
+    assert_eq!(reports[0].outcome, "quarantined", "{reports:?}");
+    assert!(reports[0].message.contains("users"), "{reports:?}");
+    let lake = played.lake().await;
+    let held = lake.state().quarantined(Some("Played"), true).unwrap();
+    lake.state().resolve_quarantine(&held[0], "accepted", 1).unwrap();
+    lake.state().set_shape("Played", "", None, "", 0).unwrap();
+    drop(lake);
+    played.write("played", &json_source(&server.url, "").replace("value = \"users\"", "value = \"active\""));
+    let reports = played.collect().await;
+    assert_eq!((reports[0].outcome.as_str(), reports[0].n_added), ("done", 2), "{reports:?}");
+    let recipe = played.rows("SELECT mapping_toml FROM documents WHERE n_claims = 2").await;
+    assert!(recipe[0].contains("active"), "how it was read is told: {recipe:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn new_fields_missing_optional_ones_and_empty_answers_are_no_change() {
     let answers = [
         rows_text(GOOD),

@@ -6,6 +6,10 @@
 //! process leaves is found by the next one ([`State::pending`]) and brought to its end first, so that nothing is
 //! missing, and since appending twice is appending once, nothing is there twice.
 
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::time::Duration;
+
 use super::State;
 pub use super::records::{Journalled, LedgerLine, Quarantined, SourceProgress, SourceRun, Spent, Validator};
 use crate::{Result, files};
@@ -47,6 +51,9 @@ pub(super) const TABLES: &str = "
         n_rejects INTEGER NOT NULL, cost REAL NOT NULL, PRIMARY KEY (run, source)) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS source_runs_at ON source_runs (source, started_at);
     CREATE INDEX IF NOT EXISTS source_runs_latest ON source_runs (started_at)";
+
+/// What is said of a run that was going on when its process ended.
+const PROCESS_ENDED: &str = "the process ended before it was done";
 
 const JOURNAL_COLUMNS: &str = "id, source, slot, document, name, origin, recipe, n_bytes, fetched_at, is_accepted";
 
@@ -191,6 +198,37 @@ impl State {
                 })
             })?;
             rows.collect()
+        })
+    }
+
+    /// Documents of a source's quarantine that were fetched before a moment, those that were accepted or dropped too; by
+    /// their SHA-256.
+    pub(crate) fn quarantined_before(&self, source: &str, before: i64) -> Result<Vec<String>> {
+        self.with(|connection| {
+            let mut statement =
+                connection.prepare("SELECT document FROM quarantine WHERE source = ?1 AND fetched_at < ?2")?;
+            let rows = statement.query_map(params![source, before], |row| row.get(0))?;
+            rows.collect()
+        })
+    }
+
+    /// Forgets what of a source's answers is kept here from before a moment: its quarantine, and texts of its pages.
+    pub(crate) fn forget_before(&self, source: &str, before: i64) -> Result<()> {
+        self.with(|connection| {
+            connection
+                .execute("DELETE FROM quarantine WHERE source = ?1 AND fetched_at < ?2", params![source, before])?;
+            connection.execute("DELETE FROM shapes WHERE source = ?1 AND at < ?2", params![source, before])
+        })?;
+        Ok(())
+    }
+
+    /// Whether a document is in the journal or in quarantine.
+    pub(crate) fn is_held(&self, document: &str) -> Result<bool> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT 1 FROM journal WHERE document = ?1 UNION ALL SELECT 1 FROM quarantine WHERE document = ?1",
+            )?;
+            statement.exists(params![document])
         })
     }
 
@@ -439,8 +477,37 @@ impl State {
         Ok(())
     }
 
-    /// Runs of sources that began from a moment on, newest first.
+    /// Runs of sources that began from a moment on, newest first; one that goes on no more, since its process ended before
+    /// it was done, is noted and told as stopped.
+    ///
+    /// # Errors
+    /// Where the state cannot be read or written.
     pub fn source_runs(&self, source: Option<&str>, from: i64, limit: usize) -> Result<Vec<SourceRun>> {
+        let runs = self.noted_runs(source, from, limit)?;
+        let going: BTreeSet<&str> =
+            runs.iter().filter(|run| run.outcome == "running").map(|run| run.source.as_str()).collect();
+        let mut n_ended = 0;
+        for source in going {
+            n_ended += self.note_ended_processes(source)?;
+        }
+        if n_ended == 0 { Ok(runs) } else { self.noted_runs(source, from, limit) }
+    }
+
+    /// Whoever collects a source holds its lock. So a run that is said to go on is over where the lock can be had, or where
+    /// a later one began.
+    fn note_ended_processes(&self, source: &str) -> Result<usize> {
+        let taken = self.lock_of(source)?;
+        self.with(|connection| {
+            connection.execute(
+                "UPDATE source_runs SET outcome = 'stopped', message = ?2
+                 WHERE source = ?1 AND outcome = 'running'
+                     AND (?3 OR started_at < (SELECT max(started_at) FROM source_runs WHERE source = ?1))",
+                params![source, PROCESS_ENDED, taken.is_some()],
+            )
+        })
+    }
+
+    fn noted_runs(&self, source: Option<&str>, from: i64, limit: usize) -> Result<Vec<SourceRun>> {
         self.with(|connection| {
             let mut statement = connection.prepare(
                 "SELECT run, source, started_at, finished_at, outcome, message, n_calls, n_documents, n_unchanged,
@@ -457,18 +524,28 @@ impl State {
     /// Takes a source for this process, until what is given back is dropped or the process ends, however it ends; `None`
     /// where another has it.
     pub fn take_source(&self, source: &str) -> Result<Option<TakenSource>> {
+        // Who looks whether a run goes on has the lock for a moment, too.
+        for _ in 0..3 {
+            if let Some(file) = self.lock_of(source)? {
+                return Ok(Some(TakenSource { _file: file }));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(None)
+    }
+
+    fn lock_of(&self, source: &str) -> Result<Option<File>> {
         let folder = self.path.with_extension("locks");
         files::create_folder(&folder)?;
         let name = crate::documents::hex(&xxhash_rust::xxh3::xxh3_64(source.as_bytes()).to_be_bytes());
-        let file = files::try_lock(&folder.join(name))?;
-        Ok(file.map(|file| TakenSource { _file: file }))
+        files::try_lock(&folder.join(name))
     }
 }
 
 /// A source that only this process may collect.
 #[derive(Debug)]
 pub struct TakenSource {
-    _file: std::fs::File,
+    _file: File,
 }
 
 fn source_run(row: &Row<'_>) -> rusqlite::Result<SourceRun> {
@@ -553,6 +630,34 @@ mod tests {
         assert!(state.take_source("b").unwrap().is_some());
         drop(taken);
         assert!(state.take_source("a").unwrap().is_some());
+    }
+
+    #[test]
+    fn a_run_whose_process_is_gone_is_stopped() {
+        let (_folder, state) = state();
+        let note = |run: &str, source: &str, started_at: i64, outcome: &str| {
+            let run = SourceRun {
+                run: run.into(),
+                source: source.into(),
+                started_at,
+                outcome: outcome.into(),
+                ..SourceRun::default()
+            };
+            state.note_source_run(&run).unwrap();
+        };
+        let outcomes = || -> Vec<String> {
+            state.source_runs(None, 0, 9).unwrap().iter().map(|run| format!("{} {}", run.run, run.outcome)).collect()
+        };
+        note("killed", "a", 1, "running");
+        note("done", "a", 2, "done");
+        note("goes on", "a", 3, "running");
+        note("killed too", "b", 4, "running");
+        let taken = state.take_source("a").unwrap();
+        assert_eq!(outcomes(), ["killed too stopped", "goes on running", "done done", "killed stopped"]);
+        drop(taken);
+        assert_eq!(outcomes()[1], "goes on stopped");
+        assert_eq!(state.source_runs(Some("a"), 0, 1).unwrap()[0].message, PROCESS_ENDED);
+        assert_eq!(state.source_runs(Some("a"), 0, 1).unwrap()[0].finished_at, None);
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub struct SourceRun {
     pub started_at: i64,
     /// The same; `None` while it runs, or where it was cut off.
     pub finished_at: Option<i64>,
-    /// `running`, `done`, `failed`, `quarantined` or `stopped` (by a budget).
+    /// `running`, `done`, `failed`, `quarantined` or `stopped` (by a budget, or as its process ended).
     pub outcome: String,
     /// What there is to say of it.
     pub message: String,

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _};
 
 use clap::Args;
 use crowsnest_lake::{Market, SourceCard, files};
-use crowsnest_run::connector::Entry;
+use crowsnest_run::connector::{Class, Entry};
 
 use super::connectors::known;
 use crate::context::Context;
@@ -102,29 +102,33 @@ impl Add {
 
     fn text(&self, entry: &Entry, options: &toml::Table) -> Result<String, Failure> {
         let spec = entry.spec;
-        let mut card = toml::Table::new();
+        let mut text = format!("# {}\n# All settings: crowsnest source connectors {}\n", spec.doc, spec.name);
         let mut put = |name: &str, value: &str| {
             if !value.is_empty() {
-                card.insert(name.into(), value.into());
+                text.push_str(&format!("{name} = {}\n", toml::Value::from(value)));
             }
         };
         put("name", self.name.as_deref().unwrap_or(spec.title));
-        put("homepage", spec.homepage);
-        put("licence", spec.licence);
-        put("price", spec.price);
+        // Of what reads any interface, terms and homepage are not those of what it reads.
+        let is_generic = spec.class == Class::Generic;
+        if !is_generic {
+            put("homepage", spec.homepage);
+            put("licence", spec.licence);
+            put("price", spec.price);
+        }
         put("owner", self.owner.as_deref().unwrap_or_default());
-        card.insert("redistribute".into(), spec.redistribute.into());
-        let mut collect = toml::Table::new();
-        collect.insert("connector".into(), spec.name.into());
+        if is_generic {
+            text.push_str("# What you know of it: homepage, licence, price, note.\n");
+        }
+        text.push_str(&format!("redistribute = {}\n\n[collect]\nconnector = \"{}\"\n", spec.redistribute, spec.name));
         let schedule = self.schedule.as_deref().unwrap_or(spec.schedule);
         if schedule != "-" {
-            collect.insert("schedule".into(), schedule.into());
-            collect.insert("time_zone".into(), self.time_zone.clone().into());
+            let (schedule, zone) = (toml::Value::from(schedule), toml::Value::from(self.time_zone.as_str()));
+            text.push_str(&format!("schedule = {schedule}\ntime_zone = {zone}\n"));
         }
-        card.insert("collect".into(), collect.into());
-        card.insert("options".into(), options.clone().into());
-        let text = toml::to_string(&card).map_err(|error| Failure::ours("writing a source's file", error))?;
-        let mut text = format!("# {}\n# All settings: crowsnest source connectors {}\n{text}", spec.doc, spec.name);
+        let options = toml::Table::from_iter([("options".to_owned(), toml::Value::from(options.clone()))]);
+        let options = toml::to_string(&options).map_err(|error| Failure::ours("writing a source's file", error))?;
+        text.push_str(&format!("\n{options}"));
         if spec.needs_map {
             text.push_str(
                 "\n# How a record becomes a claim; `crowsnest source test` shows what is missing.\n[map.columns]\n",
