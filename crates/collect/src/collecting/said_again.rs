@@ -2,10 +2,10 @@
 //!
 //! A claim's id is a hash of what it says, so a source that says 100, then 120, then 100 again has said two claims, and
 //! the one known last is 120. Where a source does not tell when it says something, the third saying is therefore given
-//! the moment at which it was fetched as the day of saying: it is another claim then, known after the second. What is in
-//! force already is not said again, so that fetching the same every day adds nothing.
+//! the moment at which it was fetched as the day of saying: it is another claim then, known after the second. What was
+//! in force when it was fetched is not said again, so that fetching the same every day, or twice in a run, adds nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -22,23 +22,22 @@ use crate::correction::{Claims, with_columns};
 
 type About = (i64, String, i32, i32, [String; 3]);
 
-/// The claim in force: when it was known, its id, and the id that it would have if it did not tell when it was said.
-type Held = (i64, i64, i64);
+/// What was said, in the order in which it was known: when that was, and the id that it has without a day of saying.
+type Said = BTreeSet<(i64, i64)>;
 
 /// Appends what is said again; of batches that hold rows which the table had, and whose they are. Gives how many rows
 /// that were, by owner.
 pub(super) async fn append(lake: &Lake, batches: Vec<RecordBatch>, owners: Vec<usize>) -> Result<Vec<(usize, u64)>> {
     let batches: Vec<RecordBatch> = batches.iter().map(plain).collect::<Result<_>>()?;
-    let mut in_force = wanted(&batches)?;
-    if in_force.is_empty() {
+    let mut said = wanted(&batches)?;
+    if said.is_empty() {
         return Ok(Vec::new());
     }
-    look_up(lake, &batches, &mut in_force).await?;
+    look_up(lake, &batches, &mut said).await?;
     let (mut again, mut whose) = (Vec::new(), Vec::new());
-    for (batch, owner) in batches.iter().zip(owners) {
-        let rows = said_again(batch, &in_force)?;
-        if rows.num_rows() > 0 {
-            again.push(rows);
+    for ((batch, kept), owner) in batches.iter().zip(said_again(&batches, &mut said)?).zip(owners) {
+        if kept.true_count() > 0 {
+            again.push(with_day_of_saying(&filter_record_batch(batch, &kept)?)?);
             whose.push(owner);
         }
     }
@@ -57,12 +56,12 @@ fn plain(batch: &RecordBatch) -> Result<RecordBatch> {
 }
 
 /// What the rows are about that do not tell when they were said.
-fn wanted(batches: &[RecordBatch]) -> Result<HashMap<About, Option<Held>>> {
+fn wanted(batches: &[RecordBatch]) -> Result<HashMap<About, Said>> {
     let mut wanted = HashMap::new();
     for batch in batches {
         let claims = Claims::of(batch)?;
         for row in (0..batch.num_rows()).filter(|row| claims.said_at.is_null(*row)) {
-            wanted.insert(about(&claims, row), None);
+            wanted.insert(about(&claims, row), Said::new());
         }
     }
     Ok(wanted)
@@ -74,14 +73,14 @@ fn about(claims: &Claims<'_>, row: usize) -> About {
     (claims.mention_id.value(row), claims.metric.value(row).to_owned(), start, end, dimensions)
 }
 
-/// Finds the claim known last about each.
-async fn look_up(lake: &Lake, batches: &[RecordBatch], in_force: &mut HashMap<About, Option<Held>>) -> Result<()> {
+/// Finds what was said about each.
+async fn look_up(lake: &Lake, batches: &[RecordBatch], said: &mut HashMap<About, Said>) -> Result<()> {
     lake.refresh().await?;
-    let metrics: std::collections::BTreeSet<&str> = in_force.keys().map(|about| about.1.as_str()).collect();
+    let metrics: BTreeSet<&str> = said.keys().map(|about| about.1.as_str()).collect();
     let metrics: Vec<String> = metrics.into_iter().map(quoted).collect();
-    let first = in_force.keys().map(|about| about.2).min().unwrap_or_default();
-    let last = in_force.keys().map(|about| about.2).max().unwrap_or_default();
-    let mut sources = std::collections::BTreeSet::new();
+    let first = said.keys().map(|about| about.2).min().unwrap_or_default();
+    let last = said.keys().map(|about| about.2).max().unwrap_or_default();
+    let mut sources = BTreeSet::new();
     for batch in batches {
         if let Some(column) = batch.column_by_name("source") {
             sources.extend(column.as_string::<i32>().iter().flatten().map(quoted));
@@ -105,35 +104,46 @@ async fn look_up(lake: &Lake, batches: &[RecordBatch], in_force: &mut HashMap<Ab
         let claims = Claims::of(&batch)?;
         let mut scratch = Vec::new();
         for row in 0..batch.num_rows() {
-            if let Some(held) = in_force.get_mut(&about(&claims, row)) {
+            if let Some(said) = said.get_mut(&about(&claims, row)) {
                 let timeless = ClaimKey { said_at: None, ..claims.key(row, status_of(&batch, row)) }.id(&mut scratch);
-                let found = (claims.known_at.value(row), claims.claim_id.value(row), timeless);
-                *held = (*held).max(Some(found));
+                said.insert((claims.known_at.value(row), timeless));
             }
         }
     }
     Ok(())
 }
 
-/// The rows of a batch that are not in force and are known after what is.
-fn said_again(batch: &RecordBatch, in_force: &HashMap<About, Option<Held>>) -> Result<RecordBatch> {
-    let claims = Claims::of(batch)?;
-    let is_again = |row: usize| {
-        if !claims.said_at.is_null(row) {
-            return false;
+/// Which rows of each batch say something else than what was known before them: of a document that came in late, too,
+/// though something was known after it already.
+fn said_again(batches: &[RecordBatch], said: &mut HashMap<About, Said>) -> Result<Vec<BooleanArray>> {
+    let all: Vec<Claims<'_>> = batches.iter().map(Claims::of).collect::<Result<_>>()?;
+    let mut rows: Vec<(i64, usize, usize)> = Vec::new();
+    for (place, claims) in all.iter().enumerate() {
+        let n_rows = batches[place].num_rows();
+        let timeless = (0..n_rows).filter(|row| claims.said_at.is_null(*row));
+        rows.extend(timeless.map(|row| (claims.known_at.value(row), place, row)));
+    }
+    rows.sort_unstable();
+    let mut kept: Vec<Vec<bool>> = batches.iter().map(|batch| vec![false; batch.num_rows()]).collect();
+    for (known_at, place, row) in rows {
+        let id = all[place].claim_id.value(row);
+        let Some(said) = said.get_mut(&about(&all[place], row)) else { continue };
+        let before = said.range(..(known_at, i64::MIN)).next_back().map(|(_, id)| *id);
+        // Once said here, the next row that says the same has it before itself.
+        if before != Some(id) && said.insert((known_at, id)) {
+            kept[place][row] = true;
         }
-        let held = in_force.get(&about(&claims, row)).copied().flatten();
-        held.is_some_and(|(known_at, _, timeless)| {
-            timeless != claims.claim_id.value(row) && known_at < claims.known_at.value(row)
-        })
-    };
-    let kept: BooleanArray = (0..batch.num_rows()).map(|row| Some(is_again(row))).collect();
-    let rows = filter_record_batch(batch, &kept)?;
+    }
+    Ok(kept.into_iter().map(BooleanArray::from).collect())
+}
+
+/// Claims that tell as the day of saying when they were known, and have their ids by it.
+fn with_day_of_saying(rows: &RecordBatch) -> Result<RecordBatch> {
     let said_at: ArrayRef = {
-        let claims = Claims::of(&rows)?;
+        let claims = Claims::of(rows)?;
         Arc::new(TimestampMicrosecondArray::from(claims.known_at.values().to_vec()).with_timezone("UTC"))
     };
-    let rows = with_columns(&rows, &[("said_at", said_at)])?;
+    let rows = with_columns(rows, &[("said_at", said_at)])?;
     let ids: ArrayRef = {
         let claims = Claims::of(&rows)?;
         let statuses =

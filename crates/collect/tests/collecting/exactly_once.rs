@@ -44,6 +44,25 @@ async fn a_figure_that_is_taken_back_and_said_again_is_in_force_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_repeats_the_one_before_says_nothing_again() {
+    let values = [100.0, 120.0, 100.0];
+    let turn = Arc::new(AtomicUsize::new(0));
+    let now = Arc::clone(&turn);
+    let server = Server::start(move |asked| match asked.path.ends_with("page=3") {
+        true => json(rows_text(&[])),
+        false => json(rows_text(&[("Kimi", "2024-12", values[now.load(Ordering::SeqCst)])])),
+    })
+    .await;
+    let source = json_source(&server.url, "") + "[options.paging]\nkind = \"page\"\nparameter = \"page\"\n";
+    let played = Played::new(&[("played", &source)]);
+    for n in 0..values.len() {
+        turn.store(n, Ordering::SeqCst);
+        assert_eq!(played.collect().await[0].n_calls, 3);
+    }
+    assert_eq!(played.rows("SELECT value FROM claims ORDER BY known_at").await, ["100.0", "120.0", "100.0"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_is_cut_off_anywhere_is_brought_to_its_end_by_the_next() {
     let server = Server::start(|asked| {
         let page: usize = asked.path.rsplit('=').next().and_then(|page| page.parse().ok()).unwrap_or(1);

@@ -151,14 +151,13 @@ impl State {
     pub fn put_in_quarantine(&self, fetched: &Journalled, reason: &str, diff: &str) -> Result<()> {
         self.with(|connection| {
             let transaction = connection.transaction()?;
-            // The same answer, fetched again, is held once.
-            transaction.execute(
-                "DELETE FROM quarantine WHERE source = ?1 AND slot = ?2 AND document = ?3 AND resolution = ''",
-                params![fetched.source, fetched.slot, fetched.document],
-            )?;
+            // The same answer, fetched again, is held once, as it came first: what it says was known from then on.
             transaction.execute(
                 "INSERT INTO quarantine (source, slot, document, name, origin, recipe, n_bytes, fetched_at, reason, diff,
-                     resolution) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '')",
+                     resolution)
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ''
+                 WHERE ?3 IS NOT (SELECT document FROM quarantine
+                     WHERE source = ?1 AND slot = ?2 AND resolution = '' ORDER BY fetched_at DESC, id DESC LIMIT 1)",
                 params![
                     fetched.source,
                     fetched.slot,
@@ -608,6 +607,20 @@ mod tests {
         assert_eq!((progress.cursor.as_deref(), progress.n_failures), (Some("7"), 2));
         state.settle(&[id]).unwrap();
         assert!(state.pending("a").unwrap().is_empty() && state.sources_pending().unwrap().is_empty());
+    }
+
+    #[test]
+    fn quarantine_holds_what_repeats_once_as_it_came_first() {
+        let (_folder, state) = state();
+        for (fetched_at, document) in [(1, "a"), (2, "a"), (3, "b"), (4, "a")] {
+            let fetched = Journalled { document: document.into(), fetched_at, ..fetched("one") };
+            let id = state.journal(&fetched, None).unwrap();
+            state.put_in_quarantine(&Journalled { id, ..fetched }, "shape", "").unwrap();
+        }
+        let held = state.quarantined(None, true).unwrap();
+        let held: Vec<_> = held.iter().map(|one| (one.fetched.fetched_at, one.fetched.document.as_str())).collect();
+        assert_eq!(held, [(4, "a"), (3, "b"), (1, "a")]);
+        assert!(state.pending("a").unwrap().is_empty());
     }
 
     #[test]
