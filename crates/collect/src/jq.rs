@@ -124,7 +124,8 @@ mod tests {
         let text = r#"{"a":[1,-2,0.1,1e300,18446744073709551615,9007199254740993],"b":{"豆\"包":null,"c":[true,""]}}"#;
         let input: Value = serde_json::from_str(text).unwrap();
         assert_eq!(run(".", &input).unwrap(), [input]);
-        assert_eq!(run("0.1 + 0.2, 1/0 < 0", &Value::Null).unwrap_or_default().len(), 0, "a division by 0 is an error");
+        let truth = [serde_json::json!(0.1 + 0.2), serde_json::json!(false)];
+        assert_eq!(run("0.1 + 0.2, 1/0 < 0", &Value::Null).unwrap(), truth, "a division by 0 is no error");
         assert_eq!(run("0.5 + 0.25", &Value::Null).unwrap(), [serde_json::json!(0.75)]);
     }
 
