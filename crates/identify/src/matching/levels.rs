@@ -1,0 +1,119 @@
+//! Comparisons as levels, for learning without labels: few enough that each comes up often.
+//!
+//! To add one: a function here that gives a level for each candidate, and its line in [`levels`].
+
+use super::labelled::Pairs;
+use super::text_comparisons::TEXT_COMPARISONS;
+
+/// One comparison of levels.
+#[derive(Debug)]
+pub(crate) struct Levels {
+    pub(crate) name: String,
+    /// What each level is, in words.
+    pub(crate) words: Vec<String>,
+    /// The level of each candidate; `None` where nothing is said.
+    pub(crate) of: Vec<Option<u8>>,
+    /// Added to a candidate's weight for how rare the value is that both have.
+    pub(crate) rarity: Vec<f32>,
+}
+
+/// Likenesses from which on a level begins.
+const LIKENESSES: &[f32] = &[0.9, 0.75, 0.6, 0.45, 0.3, 0.15];
+/// Differences against the larger value up to which a level goes.
+const DIFFERENCES: &[f32] = &[0.0, 0.02, 0.1, 0.3];
+
+/// All comparisons of the candidates.
+pub(crate) fn levels(pairs: Pairs<'_>) -> Vec<Levels> {
+    let names = &pairs.comparer.names;
+    let place = |name: &str| names.iter().position(|known| known == name);
+    let column = |name: &str| place(name).map(|place| pairs.matrix.column(place).collect::<Vec<f32>>());
+    let mut found = Vec::new();
+    for owner in owners(names) {
+        let of = |what: &str| column(&format!("{owner}: {what}"));
+        if let Some(words) = of("words in common, by their rarity") {
+            let letters = of("letters in common, by their rarity").unwrap_or_default();
+            let parts = ["left words found on the right", "right words found on the left"]
+                .map(|side| of(&format!("share of the {side}, by their rarity")).unwrap_or_default());
+            found.push(likeness(&owner, &words, &letters, &parts));
+            if owner == "all columns" {
+                found.push(codes(&owner, &of));
+                found.push(numbers(&owner, &of));
+            }
+        } else if let Some(differences) = of("difference against the larger") {
+            found.push(nearness(&owner, &differences));
+        }
+    }
+    found
+}
+
+/// The columns that comparisons are of, in their order.
+fn owners(names: &[String]) -> Vec<String> {
+    let mut owners: Vec<String> = Vec::new();
+    for name in names {
+        let owner =
+            TEXT_COMPARISONS.iter().chain(&["difference"]).find_map(|what| name.strip_suffix(&format!(": {what}")));
+        if let Some(owner) = owner.filter(|owner| owners.last().is_none_or(|last| last != owner)) {
+            owners.push(owner.to_owned());
+        }
+    }
+    owners
+}
+
+fn level_of(value: f32, is_in: impl Fn(f32, f32) -> bool, bounds: &[f32]) -> Option<u8> {
+    let place = bounds.iter().position(|bound| is_in(value, *bound)).unwrap_or(bounds.len());
+    (!value.is_nan()).then_some(place as u8)
+}
+
+fn likeness(owner: &str, words: &[f32], letters: &[f32], parts: &[Vec<f32>; 2]) -> Levels {
+    let of = words.iter().enumerate().map(|(row, word)| {
+        let inside = parts[0][row].max(parts[1][row]);
+        let likeness = (word + letters[row]) / 2.0 * 0.75 + inside * 0.25;
+        level_of(likeness, |value, bound| value >= bound, LIKENESSES)
+    });
+    let mut level_words: Vec<String> =
+        LIKENESSES.iter().map(|bound| format!("words and letters alike by {:.0} % or more", bound * 100.0)).collect();
+    level_words.push("hardly a word or letter alike".to_owned());
+    let of: Vec<Option<u8>> = of.collect();
+    Levels { name: format!("{owner}: likeness"), words: level_words, rarity: vec![0.0; of.len()], of }
+}
+
+fn nearness(owner: &str, differences: &[f32]) -> Levels {
+    let of: Vec<Option<u8>> =
+        differences.iter().map(|value| level_of(value.abs(), |value, bound| value <= bound, DIFFERENCES)).collect();
+    let mut words: Vec<String> =
+        DIFFERENCES.iter().map(|bound| format!("apart by {:.0} % at most", bound * 100.0)).collect();
+    words[0] = "the same value".to_owned();
+    words.push("far apart".to_owned());
+    Levels { name: format!("{owner}: nearness"), words, rarity: vec![0.0; of.len()], of }
+}
+
+fn codes(owner: &str, of: &dyn Fn(&str) -> Option<Vec<f32>>) -> Levels {
+    let columns = ["in common", "that only the left has", "that only the right has"]
+        .map(|what| of(&format!("model codes {what}")).unwrap_or_default());
+    contradictions(format!("{owner}: model codes"), "model codes", &columns)
+}
+
+fn numbers(owner: &str, of: &dyn Fn(&str) -> Option<Vec<f32>>) -> Levels {
+    let columns = ["in common", "that only the left has", "that only the right has"]
+        .map(|what| of(&format!("numbers {what}")).unwrap_or_default());
+    contradictions(format!("{owner}: numbers"), "numbers", &columns)
+}
+
+fn contradictions(name: String, what: &str, [common, left, right]: &[Vec<f32>; 3]) -> Levels {
+    let of: Vec<Option<u8>> = (0..common.len())
+        .map(|row| {
+            let [common, left, right] = [common[row], left[row], right[row]].map(|n| n > 0.0);
+            match (common, left, right) {
+                (true, false, false) => Some(0),
+                (true, true, true) => Some(2),
+                (true, _, _) => Some(1),
+                (false, true, true) => Some(3),
+                (false, _, _) => None,
+            }
+        })
+        .collect();
+    let words =
+        ["all in common", "in common, more on one side", "some in common, others on each side", "none in common"];
+    let words = words.iter().map(|level| format!("{what}: {level}")).collect();
+    Levels { name, words, rarity: vec![0.0; of.len()], of }
+}
