@@ -21,6 +21,8 @@ mod explain;
 mod folder;
 mod labelled;
 mod levels;
+mod log_odds;
+mod meeting_values;
 mod random;
 mod records;
 mod rivals;

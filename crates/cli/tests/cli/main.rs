@@ -11,6 +11,7 @@ mod cluster;
 mod crash;
 mod errors;
 mod example_market;
+mod matching;
 mod object_store;
 mod s3;
 mod stored_market;

@@ -5,6 +5,7 @@
 use rayon::prelude::*;
 
 use super::candidates::Candidate;
+use super::meeting_values::FewValues;
 use super::records::{Pair, Records};
 use super::text_column::TextColumn;
 use super::text_comparisons::{self, ACROSS_COMPARISONS, Across, TEXT_COMPARISONS};
@@ -47,6 +48,8 @@ pub(crate) struct Comparer {
     all: TextColumn,
     /// The names of the comparisons, in the order of a row.
     pub(crate) names: Vec<String>,
+    /// The columns with few different values.
+    pub(crate) few_values: Vec<FewValues>,
     /// The words of all text columns are compared last; their first number in a row is here.
     all_start: usize,
 }
@@ -65,7 +68,7 @@ impl Comparer {
         let joined = |record: usize| texts.iter().map(|values| values[record].as_str()).collect::<Vec<_>>().join(" ");
         let all = TextColumn::new((0..records.n()).map(joined));
         let mut names = Vec::new();
-        let mut columns = Vec::new();
+        let (mut columns, mut few_values) = (Vec::new(), Vec::new());
         for ((name, values), kind) in records.columns.iter().zip(&records.values).zip(kinds) {
             let mut add = |list: &[&str]| names.extend(list.iter().map(|comparison| format!("{name}: {comparison}")));
             if kind.is_text() {
@@ -73,6 +76,7 @@ impl Comparer {
                 add(ACROSS_COMPARISONS);
                 let column = TextColumn::new(values.iter().cloned());
                 let across = Across::new(&column, &all);
+                few_values.extend(FewValues::new(name, &column.joined));
                 columns.push(Prepared::Text { column, across, is_long: *kind == ColumnKind::LongText });
             } else if *kind != ColumnKind::Empty {
                 add(VALUE_COMPARISONS);
@@ -82,7 +86,7 @@ impl Comparer {
         let all_start = names.len();
         names.extend(TEXT_COMPARISONS.iter().map(|comparison| format!("{ALL}: {comparison}")));
         names.push(format!("{ALL}: blocking keys in common, by their rarity"));
-        Self { n_left: records.n_left(), columns, all, names, all_start }
+        Self { n_left: records.n_left(), columns, all, names, few_values, all_start }
     }
 
     /// The cosine of all words, among the numbers of a row.
@@ -125,6 +129,11 @@ impl Comparer {
         let (left, right) = (self.all.words.get(left), self.all.words.get(right));
         super::text_column::for_only(left, right, &mut visit);
         super::text_column::for_only(right, left, &mut visit);
+    }
+
+    /// The values that a pair has in a column with few of them; `None` unless both records have one.
+    pub(crate) fn values_of(&self, column: &FewValues, pair: Pair) -> Option<(u16, u16)> {
+        Some((column.of[pair.left as usize]?, column.of[self.n_left + pair.right as usize]?))
     }
 
     /// The text of a word of all columns.

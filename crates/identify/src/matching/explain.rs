@@ -111,7 +111,8 @@ pub(crate) fn explain_labelled(
         }
     }
     let taught = lessons.iter().map(|(place, is_match)| (pairs.candidates[*place as usize].pair, *is_match));
-    let words = TellingWords::learn(pairs.comparer, taught).of(pairs.comparer, pair);
+    let taught: Vec<(Pair, bool)> = taught.collect();
+    let words = TellingWords::learn(pairs.comparer, &taught).of(pairs.comparer, pair);
     let telling_words = words.into_iter().filter(|(_, log_odds)| *log_odds < -0.2).map(|(word, _)| word);
     let telling_words = telling_words.take(REASONS_MAX).collect();
     Explained { telling_words, ..explained(records, pair, probability, threshold, reasons) }

@@ -12,7 +12,9 @@ use rayon::prelude::*;
 use super::boosting::{Binned, Booster, SETTINGS, Settings};
 use super::candidates::Candidate;
 use super::comparisons::{Comparer, Matrix};
+use super::meeting_values::{self, MeetingValues};
 use super::random::Random;
+use super::records::Pair;
 use super::rivals::{RIVAL_COMPARISONS, Rivals};
 use super::telling_words::{TellingWords, WORD_COMPARISONS};
 
@@ -76,6 +78,7 @@ pub(crate) fn learn(pairs: Pairs<'_>, lessons: &[Lesson], done: &(dyn Fn() + Syn
     let (base, mut names) = base_columns(pairs);
     let seeds: Vec<OfSeed> = (1..=N_SEEDS).map(|seed| learn_seed(pairs, &base, lessons, seed, done)).collect();
     names.extend(WORD_COMPARISONS.iter().map(|name| (*name).to_owned()));
+    names.extend(meeting_values::names(pairs.comparer));
     names.extend(RIVAL_COMPARISONS.iter().map(|name| format!("first judgement: {name}")));
     names.extend(ODDS_COMPARISONS.iter().map(|name| (*name).to_owned()));
     let n = N_SEEDS as f64;
@@ -153,8 +156,8 @@ fn learn_seed(
 ) -> OfSeed {
     let folds = Random::new(seed).folds(lessons.len(), N_FOLDS);
     let mut folded = Folded::default();
-    let words = words_of_folds(pairs, lessons, &folds);
-    folded.add(&words, lessons, &folds);
+    let signs = signs_of_folds(pairs, lessons, &folds);
+    folded.add(&signs, lessons, &folds);
     let with = |extra: &[Arc<Binned>]| -> Vec<Arc<Binned>> { base.iter().chain(extra).cloned().collect() };
 
     // First stage: each fold's model judges all candidates, by what that fold sees.
@@ -164,7 +167,7 @@ fn learn_seed(
         .map(|fold| {
             let booster = fit_without(&columns, lessons, &folds, fold, seed * 100 + fold as u64);
             let seen: Vec<Arc<Binned>> =
-                folded.together.iter().zip(&words[fold]).map(|(bins, values)| Arc::new(bins.with(values))).collect();
+                folded.together.iter().zip(&signs[fold]).map(|(bins, values)| Arc::new(bins.with(values))).collect();
             let seen = with(&seen);
             let judged = (0..pairs.candidates.len()).map(|row| booster.log_odds(&seen, row) as f32).collect();
             done();
@@ -203,24 +206,28 @@ fn fit_without(columns: &[Arc<Binned>], lessons: &[Lesson], folds: &[u8], fold: 
     Booster::fit(columns, &rows, &targets, &SETTINGS_HERE, seed)
 }
 
-/// For each fold what the words of the other folds' lessons say of all candidates.
-fn words_of_folds(pairs: Pairs<'_>, lessons: &[Lesson], folds: &[u8]) -> Vec<Vec<Vec<f32>>> {
-    let pair_of = |place: u32| pairs.candidates[place as usize].pair;
-    (0..N_FOLDS)
-        .into_par_iter()
-        .map(|fold| {
-            let others = lessons.iter().zip(folds).filter(|(_, own)| usize::from(**own) != fold);
-            let words =
-                TellingWords::learn(pairs.comparer, others.map(|((place, is_match), _)| (pair_of(*place), *is_match)));
-            let mut columns = vec![Vec::with_capacity(pairs.candidates.len()); WORD_COMPARISONS.len()];
-            for candidate in pairs.candidates {
-                for (column, value) in columns.iter_mut().zip(words.compare(pairs.comparer, candidate.pair)) {
-                    column.push(value);
+/// For each fold what the words and values of the other folds' lessons say of all candidates.
+fn signs_of_folds(pairs: Pairs<'_>, lessons: &[Lesson], folds: &[u8]) -> Vec<Vec<Vec<f32>>> {
+    let of_fold = |fold: usize| {
+        let others = lessons.iter().zip(folds).filter(|(_, own)| usize::from(**own) != fold);
+        let pair_of = |place: u32| pairs.candidates[place as usize].pair;
+        let taught: Vec<(Pair, bool)> = others.map(|((place, is_match), _)| (pair_of(*place), *is_match)).collect();
+        let words = TellingWords::learn(pairs.comparer, &taught);
+        let values = MeetingValues::learn(pairs.comparer, &taught);
+        let mut columns: Vec<Vec<f32>> = Vec::new();
+        for candidate in pairs.candidates {
+            let of_words = words.compare(pairs.comparer, candidate.pair);
+            let found = of_words.into_iter().chain(values.compare(pairs.comparer, candidate.pair));
+            for (place, value) in found.enumerate() {
+                if place == columns.len() {
+                    columns.push(Vec::with_capacity(pairs.candidates.len()));
                 }
+                columns[place].push(value);
             }
-            columns
-        })
-        .collect()
+        }
+        columns
+    };
+    (0..N_FOLDS).into_par_iter().map(of_fold).collect()
 }
 
 fn among_rivals(rivals: &Rivals, judged: &[f32]) -> Vec<Vec<f32>> {

@@ -1,12 +1,11 @@
 //! Words that tell things apart: how often a word that only one of two records had went with "different".
 //!
-//! `upgrade`, `academic` or `mac` on one side only is another product; `software` is not. For each such word the log-odds
-//! of "the same" among the training pairs that it tells apart, against that of all training pairs, drawn towards zero where
-//! pairs are few (naive Bayes with a prior of two pairs; Lewis, *Naive (Bayes) at forty*, 1998).
+//! `upgrade`, `academic` or `mac` on one side only is another product; `software` is not.
 
 use std::collections::HashMap;
 
 use super::comparisons::Comparer;
+use super::log_odds::Counts;
 use super::records::Pair;
 
 /// What a pair's words give, in words.
@@ -16,28 +15,19 @@ pub(crate) const WORD_COMPARISONS: &[&str] = &[
     "the word on one side only that least often meant different",
 ];
 
-/// Pairs that a word is taken to have told apart before it has been seen at all.
-const PRIOR_PAIRS: f64 = 2.0;
-
 /// The log-odds of words.
 #[derive(Debug)]
 pub(crate) struct TellingWords(HashMap<u32, f64>);
 
 impl TellingWords {
     /// Learns from pairs of which it is known whether they are the same.
-    pub(crate) fn learn(comparer: &Comparer, pairs: impl Iterator<Item = (Pair, bool)>) -> Self {
-        let mut counts: HashMap<u32, [f64; 2]> = HashMap::new();
-        let mut all = [1.0_f64, 1.0];
+    pub(crate) fn learn(comparer: &Comparer, pairs: &[(Pair, bool)]) -> Self {
+        let mut counts = Counts::new();
         for (pair, is_match) in pairs {
-            all[usize::from(is_match)] += 1.0;
-            comparer.telling_apart(pair, |word| counts.entry(word).or_default()[usize::from(is_match)] += 1.0);
+            counts.add_pair(*is_match);
+            comparer.telling_apart(*pair, |word| counts.add_sign(word, *is_match));
         }
-        let share = all[1] / (all[0] + all[1]);
-        let base = (share / (1.0 - share)).ln();
-        let log_odds = |[different, same]: [f64; 2]| {
-            ((same + PRIOR_PAIRS * share) / (different + PRIOR_PAIRS * (1.0 - share))).ln() - base
-        };
-        Self(counts.into_iter().map(|(word, counts)| (word, log_odds(counts))).collect())
+        Self(counts.log_odds())
     }
 
     /// A number for each of [`WORD_COMPARISONS`].
@@ -80,7 +70,7 @@ mod tests {
         let records = Records { columns: vec!["name".into()], values, left_ids: ids(1), right_ids: ids(5) };
         let comparer = Comparer::new(&records, &[ColumnKind::Text]);
         let pair = |right| Pair { left: 0, right };
-        let learnt = TellingWords::learn(&comparer, [(pair(0), false), (pair(1), true)].into_iter());
+        let learnt = TellingWords::learn(&comparer, &[(pair(0), false), (pair(1), true)]);
         let of = learnt.of(&comparer, pair(3));
         assert_eq!(of[0].0, "upgrade");
         assert!(of[0].1 < 0.0, "{of:?}");
