@@ -2,6 +2,8 @@
 //!
 //! To add a comparison of texts: a line in `text_comparisons.rs`; of values: one in [`VALUE_COMPARISONS`].
 
+use std::collections::HashMap;
+
 use rayon::prelude::*;
 
 use super::candidates::Candidate;
@@ -136,10 +138,29 @@ impl Comparer {
         Some((column.of[pair.left as usize]?, column.of[self.n_left + pair.right as usize]?))
     }
 
+    /// For each column with comparisons, how many records of both sides say the same as each record does; 0 where it says
+    /// nothing. In the order in which the columns are compared.
+    pub(crate) fn frequencies(&self) -> Vec<Vec<u32>> {
+        let frequencies = self.columns.iter().map(|column| match column {
+            Prepared::Text { column, .. } => {
+                counted(column.joined.iter().map(|text| Some(text).filter(|t| !t.is_empty())))
+            }
+            Prepared::Values(values) => counted(values.iter().map(|value| value.map(f64::to_bits))),
+        });
+        frequencies.collect()
+    }
+
     /// The text of a word of all columns.
     pub(crate) fn word(&self, id: u32) -> &str {
         self.all.word_pieces.text(id)
     }
+}
+
+/// How often each value is there.
+fn counted<T: Copy + Eq + std::hash::Hash>(values: impl Iterator<Item = Option<T>> + Clone) -> Vec<u32> {
+    let mut counts: HashMap<T, u32> = HashMap::new();
+    values.clone().flatten().for_each(|value| *counts.entry(value).or_default() += 1);
+    values.map(|value| value.map_or(0, |value| counts[&value])).collect()
 }
 
 fn compare_values(left: Option<f64>, right: Option<f64>, out: &mut Vec<f32>) {

@@ -17,6 +17,28 @@ pub(crate) struct Levels {
     pub(crate) rarity: Vec<f32>,
 }
 
+/// The level of what is the same on both sides.
+const SAME: u8 = 0;
+/// A value counts for at most so many nats more, or less, than a value of mean rarity.
+const RARITY_MAX: f32 = 3.0;
+
+impl Levels {
+    /// Lets equal values count by how rare they are: a rare one for more than the level does, a frequent one for less.
+    fn with_rarity(mut self, pairs: Pairs<'_>, frequencies: Option<&Vec<u32>>) -> Self {
+        let Some(frequencies) = frequencies else { return self };
+        let same = |place: usize| self.of[place] == Some(SAME);
+        let rarity = |place: usize| -(frequencies[pairs.candidates[place].pair.left as usize].max(1) as f32).ln();
+        let rarities: Vec<f32> = (0..self.of.len()).filter(|place| same(*place)).map(rarity).collect();
+        let mean = rarities.iter().sum::<f32>() / rarities.len().max(1) as f32;
+        for place in 0..self.of.len() {
+            if self.of[place] == Some(SAME) {
+                self.rarity[place] = (rarity(place) - mean).clamp(-RARITY_MAX, RARITY_MAX);
+            }
+        }
+        self
+    }
+}
+
 /// Likenesses from which on a level begins.
 const LIKENESSES: &[f32] = &[0.9, 0.75, 0.6, 0.45, 0.3, 0.15];
 /// Differences against the larger value up to which a level goes.
@@ -28,19 +50,21 @@ pub(crate) fn levels(pairs: Pairs<'_>) -> Vec<Levels> {
     let place = |name: &str| names.iter().position(|known| known == name);
     let column = |name: &str| place(name).map(|place| pairs.matrix.column(place).collect::<Vec<f32>>());
     let mut found = Vec::new();
-    for owner in owners(names) {
+    let frequencies = pairs.comparer.frequencies();
+    for (number, owner) in owners(names).into_iter().enumerate() {
         let of = |what: &str| column(&format!("{owner}: {what}"));
         if let Some(words) = of("words in common, by their rarity") {
             let letters = of("letters in common, by their rarity").unwrap_or_default();
             let parts = ["left words found on the right", "right words found on the left"]
                 .map(|side| of(&format!("share of the {side}, by their rarity")).unwrap_or_default());
-            found.push(likeness(&owner, &words, &letters, &parts));
+            let same = of("the same but for blanks and signs").unwrap_or_default();
+            found.push(likeness(&owner, &words, &letters, &parts, &same).with_rarity(pairs, frequencies.get(number)));
             if owner == "all columns" {
                 found.push(codes(&owner, &of));
                 found.push(numbers(&owner, &of));
             }
         } else if let Some(differences) = of("difference against the larger") {
-            found.push(nearness(&owner, &differences));
+            found.push(nearness(&owner, &differences).with_rarity(pairs, frequencies.get(number)));
         }
     }
     found
@@ -64,14 +88,16 @@ fn level_of(value: f32, is_in: impl Fn(f32, f32) -> bool, bounds: &[f32]) -> Opt
     (!value.is_nan()).then_some(place as u8)
 }
 
-fn likeness(owner: &str, words: &[f32], letters: &[f32], parts: &[Vec<f32>; 2]) -> Levels {
+fn likeness(owner: &str, words: &[f32], letters: &[f32], parts: &[Vec<f32>; 2], same: &[f32]) -> Levels {
     let of = words.iter().enumerate().map(|(row, word)| {
         let inside = parts[0][row].max(parts[1][row]);
         let likeness = (word + letters[row]) / 2.0 * 0.75 + inside * 0.25;
-        level_of(likeness, |value, bound| value >= bound, LIKENESSES)
+        let level = level_of(likeness, |value, bound| value >= bound, LIKENESSES)?;
+        Some(if same[row] == 1.0 { SAME } else { level + 1 })
     });
-    let mut level_words: Vec<String> =
-        LIKENESSES.iter().map(|bound| format!("words and letters alike by {:.0} % or more", bound * 100.0)).collect();
+    let mut level_words = vec!["the same but for blanks and signs".to_owned()];
+    level_words
+        .extend(LIKENESSES.iter().map(|bound| format!("words and letters alike by {:.0} % or more", bound * 100.0)));
     level_words.push("hardly a word or letter alike".to_owned());
     let of: Vec<Option<u8>> = of.collect();
     Levels { name: format!("{owner}: likeness"), words: level_words, rarity: vec![0.0; of.len()], of }
