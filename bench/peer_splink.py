@@ -8,6 +8,7 @@ u comes from random pairs, m from expectation-maximisation within blocks; a pair
 """
 
 import argparse
+import csv
 import json
 import re
 import sys
@@ -16,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 
 import duckdb
-import pandas
+import pyarrow
 import splink
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 from splink import comparison_level_library as levels
@@ -34,13 +35,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
-    left, right, pairs = (pandas.read_csv(arguments.folder / f"{name}.csv", dtype=str, keep_default_na=False)
-                          for name in ("left", "right", "pairs"))
-    kinds = {column: kind_of([*left[column], *right[column]]) for column in left.columns
-             if column != "id" and column in right.columns}
+    left, right, pairs = (read(arguments.folder / f"{name}.csv") for name in ("left", "right", "pairs"))
+    kinds = {column: kind_of([row[column] for row in left + right]) for column in left[0] if column != "id" and column in right[0]}
     rare = rare_words(left, right, kinds)
     tables = [prepared(table, kinds, rare) for table in (left, right)]
-    test = pairs[pairs.split == "test"]
+    test = [pair for pair in pairs if pair["split"] == "test"]
     found = {}
     for way, make in (("strings", as_strings), ("words", as_words)):
         started = time.perf_counter()
@@ -53,6 +52,11 @@ def main():
     best = max(found, key=lambda way: found[way]["f1"])
     print(json.dumps({"splink": splink.__version__, "duckdb": duckdb.__version__, "best": best, **found[best], "ways": found}))
     return 0
+
+
+def read(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def kind_of(values):
@@ -71,29 +75,29 @@ def words(value):
 
 
 def rare_words(left, right, kinds):
-    counts = Counter(word for table in (left, right) for row in table.to_dict("records")
+    counts = Counter(word for table in (left, right) for row in table
                      for word in {word for column, kind in kinds.items() if kind == "text" for word in words(row[column])})
-    there = [{word for row in table.to_dict("records") for column, kind in kinds.items() if kind == "text" for word in words(row[column])}
+    there = [{word for row in table for column, kind in kinds.items() if kind == "text" for word in words(row[column])}
              for table in (left, right)]
     return {word: count for word, count in counts.items() if count <= BLOCK_MAX and all(word in words_there for words_there in there)}
 
 
 def prepared(table, kinds, rare):
-    made = pandas.DataFrame({"unique_id": table["id"]})
+    made = {"unique_id": [row["id"] for row in table]}
     for column, kind in kinds.items():
         if kind == "number":
-            made[column] = [number(value) for value in table[column]]
+            made[column] = [number(row[column]) for row in table]
             continue
-        made[column] = [" ".join(WORD.findall(value.lower())) or None for value in table[column]]
-        made[f"{column}_words"] = [words(value) or None for value in table[column]]
+        made[column] = [" ".join(WORD.findall(row[column].lower())) or None for row in table]
+        made[f"{column}_words"] = [words(row[column]) or None for row in table]
     texts = [column for column, kind in kinds.items() if kind == "text"]
     blocks = [sorted({word for column in texts for word in words(row[column])} & rare.keys(), key=lambda word: (rare[word], word))
-              for row in table.to_dict("records")]
+              for row in table]
     made["block"] = blocks
     # Expectation-maximisation takes no exploded blocks: the rarest words, one by one.
     for place in range(TRAINING_BLOCKS):
         made[f"rare_word_{place}"] = [block[place] if place < len(block) else None for block in blocks]
-    return made
+    return pyarrow.table(made)
 
 
 def as_strings(column, kind):
@@ -131,24 +135,26 @@ def linked(tables, compared):
     """The probability of each pair that it finds."""
     api = DuckDBAPI()
     rule = block_on("block", arrays_to_explode=["block"])
-    names = [f"{name}_words" for name in tables[0].columns if f"{name}_words" in tables[0].columns]
+    names = [name for name in tables[0].column_names if name.endswith("_words")]
     settings = SettingsCreator(link_type="link_only", comparisons=compared, blocking_rules_to_generate_predictions=[rule],
                                additional_columns_to_retain=names)
     linker = Linker([api.register(table, dataset_display_name=name) for table, name in zip(tables, ("left_table", "right_table"))], settings)
     # Each record is expected to have about one partner on the other side.
-    linker._settings_obj._probability_two_random_records_match = 1 / max(map(len, tables))
+    linker._settings_obj._probability_two_random_records_match = 1 / max(table.num_rows for table in tables)
     linker.training.estimate_u_using_random_sampling(max_pairs=RANDOM_PAIRS, seed=1)
     for place in range(TRAINING_BLOCKS):
         linker.training.estimate_parameters_using_expectation_maximisation(block_on(f"rare_word_{place}"), record_sample_proportion=1.0)
-    frame = linker.inference.predict().as_pandas_dataframe()
-    matches = {(row.unique_id_l, row.unique_id_r): row.match_probability for row in frame.itertuples()}
+    found = linker.inference.predict().as_duckdbpyrelation().project("unique_id_l, unique_id_r, match_probability").fetchall()
+    matches = {(left, right): probability for left, right, probability in found}
     return matches, len(matches)
 
 
 def judged(matches, test):
     """F1 at one half; what it would be at the best threshold for this very split is told beside it."""
-    scored = [(matches.get((row.left_id, row.right_id), matches.get((row.right_id, row.left_id), 0.0)), row.match == "1")
-              for row in test.itertuples()]
+    scored = []
+    for pair in test:
+        ids = pair["left_id"], pair["right_id"]
+        scored.append((matches.get(ids, matches.get(ids[::-1], 0.0)), pair["match"] == "1"))
     best = max((f1(scored, score) | {"threshold": score} for score in {score for score, _ in scored if score > 0} or {0.5}),
                key=lambda one: one["f1"])
     return f1(scored, 0.5) | {"f1_at_best": best["f1"], "threshold_at_best": best["threshold"]}

@@ -83,7 +83,8 @@ fn batch(sides: Int8Array, places: UInt32Array, texts: StringArray) -> Result<Re
 
 /// The plan: keys, their rarities, pairs by key, the best of each record.
 ///
-/// A key that all records have says nothing: the rarity of a key is ln(1 + records / those that have it).
+/// The rarity of a key is ln(1 + records / those that have it), in thousandths: sums of whole numbers are the same in
+/// whichever order they are added up.
 fn plan(n_records: usize) -> String {
     let mut keys = String::new();
     for kind in ["word", "gram"] {
@@ -100,7 +101,7 @@ fn plan(n_records: usize) -> String {
         sizes AS (
             SELECT key, count(*) AS n, sum(CASE WHEN side = 0 THEN 1 ELSE 0 END) AS n_left FROM keys GROUP BY key),
         weighed AS (
-            SELECT side, record, kind, keys.key, n, n_left, ln(1.0 + {n_records}.0 / n) AS weight
+            SELECT side, record, kind, keys.key, n, n_left, CAST(round(1000 * ln(1.0 + {n_records}.0 / n)) AS BIGINT) AS weight
             FROM keys JOIN sizes ON keys.key = sizes.key),
         lengths AS (SELECT side, record, sqrt(sum(weight * weight)) AS length FROM weighed GROUP BY side, record),
         ordered AS (

@@ -39,7 +39,7 @@ impl Matrix {
 }
 
 enum Prepared {
-    Text { column: TextColumn, across: Across, is_long: bool },
+    Text { column: Box<TextColumn>, across: Across, is_long: bool },
     Values(Vec<Option<f64>>),
 }
 
@@ -79,7 +79,11 @@ impl Comparer {
                 let column = TextColumn::new(values.iter().cloned());
                 let across = Across::new(&column, &all);
                 few_values.extend(FewValues::new(name, &column.joined));
-                columns.push(Prepared::Text { column, across, is_long: *kind == ColumnKind::LongText });
+                columns.push(Prepared::Text {
+                    column: Box::new(column),
+                    across,
+                    is_long: *kind == ColumnKind::LongText,
+                });
             } else if *kind != ColumnKind::Empty {
                 add(VALUE_COMPARISONS);
                 columns.push(Prepared::Values(values.iter().map(|value| kind.read(value)).collect()));
