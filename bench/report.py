@@ -46,6 +46,18 @@ def check(name, ours, limit, unit, **more):
     return {"name": name, "ours": ours, "unit": unit, "limit": limit, "passes": ours <= limit, **more}
 
 
+def at_least(name, ours, limit, goal=None, **more):
+    """One line: larger is better; passes at least at `limit`. Without a limit it decides nothing."""
+    if limit is None:
+        return known(name, round(ours, 4), "", **more)
+    line = {"name": name, "ours": round(ours, 4), "unit": "", "least": round(limit, 4), "passes": ours >= limit, **more}
+    if "peer" in line:
+        line["peer"] = round(line["peer"], 4)
+    if goal is not None:
+        line |= {"goal": round(goal, 4), "meets_goal": ours >= goal}
+    return line
+
+
 def shown(value, unit):
     if value is None:
         return ""
@@ -64,6 +76,9 @@ def verdict(line):
 def target(line):
     if line.get("informative"):
         return ""
+    if "least" in line:
+        goal = f" (goal {line['goal']:.3f})" if "goal" in line else ""
+        return f"≥ {line['least']:.3f}{goal}"
     if "speedup" in line:
         return f"≥ {line['limit']:.1f}× as fast"
     if "ratio" in line:

@@ -19,17 +19,17 @@ from pathlib import Path
 import measure
 import report
 import suite
-from bars import cluster, collecting, importing, kills, page, questions, sizes, throughput, writers
+from bars import cluster, collecting, importing, kills, matching, page, questions, sizes, throughput, writers
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 WITH_PEER = {"import": importing.measure_import, "questions": questions.measure_questions, "page": page.measure_page}
 WITHOUT_PEER = {"cluster": cluster.measure_cluster, "sizes": sizes.measure_sizes, "kills": kills.measure_kills,
                 "writers": writers.measure_writers, "collecting": collecting.measure_collecting,
-                "throughput": throughput.measure_throughput}
+                "throughput": throughput.measure_throughput, "matching": matching.measure_matching}
 PARTS = WITH_PEER | WITHOUT_PEER
 #: Parts that need the environment of requirements.txt.
-PEERED = {*WITH_PEER, "throughput"}
+PEERED = {*WITH_PEER, "throughput", "matching"}
 #: Parts that need `crowsnest` with its cluster.
 CLUSTERED = {"cluster", "kills"}
 
@@ -153,6 +153,7 @@ def read_arguments():
     parser.add_argument("--results", type=Path, default=HERE / "results", help="folder for latest.json and latest.md")
     add_scale_arguments(parser)
     add_collecting_arguments(parser)
+    add_matching_arguments(parser)
     arguments = parser.parse_args()
     unknown = [name for name in arguments.only.split(",") if name not in PARTS]
     if unknown:
@@ -175,6 +176,11 @@ def add_collecting_arguments(parser):
     group.add_argument("--throughput-rows", type=int, default=50, help="rows of each document")
     group.add_argument("--throughput-sources", type=int, default=10, help="sources that the documents are of")
     group.add_argument("--throughput-repeat", type=int, default=3, help="times that each side does it, in turns")
+
+
+def add_matching_arguments(parser):
+    group = parser.add_argument_group("matching")
+    group.add_argument("--matching-sets", type=Path, help="folder of the labelled sets, each a folder with left.csv, right.csv and pairs.csv")
 
 
 def add_scale_arguments(parser):

@@ -17,6 +17,7 @@ mod flow;
 mod import;
 mod lake;
 mod league;
+mod matching;
 mod metrics;
 mod new;
 #[cfg(not(feature = "cluster"))]
@@ -74,6 +75,7 @@ commands! {
     Claims(claims::Claims),
     Diff(diff::Diff),
     Events(events::Events),
+    Match(matching::Match),
     Metrics(metrics::Metrics),
     Periods(periods::Periods),
     Sources(sources::Sources),

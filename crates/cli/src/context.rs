@@ -51,6 +51,15 @@ impl Context {
         if let Some(rows) = self.global.cluster_from_rows {
             market.config.cluster_from_rows = rows;
         }
+        let lake = Box::pin(Lake::open(market, self.engine())).await?;
+        if lake.market().config.cluster.is_some() && print::is_error_terminal() && !self.global.quiet {
+            tokio::spawn(progress::show_jobs(lake.clone()));
+        }
+        Ok(lake)
+    }
+
+    /// How much of the machine the engine may use.
+    pub(crate) fn engine(&self) -> LakeOptions {
         let mut options = LakeOptions::default();
         if let Some(memory) = self.global.memory {
             options.memory_bytes = memory.bytes;
@@ -58,11 +67,7 @@ impl Context {
         if let Some(threads) = self.global.threads {
             options.n_threads = threads.max(1);
         }
-        let lake = Box::pin(Lake::open(market, options)).await?;
-        if lake.market().config.cluster.is_some() && print::is_error_terminal() && !self.global.quiet {
-            tokio::spawn(progress::show_jobs(lake.clone()));
-        }
-        Ok(lake)
+        options
     }
 
     /// The moment asked for, in microseconds.
@@ -84,7 +89,12 @@ impl Context {
 
     /// A progress bar, which shows itself where standard error is a terminal.
     pub(crate) fn progress(&self) -> Bar {
-        Bar::new(print::is_error_terminal() && !self.global.quiet)
+        Bar::new(self.shows_progress())
+    }
+
+    /// Whether progress is shown: standard error is a terminal, and silence was not asked for.
+    pub(crate) fn shows_progress(&self) -> bool {
+        print::is_error_terminal() && !self.global.quiet
     }
 
     /// What is worth knowing besides the answer, unless silence was asked for.

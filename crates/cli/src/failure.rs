@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crowsnest_collect::ImportError;
 use crowsnest_identify::CatalogueError;
+use crowsnest_identify::matching::MatchError;
 use crowsnest_lake::LakeError;
 use crowsnest_run::RunError;
 use crowsnest_serve::ServeError;
@@ -49,6 +50,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
     #[error(transparent)]
+    Match(#[from] MatchError),
+    #[error(transparent)]
     Run(RunError),
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -81,6 +84,8 @@ impl Failure {
             Self::Import(ImportError::Lake(error)) => engine_message::hint(error),
             Self::Import(error) => error.hint(),
             Self::Catalogue(error) => catalogue_hint(error),
+            Self::Match(MatchError::Lake(error)) => engine_message::hint(error),
+            Self::Match(error) => error.hint(),
             Self::Serve(error) => error.hint(),
             Self::Users { hint, .. } => hint.clone(),
             Self::Ours { .. } => Some("this is a mistake of crowsnest: please report it".to_owned()),
@@ -95,7 +100,10 @@ impl Failure {
             Self::Catalogue(CatalogueError::Lake(error)) => error.is_users(),
             Self::Serve(ServeError::Lake(error)) => error.is_users(),
             Self::Serve(ServeError::Listen { .. } | ServeError::BadRequest { .. } | ServeError::NotFound(_)) => true,
-            Self::Catalogue(_) | Self::Users { .. } | Self::Output { .. } | Self::Runtime { .. } => true,
+            Self::Match(MatchError::Lake(error)) => error.is_users(),
+            Self::Catalogue(_) | Self::Match(_) | Self::Users { .. } | Self::Output { .. } | Self::Runtime { .. } => {
+                true
+            }
             Self::Interrupted => return INTERRUPTED,
             Self::Serve(_) | Self::Run(_) | Self::Ours { .. } => false,
         };
@@ -140,7 +148,8 @@ fn catalogue_hint(error: &CatalogueError) -> Option<String> {
 fn with_causes(failure: &Failure) -> String {
     if let Failure::Lake(error)
     | Failure::Import(ImportError::Lake(error))
-    | Failure::Catalogue(CatalogueError::Lake(error)) = failure
+    | Failure::Catalogue(CatalogueError::Lake(error))
+    | Failure::Match(MatchError::Lake(error)) = failure
     {
         return engine_message::message(error);
     }

@@ -1,6 +1,7 @@
 //! A progress bar on standard error: bytes read, records, rate, time left. Where that is no terminal, nothing.
 
 use crowsnest_collect::Progress;
+use crowsnest_identify::matching::MatchProgress;
 use crowsnest_lake::Lake;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +26,36 @@ impl Bar {
     /// Takes the bar away.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// A bar of stages, each with its parts.
+#[derive(Debug)]
+pub(crate) struct Stages(ProgressBar);
+
+impl Stages {
+    pub(crate) fn new(is_shown: bool) -> Self {
+        let target = if is_shown { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{wide_msg} {bar:24} {pos}/{len} · {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(250));
+        Self(bar)
+    }
+}
+
+impl MatchProgress for Stages {
+    fn stage(&self, name: &'static str, n_done: u64, n_all: u64) {
+        self.0.set_message(name);
+        self.0.set_length(n_all);
+        self.0.set_position(n_done);
+    }
+}
+
+impl Drop for Stages {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 

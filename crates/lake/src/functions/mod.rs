@@ -7,6 +7,7 @@ mod claims_as_of;
 pub(crate) mod count_distinct;
 mod latest;
 mod league;
+mod match_keys;
 mod plan;
 mod refs;
 mod series;
@@ -49,7 +50,14 @@ pub static FUNCTIONS: &[Function] = &[claims_as_of::FUNCTION, claims_as_of::VALU
 
 /// The functions of values, which views use too.
 pub(crate) fn scalars() -> Vec<ScalarUDF> {
-    vec![refs::claim_ref(), refs::entity_hex_function(), vintage::vintage(), vintage::vintage_claim(), vintage::about()]
+    vec![
+        refs::claim_ref(),
+        refs::entity_hex_function(),
+        vintage::vintage(),
+        vintage::vintage_claim(),
+        vintage::about(),
+        match_keys::match_keys(),
+    ]
 }
 
 /// The functions of groups of values.
