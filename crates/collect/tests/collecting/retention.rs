@@ -12,7 +12,11 @@ use crate::server::{Server, json};
 const DAY: i64 = 86_400_000_000;
 
 fn at(day: &str) -> Clock {
-    Clock::parse(&format!("{day}T12:00:00Z@{}*1", jiff::Timestamp::now())).unwrap()
+    at_hour(day, 12)
+}
+
+fn at_hour(day: &str, hour: u8) -> Clock {
+    Clock::parse(&format!("{day}T{hour:02}:00:00Z@{}*1", jiff::Timestamp::now())).unwrap()
 }
 
 /// A source that has a document a day, each asked for once.
@@ -40,8 +44,12 @@ async fn market() -> (Server, Played) {
 }
 
 async fn collect(played: &Played, day: &str) -> Vec<(String, String)> {
+    collect_at_hour(played, day, 12).await
+}
+
+async fn collect_at_hour(played: &Played, day: &str, hour: u8) -> Vec<(String, String)> {
     let request = CollectRequest { until: Some(day.parse().unwrap()), ..CollectRequest::default() };
-    let reports = played.collect_with(request, at(day)).await;
+    let reports = played.collect_with(request, at_hour(day, hour)).await;
     reports.into_iter().map(|report| (report.source, report.outcome)).collect()
 }
 
@@ -119,7 +127,7 @@ async fn what_is_older_goes_with_its_bytes_and_files_and_nothing_else_does() {
     assert_eq!(what, "removed of Brief, kept 30 days: 2 claims, 2 documents, 1 document of the quarantine");
 
     let n_asked = server.paths().len();
-    let again = collect(&played, "2024-04-20").await;
+    let again = collect_at_hour(&played, "2024-04-20", 13).await;
     assert_eq!(again.iter().filter(|(_, outcome)| outcome == "done").count(), 2, "{again:?}");
     assert_eq!(played.rows(COUNTS).await[0], "Brief 49", "nothing of it comes back");
     assert!(server.paths().len() <= n_asked + 8, "only the latest days are asked for again");
