@@ -5,7 +5,7 @@
     /tmp/lightgbm/bin/python bench/lightgbm_figures.py
 
 Six columns of few different values, so that both sides' bins are the same, one of them with gaps; the class follows from
-four of them, with some noise. The settings are those of `boosting::SETTINGS` with 100 trees and nothing sampled; leaves are
+four of them, with some noise. The settings are those of the matcher with 100 trees and nothing sampled; leaves are
 bounded by their weight alone, because LightGBM does not count a leaf's rows but guesses them from the weight.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import lightgbm
 import numpy
 
-OUT = Path(__file__).resolve().parent.parent / "crates/identify/tests/cases/lightgbm_points.csv"
+OUT = Path(__file__).resolve().parent.parent / "crates/learn/tests/cases/lightgbm_points.csv"
 SETTINGS = {
     "objective": "binary", "learning_rate": 0.05, "num_leaves": 15, "min_data_in_leaf": 1, "min_sum_hessian_in_leaf": 1.0,
     "lambda_l2": 1.0, "max_bin": 63, "min_data_in_bin": 1, "feature_pre_filter": False, "enable_bundle": False,

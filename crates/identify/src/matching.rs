@@ -11,8 +11,6 @@
 //! Deliberately absent: judgements and clusters, which are made of these probabilities elsewhere, and network models: what
 //! is said of a pair has to be told in words, on any machine.
 
-mod boosting;
-mod calibration;
 mod candidates;
 mod comparisons;
 mod error;
@@ -23,7 +21,6 @@ mod labelled;
 mod levels;
 mod log_odds;
 mod meeting_values;
-mod random;
 mod records;
 mod rivals;
 mod telling_words;

@@ -1,4 +1,4 @@
-//! Who may know whom: `model ← lake ← collect | identify | reconcile | detect | grow ← run ← serve ← cli`, from
+//! Who may know whom: `model, learn ← lake ← collect | identify | reconcile | detect | grow ← run ← serve ← cli`, from
 //! `cargo metadata`. Left knows nothing of right, and steps know nothing of each other.
 
 use std::process::Command;
@@ -8,8 +8,14 @@ use cargo_metadata::{Metadata, MetadataCommand};
 use crate::expect_none;
 
 /// The crates in order; those of one row know nothing of each other.
-const ROWS: &[&[&str]] =
-    &[&["model"], &["lake"], &["collect", "identify", "reconcile", "detect", "grow"], &["run"], &["serve"], &["cli"]];
+const ROWS: &[&[&str]] = &[
+    &["model", "learn"],
+    &["lake"],
+    &["collect", "identify", "reconcile", "detect", "grow"],
+    &["run"],
+    &["serve"],
+    &["cli"],
+];
 
 /// Packages that only one of our crates may depend on.
 const OWNED: &[(&str, &str)] = &[

@@ -8,7 +8,6 @@ use std::time::Instant;
 use crowsnest_lake::{LakeOptions, Scratch};
 use serde::Serialize;
 
-use super::calibration::{Calibration, Verdict, calibration_error, threshold};
 use super::candidates::{Candidate, candidates};
 use super::comparisons::Comparer;
 use super::error::MatchError;
@@ -19,6 +18,7 @@ use super::records::Pair;
 use super::rivals::Rivals;
 use super::unlabelled;
 use super::value::ColumnKind;
+use crowsnest_learn::calibration::{Calibration, Verdict, calibration_error, threshold};
 
 /// Fewer pairs of a kind teach nothing.
 const LESSONS_MIN: usize = 10;

@@ -7,9 +7,9 @@
 //! come by expectation-maximisation (W. E. Winkler, *Using the EM algorithm for weight computation*, 1988). Equal values
 //! count by how rare they are, as Splink adjusts for term frequencies. Last, the candidates of a record compete for it.
 
-use super::boosting::probability;
 use super::labelled::Pairs;
 use super::levels::{Levels, levels};
+use crowsnest_learn::boosting::probability;
 
 /// What was learnt.
 #[derive(Debug)]

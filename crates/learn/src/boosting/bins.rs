@@ -7,7 +7,7 @@ pub(super) const MISSING: u8 = 0;
 
 /// A column's bins, and the bin of each row.
 #[derive(Debug, Clone)]
-pub(crate) struct Binned {
+pub struct Binned {
     /// The upper bound of each bin but the last.
     bounds: Vec<f32>,
     pub(super) codes: Vec<u8>,
@@ -15,7 +15,7 @@ pub(crate) struct Binned {
 
 impl Binned {
     /// Finds bins for a column, and puts its values into them.
-    pub(crate) fn new(values: &[f32]) -> Self {
+    pub fn new(values: &[f32]) -> Self {
         let mut sorted: Vec<f32> = values.iter().copied().filter(|value| !value.is_nan()).collect();
         sorted.sort_unstable_by(f32::total_cmp);
         let mut distinct: Vec<(f32, usize)> = Vec::new();
@@ -30,7 +30,7 @@ impl Binned {
     }
 
     /// The same bins with other values in them.
-    pub(crate) fn with(&self, values: &[f32]) -> Self {
+    pub fn with(&self, values: &[f32]) -> Self {
         Self { codes: codes(&self.bounds, values), bounds: self.bounds.clone() }
     }
 

@@ -13,50 +13,42 @@ mod tree;
 
 use std::sync::Arc;
 
-pub(crate) use bins::Binned;
+pub use bins::Binned;
 use tree::{Grower, Tree};
 
-use super::random::Random;
+use crate::random::Random;
 
 /// How trees are grown.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Settings {
-    pub(crate) n_trees: usize,
-    pub(crate) learning_rate: f64,
-    pub(crate) n_leaves_max: usize,
-    pub(crate) rows_of_leaf_min: u32,
+pub struct Settings {
+    /// How many, one after another.
+    pub n_trees: usize,
+    /// Share of each tree that is added, 0 to 1.
+    pub learning_rate: f64,
+    /// Leaves of a tree at most.
+    pub n_leaves_max: usize,
+    /// Rows in a leaf at least.
+    pub rows_of_leaf_min: u32,
     /// Least sum of second derivatives in a leaf.
-    pub(crate) weight_of_leaf_min: f64,
+    pub weight_of_leaf_min: f64,
     /// Added to a leaf's second derivatives: what few rows say counts less.
-    pub(crate) l2: f64,
+    pub l2: f64,
     /// Share of the columns that a tree may use.
-    pub(crate) column_share: f64,
+    pub column_share: f64,
     /// Share of the rows that a tree is fitted to.
-    pub(crate) row_share: f64,
+    pub row_share: f64,
 }
-
-/// The same for every set of pairs; chosen by cross-validation on the train and valid pairs of the four sets of the bench.
-pub(crate) const SETTINGS: Settings = Settings {
-    n_trees: 250,
-    learning_rate: 0.05,
-    n_leaves_max: 15,
-    rows_of_leaf_min: 5,
-    weight_of_leaf_min: 1e-3,
-    l2: 1.0,
-    column_share: 0.5,
-    row_share: 0.8,
-};
 
 /// Trees that add up to log-odds.
 #[derive(Debug, Clone)]
-pub(crate) struct Booster {
+pub struct Booster {
     start: f64,
     trees: Vec<Tree>,
 }
 
 impl Booster {
     /// Fits trees to some rows of binned columns; `targets` says yes or no for each of `rows`.
-    pub(crate) fn fit(columns: &[Arc<Binned>], rows: &[u32], targets: &[bool], settings: &Settings, seed: u64) -> Self {
+    pub fn fit(columns: &[Arc<Binned>], rows: &[u32], targets: &[bool], settings: &Settings, seed: u64) -> Self {
         let n_yes = targets.iter().filter(|target| **target).count() as f64;
         let share = (n_yes / targets.len().max(1) as f64).clamp(1e-6, 1.0 - 1e-6);
         let start = (share / (1.0 - share)).ln();
@@ -84,13 +76,13 @@ impl Booster {
     }
 
     /// The log-odds of a row.
-    pub(crate) fn log_odds(&self, columns: &[Arc<Binned>], row: usize) -> f64 {
+    pub fn log_odds(&self, columns: &[Arc<Binned>], row: usize) -> f64 {
         self.start + self.trees.iter().map(|tree| tree.value(columns, row)).sum::<f64>()
     }
 
     /// Adds to `parts` what each column moved the log-odds of a row by, along the trees' paths (A. Saabas, *Interpreting
     /// random forests*, 2014).
-    pub(crate) fn add_parts(&self, columns: &[Arc<Binned>], row: usize, parts: &mut [f64]) {
+    pub fn add_parts(&self, columns: &[Arc<Binned>], row: usize, parts: &mut [f64]) {
         for tree in &self.trees {
             tree.add_parts(columns, row, parts);
         }
@@ -98,7 +90,7 @@ impl Booster {
 }
 
 /// The probability of log-odds.
-pub(crate) fn probability(log_odds: f64) -> f64 {
+pub fn probability(log_odds: f64) -> f64 {
     1.0 / (1.0 + (-log_odds).exp())
 }
 
@@ -106,8 +98,19 @@ pub(crate) fn probability(log_odds: f64) -> f64 {
 mod tests {
     use super::*;
 
+    const SETTINGS: Settings = Settings {
+        n_trees: 250,
+        learning_rate: 0.05,
+        n_leaves_max: 15,
+        rows_of_leaf_min: 5,
+        weight_of_leaf_min: 1e-3,
+        l2: 1.0,
+        column_share: 0.5,
+        row_share: 0.8,
+    };
+
     /// Points with their classes, and LightGBM's probabilities of those that were held out: `bench/lightgbm_figures.py`.
-    const POINTS: &str = include_str!("../../tests/cases/lightgbm_points.csv");
+    const POINTS: &str = include_str!("../tests/cases/lightgbm_points.csv");
 
     struct Points {
         columns: Vec<Arc<Binned>>,

@@ -3,19 +3,21 @@
 //! Calibration is Platt's: a logistic curve through scores of pairs that the model had not seen, with his targets for small
 //! samples (J. Platt, *Probabilistic outputs for support vector machines*, 1999; H.-T. Lin et al., 2007).
 
-use super::boosting::probability;
-use super::random::Random;
+use crate::boosting::probability;
+use crate::random::Random;
 
 /// A logistic curve from log-odds as a model gives them to log-odds that hold.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Calibration {
-    pub(crate) slope: f64,
-    pub(crate) shift: f64,
+pub struct Calibration {
+    /// What the score is multiplied by.
+    pub slope: f64,
+    /// What is added.
+    pub shift: f64,
 }
 
 impl Calibration {
     /// Fits the curve to scores and what they turned out to be.
-    pub(crate) fn fit(scored: &[(f64, bool)]) -> Self {
+    pub fn fit(scored: &[(f64, bool)]) -> Self {
         const STEPS_MAX: usize = 100;
         let n_yes = scored.iter().filter(|(_, is_match)| *is_match).count() as f64;
         let n_no = scored.len() as f64 - n_yes;
@@ -48,22 +50,26 @@ impl Calibration {
         curve
     }
 
-    pub(crate) fn probability(self, score: f64) -> f64 {
+    /// The probability of a score, 0 to 1.
+    pub fn probability(self, score: f64) -> f64 {
         probability(self.slope * score + self.shift)
     }
 }
 
 /// What a threshold makes of pairs.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Verdict {
-    pub(crate) n_both: usize,
-    pub(crate) n_said: usize,
-    pub(crate) n_there: usize,
+pub struct Verdict {
+    /// Said, and there.
+    pub n_both: usize,
+    /// Said to be the same.
+    pub n_said: usize,
+    /// The same in truth.
+    pub n_there: usize,
 }
 
 impl Verdict {
     /// Counts pairs with their probabilities; a probability of the threshold or more says "the same".
-    pub(crate) fn of(judged: impl Iterator<Item = (f64, bool)>, threshold: f64) -> Self {
+    pub fn of(judged: impl Iterator<Item = (f64, bool)>, threshold: f64) -> Self {
         let mut verdict = Self::default();
         for (chance, is_match) in judged {
             let is_said = chance >= threshold;
@@ -74,15 +80,18 @@ impl Verdict {
         verdict
     }
 
-    pub(crate) fn precision(self) -> f64 {
+    /// Share of what was said that is there; 0 where nothing was said.
+    pub fn precision(self) -> f64 {
         if self.n_said == 0 { 0.0 } else { self.n_both as f64 / self.n_said as f64 }
     }
 
-    pub(crate) fn recall(self) -> f64 {
+    /// Share of what is there that was said; 0 where nothing is.
+    pub fn recall(self) -> f64 {
         if self.n_there == 0 { 0.0 } else { self.n_both as f64 / self.n_there as f64 }
     }
 
-    pub(crate) fn f1(self) -> f64 {
+    /// The harmonic mean of precision and recall.
+    pub fn f1(self) -> f64 {
         if self.n_said + self.n_there == 0 {
             0.0
         } else {
@@ -92,7 +101,7 @@ impl Verdict {
 }
 
 /// The threshold with the best F1; the middle of what samples with repeats would choose, so that no single pair decides.
-pub(crate) fn threshold(judged: &[(f64, bool)]) -> f64 {
+pub fn threshold(judged: &[(f64, bool)]) -> f64 {
     const SAMPLES: usize = 101;
     let mut random = Random::new(1);
     let mut ordered = judged.to_vec();
@@ -130,7 +139,7 @@ fn best_cut(ordered: &[(f64, bool)], times: &[u32]) -> f64 {
 
 /// The expected calibration error: how far probabilities and shares of matches are apart in ten equal ranges, weighed by
 /// their pairs (M. P. Naeini et al., *Obtaining well calibrated probabilities using Bayesian binning*, AAAI 2015).
-pub(crate) fn calibration_error(judged: impl Iterator<Item = (f64, bool)>) -> f64 {
+pub fn calibration_error(judged: impl Iterator<Item = (f64, bool)>) -> f64 {
     const RANGES: usize = 10;
     let mut ranges = [(0.0, 0.0, 0.0); RANGES];
     let mut n_all = 0.0;
