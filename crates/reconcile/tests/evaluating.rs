@@ -1,0 +1,95 @@
+//! Folders as people write them, good and bad, evaluated as the command does it.
+
+use crowsnest_reconcile::evaluate::{EvaluateRequest, Evaluation, evaluate};
+
+fn evaluated(claims: &str, truth: Option<&str>) -> Result<Evaluation, crowsnest_reconcile::ReconcileError> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("claims.csv"), claims).unwrap();
+    if let Some(truth) = truth {
+        std::fs::write(folder.path().join("truth.csv"), truth).unwrap();
+    }
+    evaluate(&EvaluateRequest { folder: folder.path().to_owned() })
+}
+
+const HEADER: &str = "subject,metric,period,source,value,said_on,status\n";
+
+#[test]
+fn one_source_alone_is_its_own_figure_with_an_unpinned_scale() {
+    let claims = format!("{HEADER}豆包,mau,2024-11,A,100,2024-12-05,\n豆包,mau,2024-12,A,110,2025-01-05,\n");
+    let truth = "subject,metric,period,value\n豆包,mau,2024-12,120\n";
+    let found = evaluated(&claims, Some(truth)).unwrap();
+    assert_eq!((found.n_figures, found.n_judged), (2, 1));
+    assert!(found.error.unwrap() < 0.15, "{found:?}");
+    assert_eq!(found.coverage_95, Some(1.0));
+    assert!(!found.is_scale_pinned && found.notes[0].contains("nothing pins the scale"), "{:?}", found.notes);
+}
+
+#[test]
+fn sources_that_contradict_each_other_tenfold_give_figures_between_them() {
+    let mut claims = HEADER.to_owned();
+    let mut truth = "subject,metric,period,value\n".to_owned();
+    for product in 0..12 {
+        for month in 1..=9 {
+            let value = 1000 * (product + 1);
+            claims.push_str(&format!("p{product},mau,2024-0{month},A,{},2024-12-01,\n", value * 10));
+            claims.push_str(&format!("p{product},mau,2024-0{month},B,{value},2024-12-01,\n"));
+            truth.push_str(&format!("p{product},mau,2024-0{month},{}\n", value * 3));
+        }
+    }
+    let found = evaluated(&claims, Some(&truth)).unwrap();
+    assert!(found.error.unwrap() < 0.5, "half of the way in logarithms: {found:?}");
+    assert_eq!(found.coverage_95, Some(1.0), "and an interval that allows for either: {found:?}");
+    assert!(found.breaks.is_empty());
+}
+
+#[test]
+fn zeros_negatives_and_rows_that_cannot_be_read_are_left_out_and_told() {
+    let claims = format!(
+        "{HEADER}p,mau,2024-01,A,0,2024-02-01,\np,mau,2024-02,A,-5,2024-03-01,\np,mau,2024-13,A,5,2024-03-01,\n\
+         p,mau,2024-03,A,many,2024-03-01,\np,mau,2024-03,A,7,soon,\np,mau,2024-03,A,7,2024-04-01,heard\n\
+         ,mau,2024-03,A,7,2024-04-01,\np,mau,2024-03,A,7,2024-04-01,reported\n"
+    );
+    let found = evaluated(&claims, None).unwrap();
+    assert_eq!((found.n_claims, found.n_figures, found.n_rejects), (3, 1, 5));
+    let notes = found.notes.join("\n");
+    for told in
+        ["1 values of zero and 1 below", "claims.csv:4: column period", "claims.csv:5: column value", "claims.csv:6"]
+    {
+        assert!(notes.contains(told), "{told}: {notes}");
+    }
+}
+
+#[test]
+fn currencies_are_kept_apart() {
+    let claims = "subject,metric,period,source,value,said_on,unit\n\
+                  p,revenue,2024-01,A,700,2024-02-01,CNY\np,revenue,2024-01,B,100,2024-02-01,USD\n";
+    let found = evaluated(claims, None).unwrap();
+    assert_eq!(found.n_figures, 2, "nobody's yuan are averaged with dollars: {found:?}");
+    assert!(found.notes.iter().any(|note| note.contains("units are kept apart")), "{:?}", found.notes);
+}
+
+#[test]
+fn denied_and_withdrawn_claims_do_not_count_and_rumours_widen() {
+    let all = |rumour: &str, status: &str| {
+        let mut claims = HEADER.to_owned();
+        for month in 1..=6 {
+            claims.push_str(&format!("p,mau,2024-0{month},A,100,2024-12-01,\np,mau,2024-0{month},B,102,2024-12-01,\n"));
+        }
+        claims.push_str(&format!("p,mau,2024-03,C,{rumour},2024-12-01,{status}\n"));
+        let truth = "subject,metric,period,value\np,mau,2024-03,101\n";
+        evaluated(&claims, Some(truth)).unwrap()
+    };
+    let denied = all("900", "denied");
+    assert!(denied.error.unwrap() < 0.02, "{denied:?}");
+    let rumoured = all("900", "rumoured");
+    assert!((rumoured.error.unwrap() - denied.error.unwrap()).abs() < 0.01, "a rumour moves nothing: {rumoured:?}");
+}
+
+#[test]
+fn columns_that_are_missing_stop_it() {
+    let error = evaluated("subject,metric,period,value\np,mau,2024-01,5\n", None).unwrap_err();
+    assert!(error.to_string().contains("columns missing: source, said_on"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("first line")));
+    let error = evaluated(&format!("{HEADER}p,mau,x,A,1,2024-01-01,\n"), None).unwrap_err();
+    assert!(error.to_string().contains("no claim that can be read"), "{error}");
+}
