@@ -24,6 +24,7 @@ mod new;
 mod no_cluster;
 mod periods;
 mod products;
+mod reconcile;
 mod replay;
 mod series;
 mod serve;
@@ -76,6 +77,7 @@ commands! {
     Diff(diff::Diff),
     Events(events::Events),
     Match(matching::Match),
+    Reconcile(reconcile::Reconcile),
     Metrics(metrics::Metrics),
     Periods(periods::Periods),
     Sources(sources::Sources),

@@ -8,7 +8,7 @@ use crowsnest_collect::ImportError;
 use crowsnest_identify::CatalogueError;
 use crowsnest_identify::matching::MatchError;
 use crowsnest_lake::LakeError;
-use crowsnest_run::RunError;
+use crowsnest_run::{ReconcileError, RunError};
 use crowsnest_serve::ServeError;
 
 use crate::{engine_message, print};
@@ -52,6 +52,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Match(#[from] MatchError),
     #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
+    #[error(transparent)]
     Run(RunError),
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -86,6 +88,8 @@ impl Failure {
             Self::Catalogue(error) => catalogue_hint(error),
             Self::Match(MatchError::Lake(error)) => engine_message::hint(error),
             Self::Match(error) => error.hint(),
+            Self::Reconcile(ReconcileError::Lake(error)) => engine_message::hint(error),
+            Self::Reconcile(error) => error.hint(),
             Self::Serve(error) => error.hint(),
             Self::Users { hint, .. } => hint.clone(),
             Self::Ours { .. } => Some("this is a mistake of crowsnest: please report it".to_owned()),
@@ -101,9 +105,13 @@ impl Failure {
             Self::Serve(ServeError::Lake(error)) => error.is_users(),
             Self::Serve(ServeError::Listen { .. } | ServeError::BadRequest { .. } | ServeError::NotFound(_)) => true,
             Self::Match(MatchError::Lake(error)) => error.is_users(),
-            Self::Catalogue(_) | Self::Match(_) | Self::Users { .. } | Self::Output { .. } | Self::Runtime { .. } => {
-                true
-            }
+            Self::Reconcile(ReconcileError::Lake(error)) => error.is_users(),
+            Self::Catalogue(_)
+            | Self::Match(_)
+            | Self::Reconcile(_)
+            | Self::Users { .. }
+            | Self::Output { .. }
+            | Self::Runtime { .. } => true,
             Self::Interrupted => return INTERRUPTED,
             Self::Serve(_) | Self::Run(_) | Self::Ours { .. } => false,
         };

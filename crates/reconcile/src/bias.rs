@@ -52,6 +52,8 @@ pub(crate) struct Search<'a> {
 
 /// How much better a jump has to explain what is seen, in units of chi square.
 const GAIN_MIN: f64 = 40.0;
+/// The same where no other source can be compared with: steps say their own spread, and are few.
+const GAIN_MIN_ALONE: f64 = 18.0;
 /// The smallest jump that counts as a break: 4 %.
 const JUMP_MIN: f64 = 0.04;
 const JUMPS_MAX_EACH: usize = 6;
@@ -174,7 +176,7 @@ impl Fit<'_> {
             let mut best = (f64::INFINITY, Vec::new());
             for set in subsets(&may, TOGETHER_MAX.max(own.len())).into_iter().chain([own]) {
                 self.jumps = others.iter().copied().chain(set.iter().map(|source| (*source, time))).collect();
-                let cost = self.misfit() + GAIN_MIN * set.len() as f64;
+                let cost = self.misfit() + self.gain_min() * set.len() as f64;
                 if cost < best.0 - 1e-9 {
                     best = (cost, self.jumps.clone());
                 }
@@ -186,6 +188,10 @@ impl Fit<'_> {
         let mut sorted = before;
         sorted.sort_unstable();
         after != sorted
+    }
+
+    fn gain_min(&self) -> f64 {
+        if self.rows.is_empty() { GAIN_MIN_ALONE } else { GAIN_MIN }
     }
 
     /// What differences and steps leave unexplained.
@@ -246,7 +252,7 @@ impl Fit<'_> {
     /// The jump that explains most, by the score of its column given all others.
     fn best_candidate(&self, solution: &Solution, refused: &[(usize, usize)]) -> Option<(usize, usize)> {
         let left_over = self.left_over(solution);
-        let mut best = (GAIN_MIN, None);
+        let mut best = (self.gain_min(), None);
         for source in 0..self.search.n_sources {
             let (first, last) = self.search.told[source];
             for time in first + 1..=last {

@@ -4,12 +4,14 @@
 //! those of the best single source and of the median of the sources; how often intervals of 50, 80 and 95 % hold; breaks and
 //! copies. The truth is never looked at before the figures are made.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use crowsnest_model::MetricRegistry;
 use serde::Serialize;
 
+use crate::charts::{self, OfRank};
 use crate::error::ReconcileError;
 use crate::fit::{Fitted, fit};
 use crate::folder::Folder;
@@ -130,8 +132,10 @@ pub struct Evaluation {
     pub is_scale_pinned: bool,
     /// Claims that could be read.
     pub n_claims: usize,
-    /// Figures made.
+    /// Figures made of what sources say.
     pub n_figures: usize,
+    /// Figures made of ranks.
+    pub n_figures_of_ranks: usize,
     /// True values, or hidden claims, that figures were held against.
     pub n_judged: usize,
     /// True values that no figure was made for.
@@ -157,10 +161,17 @@ pub fn evaluate(request: &EvaluateRequest) -> Result<Evaluation, ReconcileError>
             hint: folder.rejects.first().map_or("write one row a claim".to_owned(), |first| format!("mend {first}")),
         });
     }
-    let made = panels(&folder.words);
+    let registry = MetricRegistry::built_in();
+    let mut made = panels(&folder.words);
+    let is_chart = |panel: &MetricPanel| charts::is_rank(&folder.metrics.texts[panel.metric as usize], &registry);
+    let (charted, amounts) = std::mem::take(&mut made.panels).into_iter().partition(is_chart);
+    let charted: Vec<MetricPanel> = charted;
+    made.panels = amounts;
     let fitted: Vec<Fitted> =
         made.panels.iter().map(|panel| fit(&panel.panel, &earlier(panel, &folder.words))).collect();
+    let of_ranks = charts::volumes(&folder, &charted, &made.panels, &fitted);
     let mut evaluation = Evaluation {
+        n_figures_of_ranks: of_ranks.len(),
         against: if folder.has_truth { "truth" } else { "hidden claims" },
         n_claims: folder.words.len(),
         n_rejects: folder.n_rejects,
@@ -172,7 +183,7 @@ pub fn evaluate(request: &EvaluateRequest) -> Result<Evaluation, ReconcileError>
         describe(panel, fitted, &folder, &mut evaluation);
     }
     if folder.has_truth {
-        Judged::against_truth(&folder, &made.panels, &fitted, &mut evaluation).tell(&mut evaluation);
+        Judged::against_truth(&folder, (&made.panels, &fitted), &of_ranks, &mut evaluation).tell(&mut evaluation);
     } else {
         let judged = hidden::judge(&folder, &made.panels, &mut evaluation);
         judged.tell(&mut evaluation);
@@ -270,20 +281,37 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
-    fn against_truth(folder: &Folder, panels: &[MetricPanel], fitted: &[Fitted], evaluation: &mut Evaluation) -> Self {
+    fn against_truth(
+        folder: &Folder,
+        (panels, fitted): (&[MetricPanel], &[Fitted]),
+        of_ranks: &[OfRank],
+        evaluation: &mut Evaluation,
+    ) -> Self {
         let mut truth: HashMap<(u32, u32, crowsnest_model::Period), f64> = HashMap::new();
         for (subject, metric, period, value) in &folder.truth {
             truth.insert((*subject, *metric, *period), value.ln());
         }
         let n_truth = truth.len();
         let mut judged = Self::default();
+        let mut ranked = HashSet::new();
+        for own in of_ranks {
+            let key = (own.subject, own.metric, own.period);
+            if let Some(log) = truth.get(&key).filter(|_| ranked.insert(key)) {
+                judged.figures.push((own.log - log, own.sd));
+            }
+        }
         for (panel, fitted) in panels.iter().zip(fitted) {
             let true_log = |series: u32, time: u32| {
                 let key = (panel.series[series as usize].0, panel.metric, panel.period(series, time));
                 truth.get(&key).copied()
             };
             for estimate in &fitted.estimates {
-                if let Some(log) = true_log(estimate.series, estimate.time) {
+                let key = (
+                    panel.series[estimate.series as usize].0,
+                    panel.metric,
+                    panel.period(estimate.series, estimate.time),
+                );
+                if let Some(log) = truth.get(&key).filter(|_| !ranked.contains(&key)) {
                     judged.figures.push((estimate.log - log, estimate.variance.sqrt()));
                 }
             }

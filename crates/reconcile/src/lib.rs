@@ -16,9 +16,11 @@
 //! that shows it.
 
 mod bias;
+mod charts;
 mod copies;
 mod error;
 pub mod evaluate;
+mod figures;
 pub mod fit;
 mod folder;
 mod growth;
@@ -28,10 +30,13 @@ mod normal_equations;
 mod overlaps;
 pub mod panel;
 pub mod panels;
+pub mod rank_volume;
 mod robust;
 mod smoother;
+mod step;
 pub mod worlds;
 
 pub use bias::{Biases, Jump};
 pub use copies::Copying;
 pub use error::ReconcileError;
+pub use step::{MetricReconciled, ReconcileRequest, Reconciled, STEP, reconcile};

@@ -93,3 +93,23 @@ fn columns_that_are_missing_stop_it() {
     let error = evaluated(&format!("{HEADER}p,mau,x,A,1,2024-01-01,\n"), None).unwrap_err();
     assert!(error.to_string().contains("no claim that can be read"), "{error}");
 }
+
+#[test]
+fn a_chart_with_a_few_known_volumes_tells_the_rest() {
+    let mut claims = "subject,metric,period,source,value,said_on\n".to_owned();
+    let mut truth = "subject,metric,period,value\n".to_owned();
+    for month in 1..=3 {
+        for rank in 1..=120 {
+            let volume = 5_000_000.0 * f64::from(rank).powf(-0.8) * (1.0 + 0.1 * f64::from(month));
+            claims.push_str(&format!("app {rank},downloads_rank,2024-0{month},store,{rank},2024-05-01\n"));
+            if rank % 12 == 1 || rank == 120 {
+                claims.push_str(&format!("app {rank},downloads,2024-0{month},maker,{volume:.0},2024-05-01\n"));
+            } else {
+                truth.push_str(&format!("app {rank},downloads,2024-0{month},{volume:.0}\n"));
+            }
+        }
+    }
+    let found = evaluated(&claims, Some(&truth)).unwrap();
+    assert_eq!((found.n_judged, found.n_without_figure), (327, 0), "{found:?}");
+    assert!(found.error.unwrap() < 0.05, "a power law between them: {:?}", found.error);
+}
