@@ -157,7 +157,8 @@ fn with_causes(failure: &Failure) -> String {
     if let Failure::Lake(error)
     | Failure::Import(ImportError::Lake(error))
     | Failure::Catalogue(CatalogueError::Lake(error))
-    | Failure::Match(MatchError::Lake(error)) = failure
+    | Failure::Match(MatchError::Lake(error))
+    | Failure::Reconcile(ReconcileError::Lake(error)) = failure
     {
         return engine_message::message(error);
     }

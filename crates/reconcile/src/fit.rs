@@ -361,7 +361,7 @@ impl Learning {
         scale_variance: f64,
     ) -> (Vec<Estimate>, Vec<f64>) {
         const ROUNDS_OF_ITS_OWN: usize = 6;
-        let lines: Vec<(Vec<Estimate>, Vec<(usize, usize, f64)>)> = voices
+        let lines: Vec<(Vec<Estimate>, Vec<Share>)> = voices
             .lines
             .par_iter()
             .map(|line| {
@@ -390,7 +390,7 @@ impl Learning {
         seen: &[Seen],
         smoothed: &Smoothed,
         scale_variance: f64,
-    ) -> (Vec<Estimate>, Vec<(usize, usize, f64)>) {
+    ) -> (Vec<Estimate>, Vec<Share>) {
         let mut estimates: Vec<Estimate> = smoothed
             .levels
             .iter()
@@ -413,6 +413,9 @@ impl Learning {
         (estimates, told)
     }
 }
+
+/// What a voice's word weighs in a figure: time, voice, share.
+type Share = (usize, usize, f64);
 
 /// By how much all sources are wrong together.
 #[derive(Debug, Clone, Copy, PartialEq)]

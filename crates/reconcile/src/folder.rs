@@ -194,7 +194,7 @@ impl<'a> Rows<'a> {
     fn open(path: &Path, text: &'a str, needed: &[&str]) -> Result<Self, ReconcileError> {
         let bytes = text.trim_start_matches('\u{feff}').as_bytes();
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
-        let header = reader.headers().map(Clone::clone).unwrap_or_default();
+        let header = reader.headers().cloned().unwrap_or_default();
         let columns: HashMap<String, usize> =
             header.iter().enumerate().map(|(place, name)| (name.trim().to_owned(), place)).collect();
         let missing: Vec<&str> = needed.iter().filter(|name| !columns.contains_key(**name)).copied().collect();

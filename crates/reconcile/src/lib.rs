@@ -35,8 +35,10 @@ mod robust;
 mod smoother;
 mod step;
 pub mod worlds;
+mod worth;
 
 pub use bias::{Biases, Jump};
 pub use copies::Copying;
 pub use error::ReconcileError;
-pub use step::{MetricReconciled, ReconcileRequest, Reconciled, STEP, reconcile};
+pub use step::{MetricReconciled, ReconcileRequest, Reconciled, STEP, reconcile, worth};
+pub use worth::Worth;

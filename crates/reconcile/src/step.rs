@@ -17,6 +17,7 @@ use crate::error::ReconcileError;
 use crate::figures::{Held, Rows, held, rows_of};
 use crate::fit::fit;
 use crate::panels::{Word, panels, standing};
+use crate::worth::{Worth, of_panel};
 
 /// This step in the flow.
 pub static STEP: Step = Step {
@@ -97,6 +98,30 @@ pub async fn reconcile(lake: &Lake, request: &ReconcileRequest) -> Result<Reconc
     }
     lake.refresh().await?;
     Ok(done)
+}
+
+/// What each source is worth on each metric, or the one asked for, by the claims known by the moment asked for.
+///
+/// # Errors
+/// A metric that nobody tells of; those of the lake.
+pub async fn worth(lake: &Lake, request: &ReconcileRequest) -> Result<Vec<Worth>, ReconcileError> {
+    const DAY_MICROS: f64 = 86_400e6;
+    lake.refresh().await?;
+    let mut found = Vec::new();
+    for (metric, ..) in metrics(lake, request).await? {
+        let claims = claims(lake, request, &metric).await?;
+        for panel in &panels(&claims.words).panels {
+            let fitted = fit(&panel.panel, &crate::evaluate::earlier(panel, &claims.words));
+            let said = |word: usize| claims.words[word].said as f64 / DAY_MICROS;
+            let name = |source: usize| {
+                let name = claims.sources[panel.sources[source] as usize].clone();
+                let price = lake.market().source(&name).map(|card| card.price.clone()).unwrap_or_default();
+                (name, price)
+            };
+            found.extend(of_panel(panel, &fitted, &said, &name, &metric));
+        }
+    }
+    Ok(found)
 }
 
 /// Each metric with the moment of its last claim and of its last figure; ranks are no amounts and have no figures.

@@ -113,3 +113,52 @@ fn a_chart_with_a_few_known_volumes_tells_the_rest() {
     assert_eq!((found.n_judged, found.n_without_figure), (327, 0), "{found:?}");
     assert!(found.error.unwrap() < 0.05, "a power law between them: {:?}", found.error);
 }
+
+/// Products over two years, told by sources that count by factors of their own; `change` has its way with each value.
+fn two_years(change: impl Fn(&str, u32, u32, f64) -> f64) -> (String, String) {
+    let mut claims = HEADER.to_owned();
+    let mut truth = "subject,metric,period,value\n".to_owned();
+    for product in 0..40 {
+        for time in 0..24 {
+            let period = format!("202{}-{:02}", 3 + time / 12, time % 12 + 1);
+            let value = 1000.0 * f64::from(product + 1) * (0.01 * f64::from(time * (product % 5))).exp();
+            truth.push_str(&format!("p{product},mau,{period},{value}\n"));
+            for (number, source) in ["A", "B", "C", "D"].into_iter().enumerate() {
+                let factor = [1.3, 0.8, 1.1, 0.9][number];
+                let mixed = (product * 131 + time * 17 + number as u32 * 7).wrapping_mul(2_654_435_769) >> 16;
+                let noise = 1.0 + 0.03 * (f64::from(mixed % 1000) / 500.0 - 1.0);
+                let said = change(source, product, time, value * factor * noise);
+                claims.push_str(&format!("p{product},mau,{period},{source},{said},2025-01-01,\n"));
+            }
+            if product % 8 == 0 {
+                claims.push_str(&format!("p{product},mau,{period},company,{value},2025-01-01,official\n"));
+            }
+        }
+    }
+    (claims, truth)
+}
+
+#[test]
+fn a_source_that_lies_after_a_year_does_little_harm_and_is_told() {
+    let (claims, truth) = two_years(|source, product, time, value| {
+        let lies = source == "A" && time >= 12;
+        if lies { value * (f64::from((product * 7 + time * 13) % 11) - 5.0).exp() } else { value }
+    });
+    let found = evaluated(&claims, Some(&truth)).unwrap();
+    assert!(found.error.unwrap() < 0.03, "{found:?}");
+    let told = |name: &str| found.sources.iter().find(|own| own.source == name).unwrap();
+    assert!(told("A").noise > 3.0 * told("B").noise || told("A").wild_share > 0.1, "{:?}", found.sources);
+}
+
+#[test]
+fn a_vendor_that_confuses_two_metrics_for_some_products_does_little_harm() {
+    let (claims, truth) = two_years(|source, product, _, value| {
+        let is_confused = source == "B" && product % 4 == 1;
+        if is_confused { value * 12.0 } else { value }
+    });
+    let found = evaluated(&claims, Some(&truth)).unwrap();
+    assert!(found.error.unwrap() < 0.03, "{found:?}");
+    assert!(found.breaks.is_empty(), "{:?}", found.breaks);
+    let confused = found.sources.iter().find(|own| own.source == "B").unwrap();
+    assert!(confused.always > 0.3, "what it always adds to a product is large: {confused:?}");
+}

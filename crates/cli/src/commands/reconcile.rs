@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_reconcile::evaluate::{EvaluateRequest, Evaluation, evaluate};
-use crowsnest_run::{ReconcileRequest, Reconciled};
+use crowsnest_run::{ReconcileRequest, Reconciled, Worth};
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};
@@ -19,6 +19,7 @@ use crate::print;
   crowsnest reconcile
   crowsnest reconcile --metric mau
   crowsnest reconcile --as-of 2025-02-01
+  crowsnest reconcile --worth --metric mau
   crowsnest reconcile --evaluate world/
   crowsnest reconcile --evaluate world/ --format json
 
@@ -30,11 +31,14 @@ platform, segment, status) and, where the truth is known, truth.csv (subject, me
 claims are hidden in turn and told from the others. Errors are medians of absolute natural logarithms of figure over truth.")]
 pub(crate) struct Reconcile {
     /// Folder with claims.csv and truth.csv, to judge figures by; nothing is written
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["metric", "all"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["metric", "all", "worth"])]
     evaluate: Option<PathBuf>,
     /// Only this metric
     #[arg(long, value_name = "METRIC")]
     metric: Option<String>,
+    /// What each source is worth: found nowhere else, days ahead, bias, noise, and figures without it; nothing is written
+    #[arg(long)]
+    worth: bool,
     /// Also metrics on which nothing new is known
     #[arg(long)]
     all: bool,
@@ -54,6 +58,10 @@ impl Reconcile {
             is_whole: self.all,
             now: jiff::Timestamp::now().as_microsecond(),
         };
+        if self.worth {
+            let worth = Box::pin(crowsnest_run::worth(&lake, &request)).await?;
+            return tell_worth(context, &worth).map(|()| Done::Well);
+        }
         let done = Box::pin(crowsnest_run::reconcile(&lake, &request)).await?;
         tell(context, &done)?;
         Ok(Done::Well)
@@ -95,6 +103,43 @@ fn tell(context: &Context, done: &Reconciled) -> Result<(), Failure> {
         number::count(done.n_unchanged as u64),
         done.n_skipped
     ))
+}
+
+const WORTH: &[(&str, Holds)] = &[
+    ("source", Holds::Text),
+    ("metric", Holds::Text),
+    ("n_claims", Holds::Count),
+    ("only_share", Holds::Number),
+    ("days_ahead", Holds::Number),
+    ("bias", Holds::Number),
+    ("noise", Holds::Number),
+    ("figures_lost", Holds::Number),
+    ("wider_without", Holds::Number),
+    ("moved_without", Holds::Number),
+    ("price", Holds::Text),
+    ("recommendation", Holds::Text),
+];
+
+fn tell_worth(context: &Context, worth: &[Worth]) -> Result<(), Failure> {
+    match context.format() {
+        Format::Json => return json(&worth),
+        Format::Table => {}
+        _ => return context.print_encoded(&own_rows::answer(WORTH, worth)?),
+    }
+    for one in worth {
+        let ahead = one.days_ahead.map_or("alone".to_owned(), |days| format!("{days:.0} days ahead"));
+        print::line(&print::clean(&format!(
+            "{}, {}: {} claims, {} found nowhere else, {ahead}, counts ×{:.2}, noise {}\n  {}",
+            one.source,
+            one.metric,
+            number::count(one.n_claims as u64),
+            number::percent(one.only_share),
+            one.bias,
+            number::percent(one.noise),
+            one.recommendation
+        )))?;
+    }
+    Ok(())
 }
 
 const JUDGED: &[(&str, Holds)] = &[

@@ -14,6 +14,7 @@ mod errors;
 mod example_market;
 mod matching;
 mod object_store;
+mod reconciling;
 mod s3;
 mod stored_market;
 mod support;
