@@ -26,6 +26,7 @@ mod periods;
 mod products;
 mod reconcile;
 mod replay;
+mod revisions;
 mod series;
 mod serve;
 mod share;
@@ -78,6 +79,7 @@ commands! {
     Events(events::Events),
     Match(matching::Match),
     Reconcile(reconcile::Reconcile),
+    Revisions(revisions::Revisions),
     Metrics(metrics::Metrics),
     Periods(periods::Periods),
     Sources(sources::Sources),

@@ -23,7 +23,7 @@ use crowsnest_collect::{ImportError, ImportReport, ImportRequest, Progress};
 use crowsnest_identify::{CatalogueError, Synced, sync_catalogue};
 pub use crowsnest_lake::Step;
 use crowsnest_lake::{Lake, LakeError};
-pub use crowsnest_reconcile::{ReconcileError, ReconcileRequest, Reconciled, Worth, worth};
+pub use crowsnest_reconcile::{ReconcileError, ReconcileRequest, Reconciled, Revision, Worth, revisions, worth};
 
 /// The steps, in order.
 pub static FLOW: &[&Step] = &[&crowsnest_collect::STEP, &crowsnest_identify::STEP, &crowsnest_reconcile::STEP];
