@@ -65,7 +65,6 @@ pub(crate) struct Model {
 /// One group, its outcome in its own spread.
 #[derive(Debug, Clone)]
 pub(crate) struct GroupModel {
-    pub(crate) n_periods: usize,
     pub(crate) center: f64,
     pub(crate) spread: f64,
     /// Each period's outcome, less `center`, by `spread`; 0 where unknown.
@@ -285,7 +284,7 @@ impl Model {
         &self,
         unknown: &[f64],
         at: usize,
-        mut normal: Option<&mut dyn FnMut() -> f64>,
+        normal: Option<&mut dyn FnMut() -> f64>,
     ) -> (Vec<f64>, Vec<Vec<f64>>) {
         let group = &self.groups[at];
         let mut rest = group.outcome.clone();
@@ -300,7 +299,7 @@ impl Model {
         }
         let rest = group.without_echo(&rest);
         let coefficients = Solved::of(&group.background, &rest, self.noise(unknown), self.freedoms(unknown))
-            .map(|solved| solved.coefficients(normal.as_deref_mut()))
+            .map(|solved| solved.coefficients(normal))
             .unwrap_or_else(|| vec![0.0; group.background.n_columns]);
         (coefficients, parts)
     }
@@ -337,7 +336,6 @@ impl GroupModel {
         let whole = known.iter().sum::<f64>().max(2.0 * spread * known.len() as f64);
         let log_return_of_all = (whole / spread / spend.iter().sum::<f64>().max(f64::MIN_POSITIVE)).ln();
         let mut made = Self {
-            n_periods: group.outcome.len(),
             center,
             spread,
             outcome,
@@ -475,7 +473,7 @@ impl Solved {
         by
     }
 
-    fn coefficients(&self, normal: Option<&mut (dyn FnMut() -> f64 + '_)>) -> Vec<f64> {
+    fn coefficients(&self, normal: Option<&mut dyn FnMut() -> f64>) -> Vec<f64> {
         let Some(normal) = normal else { return self.mean.clone() };
         let mut moved: Vec<f64> = self.mean.iter().map(|_| normal()).collect();
         self.factor.solve_upper(&mut moved);

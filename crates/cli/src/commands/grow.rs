@@ -1,6 +1,8 @@
-//! `crowsnest grow fit|plan|experiment`: response curves, plans by them, and experiments.
+//! `crowsnest grow fit|plan|experiment|judge`: response curves, plans by them, experiments, and what another way of
+//! choosing would have brought.
 
 mod experiment;
+mod judge;
 mod told;
 
 use std::path::{Path, PathBuf};
@@ -23,7 +25,8 @@ use crate::print;
   crowsnest grow fit weekly.toml
   crowsnest grow plan weekly.toml --format json
   crowsnest grow experiment size --share 0.05 --to 0.055
-  crowsnest grow experiment read units.csv --metric revenue"
+  crowsnest grow experiment read units.csv --metric revenue
+  crowsnest grow judge log.ndjson"
 )]
 pub(crate) struct Grow {
     #[command(subcommand)]
@@ -78,6 +81,8 @@ enum Task {
     },
     /// Size, draw, read and try out experiments
     Experiment(experiment::Experiment),
+    /// Say from a bandit's log what another way of choosing would have brought
+    Judge(judge::Judge),
 }
 
 impl Grow {
@@ -98,6 +103,7 @@ impl Grow {
                 Ok(if report.reason.is_some() { Done::WithFaults } else { Done::Well })
             }
             Task::Experiment(experiment) => experiment.run(context),
+            Task::Judge(judge) => judge.run(context),
         }
     }
 }

@@ -32,13 +32,16 @@ pub struct GeoReading {
     pub weights: Vec<(String, f64)>,
 }
 
+/// A region and its outcome by period.
+pub type Region = (String, Vec<f64>);
+
 const N_STEPS: usize = 3000;
 
 /// A table of region, date and outcome as series of one length, and the place of the first date of the treatment.
 ///
 /// # Errors
 /// A column is not there, a cell is no number, a region misses a date, or the first date of the treatment is not among them.
-pub fn table(text: &str, outcome: &str, from: &str) -> Result<(Vec<(String, Vec<f64>)>, usize), GrowError> {
+pub fn table(text: &str, outcome: &str, from: &str) -> Result<(Vec<Region>, usize), GrowError> {
     let fault = |words: String| GrowError::Experiment(words);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let headers = reader.headers().map_err(|error| fault(error.to_string()))?.clone();
@@ -68,7 +71,7 @@ pub fn table(text: &str, outcome: &str, from: &str) -> Result<(Vec<(String, Vec<
 ///
 /// # Errors
 /// Fewer than four other regions, fewer than six periods before, no period after, no treated region.
-pub fn read(regions: &[(String, Vec<f64>)], treated: &[String], start: usize) -> Result<GeoReading, GrowError> {
+pub fn read(regions: &[Region], treated: &[String], start: usize) -> Result<GeoReading, GrowError> {
     let fault = |words: String| Err(GrowError::Experiment(words));
     let is_treated = |name: &String| treated.contains(name);
     if let Some(name) = treated.iter().find(|name| regions.iter().all(|(own, _)| own != *name)) {
