@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::fit::{Fitted, Sampler, fit};
 use crate::history::History;
 use crate::model::background::{BASE, SEASON, TREND};
-use crate::plan::curve_set::Cell;
+use crate::plan::curve_set::{Ahead, Cell, N_DRAWS};
 use crate::settings::{Bounds, GrowFile, LiftTest, Method, ModelSettings};
 
 /// A number with the interval that holds it with probability 0.9.
@@ -221,7 +221,8 @@ fn channel_report(history: &History, fitted: &Fitted, at: (usize, usize)) -> Cha
     let (group, channel) = at;
     let of = &history.groups[group];
     let spend = of.total_spend(channel);
-    let cell = Cell::new(history, fitted, at, &Bounds::default(), (13, true));
+    let ahead = Ahead { n_periods: 13, counts_carry_over: true, n_draws: N_DRAWS };
+    let cell = Cell::new(history, fitted, at, &Bounds::default(), ahead);
     let mut report = ChannelReport {
         channel: history.channels[channel].clone(),
         group: of.name.clone(),

@@ -7,7 +7,7 @@
 pub(crate) mod curve_set;
 pub(crate) mod solve;
 
-use curve_set::Cell;
+use curve_set::{Ahead, Cell, N_DRAWS, N_DRAWS_OF_QUANTILE};
 use serde::Serialize;
 use solve::{Goal, Solution, least_cost, solve};
 
@@ -248,6 +248,8 @@ fn faults_of_bounds(bounds: &Bounds) -> Vec<String> {
 }
 
 fn cells_of(history: &History, fitted: &Fitted, settings: &PlanSettings) -> Vec<Cell> {
+    let n_draws = if settings.objective == Objective::Quantile { N_DRAWS_OF_QUANTILE } else { N_DRAWS };
+    let ahead = Ahead { n_periods: settings.n_periods, counts_carry_over: settings.counts_carry_over, n_draws };
     let mut cells = Vec::new();
     for group in 0..history.groups.len() {
         for channel in 0..history.channels.len() {
@@ -257,13 +259,7 @@ fn cells_of(history: &History, fitted: &Fitted, settings: &PlanSettings) -> Vec<
             };
             // The last that fits counts, so that a group's own follow those for all.
             let bounds = settings.channels.iter().rfind(is_meant).cloned().unwrap_or_default();
-            cells.push(Cell::new(
-                history,
-                fitted,
-                (group, channel),
-                &bounds,
-                (settings.n_periods, settings.counts_carry_over),
-            ));
+            cells.push(Cell::new(history, fitted, (group, channel), &bounds, ahead));
         }
     }
     cells

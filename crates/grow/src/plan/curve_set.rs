@@ -40,25 +40,19 @@ struct Draw {
 }
 
 impl Cell {
-    pub(crate) fn new(
-        history: &History,
-        fitted: &Fitted,
-        at: (usize, usize),
-        bounds: &Bounds,
-        plan: (usize, bool),
-    ) -> Self {
+    pub(crate) fn new(history: &History, fitted: &Fitted, at: (usize, usize), bounds: &Bounds, ahead: Ahead) -> Self {
         let (group, channel) = at;
-        let (n_periods, counts_carry_over) = plan;
+        let Ahead { n_periods, counts_carry_over, n_draws } = ahead;
         let spend = &history.groups[group].spend[channel];
         let n_recent = n_periods.clamp(1, spend.len());
         let present = spend[spend.len() - n_recent..].iter().sum::<f64>() / n_recent as f64;
         let n_counted = if counts_carry_over { n_periods + N_LAGS } else { n_periods };
-        let every = (fitted.draws.len() / N_DRAWS).max(1);
+        let every = (fitted.draws.len() / n_draws).max(1);
         let draws = fitted
             .draws
             .iter()
             .step_by(every)
-            .take(N_DRAWS)
+            .take(n_draws)
             .map(|unknown| Draw::new(history, fitted, at, unknown, n_counted))
             .collect();
         Self {
@@ -124,8 +118,18 @@ impl Cell {
     }
 }
 
-/// Draws that a plan is made with.
+/// How far and how closely one looks ahead.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ahead {
+    pub(crate) n_periods: usize,
+    pub(crate) counts_carry_over: bool,
+    pub(crate) n_draws: usize,
+}
+
+/// Draws that a mean is taken over.
 pub(crate) const N_DRAWS: usize = 240;
+/// Draws that a quantile is read from: only few lie about it.
+pub(crate) const N_DRAWS_OF_QUANTILE: usize = 1200;
 
 impl Draw {
     fn new(history: &History, fitted: &Fitted, at: (usize, usize), unknown: &[f64], n_counted: usize) -> Self {

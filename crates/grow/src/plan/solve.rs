@@ -264,21 +264,30 @@ fn of_quantile(cells: &[Cell], grids: &[Grid], start: Vec<f64>, goal: Goal, shar
         .zip(&start)
         .map(|(grid, level)| grid.levels.partition_point(|own| own < &(level - 1e-9)).min(grid.levels.len() - 1))
         .collect();
-    let score = |chosen: &[usize]| {
-        let cost: f64 = grids.iter().zip(chosen).map(|(grid, at)| grid.costs[*at]).sum();
-        let totals: Vec<f64> = (0..cells[0].n_draws())
-            .map(|draw| grids.iter().zip(chosen).map(|(grid, at)| grid.values[*at][draw]).sum::<f64>())
-            .collect();
-        quantile(&totals, share) - goal.price * cost
+    let totals = |chosen: &[usize]| -> Vec<f64> {
+        (0..cells[0].n_draws())
+            .map(|draw| grids.iter().zip(chosen).map(|(grid, at)| grid.values[*at][draw]).sum())
+            .collect()
     };
+    let paid = |chosen: &[usize]| goal.price * grids.iter().zip(chosen).map(|(grid, at)| grid.costs[*at]).sum::<f64>();
+    let score = |chosen: &[usize]| about_quantile(totals(chosen), share) - paid(chosen);
     let mut value = score(&chosen);
     while let Some((better, gained)) = best_move(&grids, &chosen, goal, &score, value) {
         chosen = better;
         value = gained;
     }
+    let value = quantile(&totals(&chosen), share) - paid(&chosen);
     let bound = bound_of_quantile(cells, &grids, goal, share);
     let levels = grids.iter().zip(&chosen).map(|(grid, at)| grid.levels[*at]).collect();
     Solution { levels, value, bound: bound.max(value) }
+}
+
+/// The mean of the draws about a quantile: a single draw's chance should not decide where money goes.
+fn about_quantile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let place = |share: f64| (share.clamp(0.0, 1.0) * (values.len() - 1) as f64).round() as usize;
+    let about = &values[place(share - 0.05)..=place(share + 0.05)];
+    about.iter().sum::<f64>() / about.len() as f64
 }
 
 /// The best of all moves of money from one channel to another, if any helps.
