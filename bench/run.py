@@ -19,14 +19,15 @@ from pathlib import Path
 import measure
 import report
 import suite
-from bars import cluster, collecting, importing, kills, matching, page, questions, sizes, throughput, writers
+from bars import cluster, collecting, growing, importing, kills, matching, page, questions, sizes, throughput, writers
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 WITH_PEER = {"import": importing.measure_import, "questions": questions.measure_questions, "page": page.measure_page}
 WITHOUT_PEER = {"cluster": cluster.measure_cluster, "sizes": sizes.measure_sizes, "kills": kills.measure_kills,
                 "writers": writers.measure_writers, "collecting": collecting.measure_collecting,
-                "throughput": throughput.measure_throughput, "matching": matching.measure_matching}
+                "throughput": throughput.measure_throughput, "matching": matching.measure_matching,
+                "growing": growing.measure_growing}
 PARTS = WITH_PEER | WITHOUT_PEER
 #: Parts that need the environment of requirements.txt.
 PEERED = {*WITH_PEER, "throughput", "matching"}
@@ -154,6 +155,7 @@ def read_arguments():
     add_scale_arguments(parser)
     add_collecting_arguments(parser)
     add_matching_arguments(parser)
+    add_growing_arguments(parser)
     arguments = parser.parse_args()
     unknown = [name for name in arguments.only.split(",") if name not in PARTS]
     if unknown:
@@ -181,6 +183,13 @@ def add_collecting_arguments(parser):
 def add_matching_arguments(parser):
     group = parser.add_argument_group("matching")
     group.add_argument("--matching-sets", type=Path, help="folder of the labelled sets, each a folder with left.csv, right.csv and pairs.csv")
+
+
+def add_growing_arguments(parser):
+    group = parser.add_argument_group("growing")
+    group.add_argument("--growing-firms", type=int, default=40, help="made-up firms that are planned for")
+    group.add_argument("--growing-peer-firms", type=int, default=3, help="of these, how many the peer plans for too: minutes each")
+    group.add_argument("--growing-table", type=Path, help="the public weekly table, simulated-weekly.csv")
 
 
 def add_scale_arguments(parser):

@@ -14,6 +14,7 @@ mod document;
 mod events;
 mod export;
 mod flow;
+mod grow;
 mod import;
 mod lake;
 mod league;
@@ -76,6 +77,7 @@ commands! {
     Diff(diff::Diff),
     Events(events::Events),
     Match(matching::Match),
+    Grow(grow::Grow),
     Metrics(metrics::Metrics),
     Periods(periods::Periods),
     Sources(sources::Sources),

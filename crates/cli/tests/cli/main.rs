@@ -12,6 +12,7 @@ mod collecting;
 mod crash;
 mod errors;
 mod example_market;
+mod growing;
 mod matching;
 mod object_store;
 mod s3;
