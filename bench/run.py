@@ -19,7 +19,9 @@ from pathlib import Path
 import measure
 import report
 import suite
-from bars import cluster, collecting, growing, importing, kills, matching, page, questions, sizes, throughput, writers
+from bars import (
+    cluster, collecting, growing, importing, kills, matching, page, questions, reconciling, sizes, throughput, writers,
+)
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -27,7 +29,8 @@ WITH_PEER = {"import": importing.measure_import, "questions": questions.measure_
 WITHOUT_PEER = {"cluster": cluster.measure_cluster, "sizes": sizes.measure_sizes, "kills": kills.measure_kills,
                 "writers": writers.measure_writers, "collecting": collecting.measure_collecting,
                 "throughput": throughput.measure_throughput, "matching": matching.measure_matching,
-                "growing": growing.measure_growing}
+                "growing": growing.measure_growing,
+                "reconciling": reconciling.measure_reconciling}
 PARTS = WITH_PEER | WITHOUT_PEER
 #: Parts that need the environment of requirements.txt.
 PEERED = {*WITH_PEER, "throughput", "matching"}
@@ -156,6 +159,7 @@ def read_arguments():
     add_collecting_arguments(parser)
     add_matching_arguments(parser)
     add_growing_arguments(parser)
+    add_reconciling_arguments(parser)
     arguments = parser.parse_args()
     unknown = [name for name in arguments.only.split(",") if name not in PARTS]
     if unknown:
@@ -190,6 +194,12 @@ def add_growing_arguments(parser):
     group.add_argument("--growing-firms", type=int, default=40, help="made-up firms that are planned for")
     group.add_argument("--growing-peer-firms", type=int, default=3, help="of these, how many the peer plans for too: minutes each")
     group.add_argument("--growing-table", type=Path, help="the public weekly table, simulated-weekly.csv")
+
+
+def add_reconciling_arguments(parser):
+    group = parser.add_argument_group("reconciling")
+    group.add_argument("--worlds", type=int, default=3, help="worlds of each kind")
+    group.add_argument("--python-packages", type=Path, help="CSV of captured_on, project, downloads_30d: the public counts of Python packages")
 
 
 def add_scale_arguments(parser):

@@ -25,6 +25,7 @@ mod new;
 mod no_cluster;
 mod periods;
 mod products;
+mod reconcile;
 mod replay;
 mod series;
 mod serve;
@@ -78,6 +79,7 @@ commands! {
     Events(events::Events),
     Match(matching::Match),
     Grow(grow::Grow),
+    Reconcile(reconcile::Reconcile),
     Metrics(metrics::Metrics),
     Periods(periods::Periods),
     Sources(sources::Sources),

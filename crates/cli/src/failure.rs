@@ -9,7 +9,7 @@ use crowsnest_grow::GrowError;
 use crowsnest_identify::CatalogueError;
 use crowsnest_identify::matching::MatchError;
 use crowsnest_lake::LakeError;
-use crowsnest_run::RunError;
+use crowsnest_run::{ReconcileError, RunError};
 use crowsnest_serve::ServeError;
 
 use crate::{engine_message, print};
@@ -54,6 +54,7 @@ pub(crate) enum Failure {
     Match(#[from] MatchError),
     #[error(transparent)]
     Grow(#[from] GrowError),
+    Reconcile(#[from] ReconcileError),
     #[error(transparent)]
     Run(RunError),
     #[error(transparent)]
@@ -91,6 +92,8 @@ impl Failure {
             Self::Match(error) => error.hint(),
             Self::Grow(GrowError::Lake(error)) => engine_message::hint(error),
             Self::Grow(error) => error.hint(),
+            Self::Reconcile(ReconcileError::Lake(error)) => engine_message::hint(error),
+            Self::Reconcile(error) => error.hint(),
             Self::Serve(error) => error.hint(),
             Self::Users { hint, .. } => hint.clone(),
             Self::Ours { .. } => Some("this is a mistake of crowsnest: please report it".to_owned()),
@@ -106,9 +109,11 @@ impl Failure {
             Self::Serve(ServeError::Lake(error)) => error.is_users(),
             Self::Serve(ServeError::Listen { .. } | ServeError::BadRequest { .. } | ServeError::NotFound(_)) => true,
             Self::Match(MatchError::Lake(error)) | Self::Grow(GrowError::Lake(error)) => error.is_users(),
+            Self::Reconcile(ReconcileError::Lake(error)) => error.is_users(),
             Self::Catalogue(_)
             | Self::Match(_)
             | Self::Grow(_)
+            | Self::Reconcile(_)
             | Self::Users { .. }
             | Self::Output { .. }
             | Self::Runtime { .. } => true,
@@ -158,7 +163,8 @@ fn with_causes(failure: &Failure) -> String {
     | Failure::Import(ImportError::Lake(error))
     | Failure::Catalogue(CatalogueError::Lake(error))
     | Failure::Match(MatchError::Lake(error))
-    | Failure::Grow(GrowError::Lake(error)) = failure
+    | Failure::Grow(GrowError::Lake(error))
+    | Failure::Reconcile(ReconcileError::Lake(error)) = failure
     {
         return engine_message::message(error);
     }

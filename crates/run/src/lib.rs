@@ -23,9 +23,10 @@ use crowsnest_collect::{ImportError, ImportReport, ImportRequest, Progress};
 use crowsnest_identify::{CatalogueError, Synced, sync_catalogue};
 pub use crowsnest_lake::Step;
 use crowsnest_lake::{Lake, LakeError};
+pub use crowsnest_reconcile::{ReconcileError, ReconcileRequest, Reconciled, Worth, worth};
 
 /// The steps, in order.
-pub static FLOW: &[&Step] = &[&crowsnest_collect::STEP, &crowsnest_identify::STEP];
+pub static FLOW: &[&Step] = &[&crowsnest_collect::STEP, &crowsnest_identify::STEP, &crowsnest_reconcile::STEP];
 
 /// What went wrong in a run.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,19 @@ pub enum RunError {
     /// The lake failed.
     #[error(transparent)]
     Lake(#[from] LakeError),
+}
+
+/// Reconciles claims into figures; of metrics on which nothing new is known, nothing is done.
+///
+/// # Errors
+/// Those of the step.
+pub async fn reconcile(lake: &Lake, request: &ReconcileRequest) -> Result<Reconciled, ReconcileError> {
+    let run = format!("reconcile-{}", jiff::Timestamp::now().as_microsecond());
+    lake.state().begin_run(&run, "reconcile")?;
+    let reconciled = Box::pin(crowsnest_reconcile::reconcile(lake, request)).await?;
+    let summary = format!("{} figures added, {} as they were", reconciled.n_added, reconciled.n_unchanged);
+    lake.state().end_run(&run, &summary)?;
+    Ok(reconciled)
 }
 
 /// What a run of the flow did.

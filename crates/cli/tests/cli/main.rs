@@ -15,6 +15,7 @@ mod example_market;
 mod growing;
 mod matching;
 mod object_store;
+mod reconciling;
 mod s3;
 mod stored_market;
 mod support;
