@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use crowsnest_collect::ImportError;
+use crowsnest_detect::DetectError;
 use crowsnest_identify::CatalogueError;
 use crowsnest_identify::matching::MatchError;
 use crowsnest_lake::LakeError;
@@ -52,6 +53,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Match(#[from] MatchError),
     #[error(transparent)]
+    Detect(#[from] DetectError),
+    #[error(transparent)]
     Run(RunError),
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -86,6 +89,8 @@ impl Failure {
             Self::Catalogue(error) => catalogue_hint(error),
             Self::Match(MatchError::Lake(error)) => engine_message::hint(error),
             Self::Match(error) => error.hint(),
+            Self::Detect(DetectError::Lake(error)) => engine_message::hint(error),
+            Self::Detect(error) => error.hint(),
             Self::Serve(error) => error.hint(),
             Self::Users { hint, .. } => hint.clone(),
             Self::Ours { .. } => Some("this is a mistake of crowsnest: please report it".to_owned()),
@@ -100,10 +105,13 @@ impl Failure {
             Self::Catalogue(CatalogueError::Lake(error)) => error.is_users(),
             Self::Serve(ServeError::Lake(error)) => error.is_users(),
             Self::Serve(ServeError::Listen { .. } | ServeError::BadRequest { .. } | ServeError::NotFound(_)) => true,
-            Self::Match(MatchError::Lake(error)) => error.is_users(),
-            Self::Catalogue(_) | Self::Match(_) | Self::Users { .. } | Self::Output { .. } | Self::Runtime { .. } => {
-                true
-            }
+            Self::Match(MatchError::Lake(error)) | Self::Detect(DetectError::Lake(error)) => error.is_users(),
+            Self::Catalogue(_)
+            | Self::Match(_)
+            | Self::Detect(_)
+            | Self::Users { .. }
+            | Self::Output { .. }
+            | Self::Runtime { .. } => true,
             Self::Interrupted => return INTERRUPTED,
             Self::Serve(_) | Self::Run(_) | Self::Ours { .. } => false,
         };
@@ -149,7 +157,8 @@ fn with_causes(failure: &Failure) -> String {
     if let Failure::Lake(error)
     | Failure::Import(ImportError::Lake(error))
     | Failure::Catalogue(CatalogueError::Lake(error))
-    | Failure::Match(MatchError::Lake(error)) = failure
+    | Failure::Match(MatchError::Lake(error))
+    | Failure::Detect(DetectError::Lake(error)) = failure
     {
         return engine_message::message(error);
     }

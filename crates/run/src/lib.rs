@@ -25,7 +25,7 @@ pub use crowsnest_lake::Step;
 use crowsnest_lake::{Lake, LakeError};
 
 /// The steps, in order.
-pub static FLOW: &[&Step] = &[&crowsnest_collect::STEP, &crowsnest_identify::STEP];
+pub static FLOW: &[&Step] = &[&crowsnest_collect::STEP, &crowsnest_identify::STEP, &crowsnest_detect::STEP];
 
 /// What went wrong in a run.
 #[derive(Debug, thiserror::Error)]
