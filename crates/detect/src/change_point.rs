@@ -66,13 +66,22 @@ pub fn change_points(levels: &[f32]) -> Vec<ChangePoint> {
     for at in 1..levels.len() {
         let change = levels[at] - levels[at - 1];
         let is_jump = change.abs() >= (JUMP_SCALES * step).max(FACTOR_MIN.ln());
-        if is_jump && is_kept(levels, at, change) {
+        if is_jump && stands_out(levels, at, change) && is_kept(levels, at, change) {
             found.push(ChangePoint { at, what: What::Level, size: change });
         }
     }
     found.extend(slope_turns(levels, step, &found));
     found.sort_by_key(|change| change.at);
     found
+}
+
+/// Whether a step is far larger than those around it: in growth that goes on, each step is large and none is a jump.
+fn stands_out(levels: &[f32], at: usize, change: f32) -> bool {
+    const TIMES: f32 = 3.0;
+    let around = (at.saturating_sub(3).max(1)..(at + 4).min(levels.len())).filter(|step| *step != at);
+    let mut sizes: Vec<f32> = around.map(|step| (levels[step] - levels[step - 1]).abs()).collect();
+    sizes.retain(|size| size.is_finite());
+    median(&mut sizes).is_none_or(|size| change.abs() >= TIMES * size)
 }
 
 /// Whether most of a jump is still there in the points after it; one more point has to be known.
