@@ -10,13 +10,9 @@ use serde::Serialize;
 use crate::baselines;
 use crate::breakout::{CALIBRATED_EVERY, Origin, Walk, base_probability};
 use crate::history::History;
-use crate::logistic::Logistic;
 use crate::measures::{Judged, Measures, interval, measure, measure_all};
 use crate::outcome::Task;
 use crate::panel::Panel;
-
-/// Rows that the logistic regression is fitted to at most.
-const LOGISTIC_ROWS_MAX: usize = 60_000;
 
 /// One ranking, judged.
 #[derive(Debug, Clone, Default)]
@@ -93,9 +89,9 @@ fn judge(walk: &mut Walk<'_>, known: &Panel, task: Task, backtest: &mut Backtest
         scores.iter_mut().skip(1).zip(of_baselines).for_each(|(scores, score)| scores.push(score));
     }
     let base = base_rate(walk);
-    let regression = logistic(walk);
+    let regression = walk.regression();
     let last = scores.len() - 1;
-    scores[last] = (0..n).map(|place| regression.log_odds(&baseline_numbers(origin, place))).collect();
+    scores[last] = (0..n).map(|place| regression.log_odds(&baselines::numbers(origin.row(place)))).collect();
     let probabilities = match &model {
         Some(model) => model.probabilities(origin),
         None => vec![base; n],
@@ -147,11 +143,6 @@ fn calls(origin: &Origin, scores: &[f64], probabilities: &[f64], outcomes: &[(bo
     places.into_iter().take(50).map(call).collect()
 }
 
-fn baseline_numbers(origin: &Origin, place: usize) -> Vec<f32> {
-    let row = origin.row(place);
-    baselines::places().into_iter().map(|place| row[place]).collect()
-}
-
 /// The share of hits among candidates of settled origins.
 fn base_rate(walk: &Walk<'_>) -> f64 {
     let (mut n_hits, mut n) = (0, 0);
@@ -160,24 +151,6 @@ fn base_rate(walk: &Walk<'_>) -> f64 {
         n_hits += origin.candidates.iter().filter(|series| hits[**series as usize]).count();
     }
     base_probability(n_hits, n)
-}
-
-/// The regression on the baselines, fitted to settled origins: evenly thinned, the latest included.
-fn logistic(walk: &Walk<'_>) -> Logistic {
-    let n_all: usize = walk.origins.iter().zip(&walk.hits).map(|(origin, _)| origin.candidates.len()).sum();
-    let every = n_all.div_ceil(LOGISTIC_ROWS_MAX).max(1);
-    let (mut rows, mut targets) = (Vec::new(), Vec::new());
-    let mut n = 0;
-    for (origin, hits) in walk.origins.iter().zip(&walk.hits) {
-        for (place, series) in origin.candidates.iter().enumerate() {
-            n += 1;
-            if n % every == 0 {
-                rows.push(baseline_numbers(origin, place));
-                targets.push(hits[*series as usize]);
-            }
-        }
-    }
-    Logistic::fit(&rows, &targets)
 }
 
 /// An interval of 95 %.

@@ -20,16 +20,24 @@ pub const LOGISTIC: &str = "logistic_regression";
 pub const LAST: f64 = -1e9;
 
 /// The places of the baselines' numbers among those of a product.
-pub fn places() -> Vec<usize> {
-    let place = |wanted: &str| crate::features::OWN.iter().position(|name| *name == wanted);
-    RANKINGS.iter().filter_map(|(_, name, _)| place(name)).collect()
+fn places() -> &'static [usize] {
+    static PLACES: std::sync::LazyLock<Vec<usize>> = std::sync::LazyLock::new(|| {
+        let place = |wanted: &str| crate::features::OWN.iter().position(|name| *name == wanted);
+        RANKINGS.iter().filter_map(|(_, name, _)| place(name)).collect()
+    });
+    &PLACES
+}
+
+/// The baselines' numbers of a product.
+pub fn numbers(row: &[f32]) -> Vec<f32> {
+    places().iter().map(|place| row[*place]).collect()
 }
 
 /// What each baseline ranks a product by.
 pub fn scores(numbers: &[f32]) -> Vec<f64> {
-    let ranked = places().into_iter().zip(RANKINGS);
+    let ranked = places().iter().zip(RANKINGS);
     ranked
-        .map(|(place, (_, _, sign))| sign * numbers[place])
+        .map(|(place, (_, _, sign))| sign * numbers[*place])
         .map(|score| if score.is_nan() { LAST } else { f64::from(score) })
         .collect()
 }

@@ -1,8 +1,9 @@
 //! Breakouts: the probability that a product multiplies within a horizon.
 //!
 //! Boosted trees over a product's own numbers ([`crate::features`]) and its families' ([`crate::families`]), pooled over all
-//! products and all settled origins, strongly regularised, several by different chance and averaged; then calibrated on
-//! what earlier models said of origins that have settled since. In: a [`Panel`] that moves on origin by origin. Out:
+//! products and all settled origins, strongly regularised, several by different chance and averaged; beside them the
+//! logistic regression on the baselines. A second regression through what both said of origins that have settled since
+//! weighs them and calibrates (D. H. Wolpert, *Stacked generalization*, 1992). In: a [`Panel`] that moves on origin by origin. Out:
 //! probabilities, and what they rest on.
 //!
 //! Invariant: what is fitted at an origin knows only outcomes that were settled by then, and calibration only what models
@@ -11,13 +12,14 @@
 use std::sync::Arc;
 
 use crowsnest_learn::boosting::{Binned, Booster, Settings, probability};
-use crowsnest_learn::calibration::Calibration;
 use crowsnest_learn::random::Random;
 use rayon::prelude::*;
 
+use crate::baselines;
 use crate::families::{self, Families};
 use crate::features;
 use crate::history::History;
+use crate::logistic::Logistic;
 use crate::outcome::Task;
 use crate::panel::Panel;
 
@@ -38,6 +40,8 @@ const N_MODELS: u64 = 2;
 const MISSES_MAX: usize = 70_000;
 /// Hits without which nothing is learnt.
 const HITS_MIN: usize = 30;
+/// Rows that the regression is fitted to at most.
+const REGRESSION_ROWS_MAX: usize = 60_000;
 /// Settled origins that calibration looks back on, and how far they are apart.
 const CALIBRATED_ON: usize = 6;
 /// See [`CALIBRATED_ON`].
@@ -88,8 +92,8 @@ pub struct Walk<'a> {
     pub origins: Vec<Origin>,
     /// For each settled origin whether each product was a hit, as known when it settled.
     pub hits: Vec<Vec<bool>>,
-    /// Log-odds that models gave to an origin's candidates before its outcome was known.
-    said: Vec<(usize, Vec<f64>)>,
+    /// Log-odds of trees and regression for an origin's candidates, said before its outcome was known.
+    said: Vec<(usize, Vec<Vec<f32>>)>,
 }
 
 impl<'a> Walk<'a> {
@@ -132,25 +136,49 @@ impl<'a> Walk<'a> {
         if examples.targets.iter().filter(|target| **target).count() < HITS_MIN {
             return None;
         }
-        let mut model = Model::fit(&examples, self.origins.len() as u64);
+        let mut model = Model::fit(&examples, self.origins.len() as u64, self.regression());
         if let Some(origin) = self.origins.last() {
-            self.said.push((origin.t, model.log_odds(origin)));
+            self.said.push((origin.t, model.both(origin)));
         }
-        model.settled = self.settled();
-        model.calibration = calibration(&model.settled);
+        let (said, came) = self.settled();
+        if came.iter().filter(|is_hit| **is_hit).count() >= HITS_MIN {
+            let stack = Logistic::fit(&said, &came);
+            let both = said.iter().map(|row| stack.log_odds(row)).zip(came);
+            model.settled = both.collect();
+            model.settled.sort_by(|a, b| a.0.total_cmp(&b.0));
+            model.stack = Some(stack);
+        }
         Some(model)
     }
 
-    /// What earlier models said of origins that have settled.
-    fn settled(&self) -> Vec<(f64, bool)> {
+    /// What earlier models said of origins that have settled, and what came of it.
+    fn settled(&self) -> (Vec<Vec<f32>>, Vec<bool>) {
         let settled = self.said.iter().filter(|(t, _)| *t < self.hits.len());
-        let mut scored = Vec::new();
-        for (t, log_odds) in settled.rev().take(CALIBRATED_ON) {
-            let of = self.origins[*t].candidates.iter().zip(log_odds);
-            scored.extend(of.map(|(series, log_odds)| (*log_odds, self.hits[*t][*series as usize])));
+        let (mut said, mut came) = (Vec::new(), Vec::new());
+        for (t, rows) in settled.rev().take(CALIBRATED_ON) {
+            said.extend(rows.iter().cloned());
+            came.extend(self.origins[*t].candidates.iter().map(|series| self.hits[*t][*series as usize]));
         }
-        scored.sort_by(|a, b| a.0.total_cmp(&b.0));
-        scored
+        (said, came)
+    }
+
+    /// The regression on the baselines, fitted to settled origins, evenly thinned.
+    pub fn regression(&self) -> Logistic {
+        let settled = || self.origins.iter().zip(&self.hits);
+        let n_all: usize = settled().map(|(origin, _)| origin.candidates.len()).sum();
+        let every = n_all.div_ceil(REGRESSION_ROWS_MAX).max(1);
+        let (mut rows, mut targets) = (Vec::new(), Vec::new());
+        let mut n = 0;
+        for (origin, hits) in settled() {
+            for (place, series) in origin.candidates.iter().enumerate() {
+                n += 1;
+                if n % every == 0 {
+                    rows.push(baselines::numbers(origin.row(place)));
+                    targets.push(hits[*series as usize]);
+                }
+            }
+        }
+        Logistic::fit(&rows, &targets)
     }
 
     /// The rows to learn from: candidates of the first `n_settled` origins, misses thinned.
@@ -175,14 +203,6 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Curve through what was said and what came of it; none where too little did.
-fn calibration(settled: &[(f64, bool)]) -> Calibration {
-    if settled.iter().filter(|(_, is_hit)| *is_hit).count() < HITS_MIN {
-        return Calibration { slope: 1.0, shift: 0.0 };
-    }
-    Calibration::fit(settled)
-}
-
 /// Rows to learn from.
 struct Examples<'a> {
     rows: Vec<&'a [f32]>,
@@ -198,14 +218,16 @@ pub struct Model {
     bins: Vec<Arc<Binned>>,
     /// What thinning added to the log-odds.
     thinned_by: f64,
-    /// What makes probabilities of log-odds.
-    pub calibration: Calibration,
+    /// The regression on the baselines.
+    regression: Logistic,
+    /// What weighs the two and calibrates; none where too little has settled.
+    stack: Option<Logistic>,
     /// What earlier models said of origins that have settled, in rising order, with what came of it.
     settled: Vec<(f64, bool)>,
 }
 
 impl Model {
-    fn fit(examples: &Examples<'_>, seed: u64) -> Self {
+    fn fit(examples: &Examples<'_>, seed: u64, regression: Logistic) -> Self {
         let columns: Vec<usize> = (0..n_numbers()).collect();
         let bins: Vec<Arc<Binned>> = columns
             .par_iter()
@@ -217,8 +239,7 @@ impl Model {
         let rows: Vec<u32> = (0..examples.rows.len() as u32).collect();
         let fit = |n: u64| Booster::fit(&bins, &rows, &examples.targets, &SETTINGS, seed * N_MODELS + n);
         let boosters = (0..N_MODELS).into_par_iter().map(fit).collect();
-        let calibration = Calibration { slope: 1.0, shift: 0.0 };
-        Self { boosters, bins, thinned_by: -examples.share.ln(), calibration, settled: Vec::new() }
+        Self { boosters, bins, thinned_by: -examples.share.ln(), regression, stack: None, settled: Vec::new() }
     }
 
     fn binned(&self, origin: &Origin) -> Vec<Arc<Binned>> {
@@ -232,17 +253,27 @@ impl Model {
             .collect()
     }
 
-    /// Log-odds of an origin's candidates, before calibration.
-    pub fn log_odds(&self, origin: &Origin) -> Vec<f64> {
+    /// The log-odds of trees and regression for an origin's candidates.
+    fn both(&self, origin: &Origin) -> Vec<Vec<f32>> {
         let columns = self.binned(origin);
         let n = self.boosters.len() as f64;
-        let of = |row: usize| self.boosters.iter().map(|booster| booster.log_odds(&columns, row)).sum::<f64>() / n;
-        (0..origin.candidates.len()).into_par_iter().map(|row| of(row) - self.thinned_by).collect()
+        let of = |row: usize| {
+            let trees = self.boosters.iter().map(|booster| booster.log_odds(&columns, row)).sum::<f64>() / n;
+            let plain = self.regression.log_odds(&baselines::numbers(origin.row(row)));
+            vec![(trees - self.thinned_by) as f32, plain as f32]
+        };
+        (0..origin.candidates.len()).into_par_iter().map(of).collect()
+    }
+
+    /// Log-odds of an origin's candidates: calibrated where enough has settled, else those of the trees.
+    pub fn log_odds(&self, origin: &Origin) -> Vec<f64> {
+        let of = |row: &Vec<f32>| self.stack.as_ref().map_or(f64::from(row[0]), |stack| stack.log_odds(row));
+        self.both(origin).iter().map(of).collect()
     }
 
     /// Probabilities of an origin's candidates, 0 to 1.
     pub fn probabilities(&self, origin: &Origin) -> Vec<f64> {
-        self.log_odds(origin).into_iter().map(|log_odds| self.calibration.probability(log_odds)).collect()
+        self.log_odds(origin).into_iter().map(probability).collect()
     }
 
     /// What each number moved the log-odds of a candidate by, the largest first.
@@ -274,7 +305,7 @@ impl Model {
         let squared = NORMAL * NORMAL / n;
         let middle = (share + squared / 2.0) / (1.0 + squared);
         let wide = NORMAL / (1.0 + squared) * (share * (1.0 - share) / n + squared / (4.0 * n)).sqrt();
-        let said = self.calibration.probability(log_odds);
+        let said = probability(log_odds);
         Some(((middle - wide).max(0.0).min(said), (middle + wide).min(1.0).max(said)))
     }
 }

@@ -120,17 +120,18 @@ impl Context<'_> {
         let told = places.par_iter().enumerate().map(|(nth, place)| {
             let series = origin.candidates[*place] as usize;
             let interval = model.interval(log_odds[*place]);
-            let mut signal = Signal {
-                probability: Some(model.calibration.probability(log_odds[*place])),
+            let facts = if nth < N_TOLD {
+                reasons::facts(&names, origin.row(*place), &model.reasons(origin, *place))
+            } else {
+                Vec::new()
+            };
+            Signal {
+                probability: Some(crowsnest_learn::boosting::probability(log_odds[*place])),
                 low: interval.map(|(low, _)| low),
                 high: interval.map(|(_, high)| high),
+                evidence: Some(self.evidence(series, &facts)),
                 ..self.signal(series, "breakout")
-            };
-            if nth < N_TOLD {
-                let facts = reasons::facts(&names, origin.row(*place), &model.reasons(origin, *place));
-                signal.evidence = Some(self.evidence(series, &facts));
             }
-            signal
         });
         let mut signals: Vec<Signal> = told.collect();
         let calls = signals.iter().take(N_CALLED).map(|signal| Signal {

@@ -41,9 +41,10 @@ pub async fn breakouts(lake: &Lake, question: &BreakoutsQuestion) -> Result<Answ
     let metric = question.metric.as_ref().map_or("TRUE".to_owned(), |metric| format!("metric = {}", quoted(metric)));
     let said = format!("{metric} AND {}", rows::known_by(question.as_of));
     let name = rows::name_column(rows::language(lake, question.language));
+    let source = of_evidence("s.evidence", "source");
     let sql = format!(
         "SELECT e.entity, {name} AS name, s.metric, s.period, s.probability, s.low, s.high, f.expected, p.first_said_at, \
-                s.evidence, s.known_at \
+                {source} AS source, s.evidence, s.known_at \
          FROM (SELECT * FROM signals WHERE detector = 'breakout' AND {said}) s \
          JOIN (SELECT metric AS last_metric, max(known_at) AS last_known_at FROM signals \
                WHERE detector = 'breakout' AND {said} GROUP BY metric) l \
@@ -68,6 +69,11 @@ pub async fn breakouts(lake: &Lake, question: &BreakoutsQuestion) -> Result<Answ
     } else {
         answer
     })
+}
+
+/// The text of a name in evidence, so that rows of sources that may not be passed on can be told.
+fn of_evidence(column: &str, name: &str) -> String {
+    format!("split_part(split_part({column}, '\"{name}\":\"', 2), '\"', 1)")
 }
 
 #[derive(Debug, Deserialize)]
@@ -121,9 +127,11 @@ pub async fn record(lake: &Lake, question: &RecordQuestion) -> Result<Answer> {
     let said = format!("{metric} AND {}", rows::known_by(question.as_of));
     let name = rows::name_column(rows::language(lake, question.language));
     let key = "entity_id, metric, period, period_start, evidence";
+    let source = of_evidence("c.evidence", "list");
     let sql = |limit: String| {
         format!(
-            "SELECT e.entity, {name} AS name, c.metric, c.period, c.probability, o.came, c.evidence, c.known_at \
+            "SELECT e.entity, {name} AS name, c.metric, c.period, c.probability, o.came, {source} AS source, \
+                    c.evidence, c.known_at \
              FROM (SELECT {key}, max(probability) AS probability, min(known_at) AS known_at FROM signals \
                    WHERE detector IN ('call', 'breakout_call') AND {said} GROUP BY {key}) c \
              LEFT JOIN (SELECT entity_id AS o_entity, metric AS o_metric, period AS o_period, evidence AS o_evidence, \
