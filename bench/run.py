@@ -20,7 +20,8 @@ import measure
 import report
 import suite
 from bars import (
-    cluster, collecting, growing, importing, kills, matching, page, questions, reconciling, sizes, throughput, writers,
+    cluster, collecting, detecting, growing, importing, kills, matching, page, questions, reconciling, sizes, throughput,
+    writers,
 )
 
 HERE = Path(__file__).resolve().parent
@@ -30,7 +31,8 @@ WITHOUT_PEER = {"cluster": cluster.measure_cluster, "sizes": sizes.measure_sizes
                 "writers": writers.measure_writers, "collecting": collecting.measure_collecting,
                 "throughput": throughput.measure_throughput, "matching": matching.measure_matching,
                 "growing": growing.measure_growing,
-                "reconciling": reconciling.measure_reconciling}
+                "reconciling": reconciling.measure_reconciling,
+                "detecting": detecting.measure_detecting}
 PARTS = WITH_PEER | WITHOUT_PEER
 #: Parts that need the environment of requirements.txt.
 PEERED = {*WITH_PEER, "throughput", "matching"}
@@ -160,6 +162,7 @@ def read_arguments():
     add_matching_arguments(parser)
     add_growing_arguments(parser)
     add_reconciling_arguments(parser)
+    add_detecting_arguments(parser)
     arguments = parser.parse_args()
     unknown = [name for name in arguments.only.split(",") if name not in PARTS]
     if unknown:
@@ -182,6 +185,13 @@ def add_collecting_arguments(parser):
     group.add_argument("--throughput-rows", type=int, default=50, help="rows of each document")
     group.add_argument("--throughput-sources", type=int, default=10, help="sources that the documents are of")
     group.add_argument("--throughput-repeat", type=int, default=3, help="times that each side does it, in turns")
+
+
+def add_detecting_arguments(parser):
+    group = parser.add_argument_group("detecting")
+    group.add_argument("--detecting-market", type=Path, help="folder of a market; its list with the most claims is tested")
+    group.add_argument("--detecting-from", help="first origin, a period")
+    group.add_argument("--detecting-to", help="last origin, a period")
 
 
 def add_matching_arguments(parser):

@@ -2,12 +2,16 @@
 //!
 //! To add one: a file in `commands/` with its arguments and `run`, its `mod`, and one line in the list below.
 
+mod backtest;
+mod breakouts;
+mod call;
 mod claims;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod collect;
 mod completions;
 mod demo;
+mod detect;
 mod diff;
 mod doctor;
 mod document;
@@ -26,6 +30,7 @@ mod no_cluster;
 mod periods;
 mod products;
 mod reconcile;
+mod record;
 mod replay;
 mod series;
 mod serve;
@@ -80,6 +85,11 @@ commands! {
     Match(matching::Match),
     Grow(grow::Grow),
     Reconcile(reconcile::Reconcile),
+    Detect(detect::Detect),
+    Breakouts(breakouts::Breakouts),
+    Call(call::Call),
+    Record(record::Record),
+    Backtest(backtest::Backtest),
     Metrics(metrics::Metrics),
     Periods(periods::Periods),
     Sources(sources::Sources),

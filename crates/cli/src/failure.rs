@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use crowsnest_collect::ImportError;
+use crowsnest_detect::DetectError;
 use crowsnest_grow::GrowError;
 use crowsnest_identify::CatalogueError;
 use crowsnest_identify::matching::MatchError;
@@ -55,18 +56,29 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Grow(#[from] GrowError),
     Reconcile(#[from] ReconcileError),
+    Detect(#[from] DetectError),
     #[error(transparent)]
     Run(RunError),
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error("{message}")]
-    Users { message: String, hint: Option<String> },
+    Users {
+        message: String,
+        hint: Option<String>,
+    },
     #[error("writing to standard output: {source}")]
-    Output { source: std::io::Error },
+    Output {
+        source: std::io::Error,
+    },
     #[error("starting threads: {source}")]
-    Runtime { source: std::io::Error },
+    Runtime {
+        source: std::io::Error,
+    },
     #[error("{doing}: {message}")]
-    Ours { doing: &'static str, message: String },
+    Ours {
+        doing: &'static str,
+        message: String,
+    },
     #[error("stopped")]
     Interrupted,
 }
@@ -94,6 +106,8 @@ impl Failure {
             Self::Grow(error) => error.hint(),
             Self::Reconcile(ReconcileError::Lake(error)) => engine_message::hint(error),
             Self::Reconcile(error) => error.hint(),
+            Self::Detect(DetectError::Lake(error)) => engine_message::hint(error),
+            Self::Detect(error) => error.hint(),
             Self::Serve(error) => error.hint(),
             Self::Users { hint, .. } => hint.clone(),
             Self::Ours { .. } => Some("this is a mistake of crowsnest: please report it".to_owned()),
@@ -110,8 +124,10 @@ impl Failure {
             Self::Serve(ServeError::Listen { .. } | ServeError::BadRequest { .. } | ServeError::NotFound(_)) => true,
             Self::Match(MatchError::Lake(error)) | Self::Grow(GrowError::Lake(error)) => error.is_users(),
             Self::Reconcile(ReconcileError::Lake(error)) => error.is_users(),
+            Self::Detect(DetectError::Lake(error)) => error.is_users(),
             Self::Catalogue(_)
             | Self::Match(_)
+            | Self::Detect(_)
             | Self::Grow(_)
             | Self::Reconcile(_)
             | Self::Users { .. }
@@ -164,7 +180,8 @@ fn with_causes(failure: &Failure) -> String {
     | Failure::Catalogue(CatalogueError::Lake(error))
     | Failure::Match(MatchError::Lake(error))
     | Failure::Grow(GrowError::Lake(error))
-    | Failure::Reconcile(ReconcileError::Lake(error)) = failure
+    | Failure::Reconcile(ReconcileError::Lake(error))
+    | Failure::Detect(DetectError::Lake(error)) = failure
     {
         return engine_message::message(error);
     }

@@ -26,7 +26,8 @@ use crowsnest_lake::{Lake, LakeError};
 pub use crowsnest_reconcile::{ReconcileError, ReconcileRequest, Reconciled, Worth, worth};
 
 /// The steps, in order.
-pub static FLOW: &[&Step] = &[&crowsnest_collect::STEP, &crowsnest_identify::STEP, &crowsnest_reconcile::STEP];
+pub static FLOW: &[&Step] =
+    &[&crowsnest_collect::STEP, &crowsnest_identify::STEP, &crowsnest_reconcile::STEP, &crowsnest_detect::STEP];
 
 /// What went wrong in a run.
 #[derive(Debug, thiserror::Error)]

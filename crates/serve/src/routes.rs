@@ -3,8 +3,8 @@
 
 use crate::page::Page;
 use crate::pages::{
-    claim, cluster, collecting, company, document, events, league, overview, product, products, source, sources,
-    tenders,
+    breakouts, claim, cluster, collecting, company, document, events, league, overview, product, products, record,
+    source, sources, tenders,
 };
 
 /// A page and its address.
@@ -21,6 +21,8 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/league", page: &league::League },
     Route { path: "/tenders", page: &tenders::Tenders },
     Route { path: "/events", page: &events::Events },
+    Route { path: "/breakouts", page: &breakouts::Breakouts },
+    Route { path: "/record", page: &record::Record },
     Route { path: "/sources", page: &sources::Sources },
     Route { path: "/source", page: &source::Source },
     Route { path: "/collecting", page: &collecting::Collecting },

@@ -3,6 +3,7 @@
 //! Every question can be asked as of a moment: only claims known by then count. Answers are [`crate::Answer`]s, so that
 //! the command line, the pages and the API say the same.
 
+mod breakouts;
 mod claims;
 mod cluster;
 mod diff;
@@ -21,6 +22,7 @@ mod share;
 mod show;
 mod sources;
 
+pub use breakouts::{BreakoutsQuestion, RecordQuestion, breakouts, record};
 pub use claims::{ClaimsQuestion, claims};
 pub use cluster::cluster;
 pub use diff::{DiffQuestion, diff};
