@@ -19,17 +19,18 @@ from pathlib import Path
 import measure
 import report
 import suite
-from bars import cluster, collecting, importing, kills, matching, page, questions, sizes, throughput, writers
+from bars import cluster, collecting, importing, kills, matching, page, questions, resolving, sizes, throughput, writers
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 WITH_PEER = {"import": importing.measure_import, "questions": questions.measure_questions, "page": page.measure_page}
 WITHOUT_PEER = {"cluster": cluster.measure_cluster, "sizes": sizes.measure_sizes, "kills": kills.measure_kills,
                 "writers": writers.measure_writers, "collecting": collecting.measure_collecting,
-                "throughput": throughput.measure_throughput, "matching": matching.measure_matching}
+                "throughput": throughput.measure_throughput, "matching": matching.measure_matching,
+                "resolving": resolving.measure_resolving}
 PARTS = WITH_PEER | WITHOUT_PEER
 #: Parts that need the environment of requirements.txt.
-PEERED = {*WITH_PEER, "throughput", "matching"}
+PEERED = {*WITH_PEER, "throughput", "matching", "resolving"}
 #: Parts that need `crowsnest` with its cluster.
 CLUSTERED = {"cluster", "kills"}
 
@@ -179,7 +180,8 @@ def add_collecting_arguments(parser):
 
 
 def add_matching_arguments(parser):
-    group = parser.add_argument_group("matching")
+    group = parser.add_argument_group("matching and resolving")
+    group.add_argument("--mentions", type=int, default=1_000_000, help="mentions that are resolved")
     group.add_argument("--matching-sets", type=Path, help="folder of the labelled sets, each a folder with left.csv, right.csv and pairs.csv")
 
 

@@ -7,6 +7,7 @@ mod claims;
 mod cluster;
 mod collect;
 mod completions;
+mod deciding;
 mod demo;
 mod diff;
 mod doctor;
@@ -25,6 +26,8 @@ mod no_cluster;
 mod periods;
 mod products;
 mod replay;
+mod resolve;
+mod review;
 mod series;
 mod serve;
 mod share;
@@ -76,6 +79,13 @@ commands! {
     Diff(diff::Diff),
     Events(events::Events),
     Match(matching::Match),
+    Resolve(resolve::Resolve),
+    Review(review::Review),
+    Merge(deciding::Merge),
+    Split(deciding::Split),
+    Rename(deciding::Rename),
+    Own(deciding::Own),
+    Undo(deciding::Undo),
     Metrics(metrics::Metrics),
     Periods(periods::Periods),
     Sources(sources::Sources),

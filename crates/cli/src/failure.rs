@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use crowsnest_collect::ImportError;
 use crowsnest_identify::CatalogueError;
 use crowsnest_identify::matching::MatchError;
+use crowsnest_identify::resolving::DecisionError;
 use crowsnest_lake::LakeError;
 use crowsnest_run::RunError;
 use crowsnest_serve::ServeError;
@@ -65,6 +66,15 @@ pub(crate) enum Failure {
     Ours { doing: &'static str, message: String },
     #[error("stopped")]
     Interrupted,
+}
+
+impl From<DecisionError> for Failure {
+    fn from(error: DecisionError) -> Self {
+        match error {
+            DecisionError::Lake(error) => Self::Lake(error),
+            DecisionError::Refused { message, hint } => Self::users(message, hint),
+        }
+    }
 }
 
 impl Failure {

@@ -18,7 +18,7 @@ pub mod matching;
 pub mod resolving;
 mod sync;
 
-pub use catalogue::{Catalogue, CatalogueError, Different, Fault};
+pub use catalogue::{Alias, Catalogue, CatalogueError, Different, Fault, Owner};
 pub use sync::{Synced, sync_catalogue};
 
 /// This step in the flow.

@@ -17,6 +17,7 @@ mod comparisons;
 mod contradictions;
 mod decisions;
 mod evidence;
+mod export;
 mod names;
 mod resolve;
 pub(crate) mod rows;
@@ -25,7 +26,8 @@ mod weights;
 pub use contradictions::{Contradiction, contradictions};
 pub use decisions::{Change, DecisionError, Decisions, Related, Undone};
 pub use evidence::{Evidence, EvidenceReason, Side, explain_pair, open_questions};
-pub use resolve::{ResolveOptions, Resolved, resolve};
+pub use export::{Exported, export_judgements};
+pub use resolve::{ResolveOptions, Resolved, n_unresolved, resolve};
 pub use weights::Costs;
 
 use crowsnest_model::Kind;

@@ -127,6 +127,19 @@ pub async fn resolve(lake: &Lake, options: &ResolveOptions) -> Result<Resolved, 
     Ok(done)
 }
 
+/// How many names no resolution has looked at.
+///
+/// # Errors
+/// Those of the lake.
+pub async fn n_unresolved(lake: &Lake) -> Result<usize, LakeError> {
+    lake.refresh().await?;
+    let sql = "SELECT count(DISTINCT m.entity_id) FROM mentions m LEFT ANTI JOIN memberships s \
+               ON m.entity_id = s.member WHERE m.kind <> 'segment'";
+    let batches = lake.query(sql).await?;
+    let n = batches.first().map_or(0, |batch| ints(batch, 0).first().copied().unwrap_or_default());
+    Ok(usize::try_from(n).unwrap_or_default())
+}
+
 async fn write(
     lake: &Lake,
     links: &[LinkRow],
