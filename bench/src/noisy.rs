@@ -27,10 +27,12 @@ pub struct Noisy {
     pub domain: String,
 }
 
-const SOURCES: [&str; 8] = ["Meridian", "Harbour", "Tidewater", "Almanac", "Statements", "Lighthouse", "Quayside", "Beacon"];
+const SOURCES: [&str; 8] =
+    ["Meridian", "Harbour", "Tidewater", "Almanac", "Statements", "Lighthouse", "Quayside", "Beacon"];
 const CHARACTERS: [char; 40] = [
-    '云', '龙', '马', '华', '东', '兴', '长', '风', '飞', '鱼', '鸟', '汉', '学', '书', '车', '门', '问', '闻', '见', '语', '山', '水',
-    '火', '木', '石', '月', '星', '雨', '雪', '花', '竹', '林', '江', '海', '天', '春', '秋', '白', '青', '金',
+    '云', '龙', '马', '华', '东', '兴', '长', '风', '飞', '鱼', '鸟', '汉', '学', '书', '车', '门', '问', '闻', '见',
+    '语', '山', '水', '火', '木', '石', '月', '星', '雨', '雪', '花', '竹', '林', '江', '海', '天', '春', '秋', '白',
+    '青', '金',
 ];
 const FORMS: [&str; 5] = [" Inc.", ", Inc.", " Ltd", " Co., Ltd.", " GmbH"];
 const HAN_FORMS: [&str; 3] = ["有限公司", "股份有限公司", "科技有限公司"];
@@ -49,10 +51,15 @@ pub fn mention(seed: u64, number: u64, n_entities: u64) -> Noisy {
     let name = written(&base, kind, &random);
     let is_told = |part: u64, share: f64| unit(random(part)) < share;
     // Who renames something keeps its id, or nobody could know that it is the same.
-    let native_id = if is_told(2, 0.5) || is_renamed { format!("com.maker{}.p{entity}", entity / 7) } else { String::new() };
+    let native_id =
+        if is_told(2, 0.5) || is_renamed { format!("com.maker{}.p{entity}", entity / 7) } else { String::new() };
     let developer = entity / PRODUCTS_PER_DEVELOPER;
     let developer = if is_told(3, 0.6) { format!("{} Labs", latin(seed ^ 0x77, developer)) } else { String::new() };
-    let domain = if is_told(4, 0.3) { format!("{}{}.example", latin(seed ^ 0x55, entity).to_lowercase(), entity % 97) } else { String::new() };
+    let domain = if is_told(4, 0.3) {
+        format!("{}{}.example", latin(seed ^ 0x55, entity).to_lowercase(), entity % 97)
+    } else {
+        String::new()
+    };
     Noisy { entity, kind, name, source: SOURCES[(random(5) % 8) as usize], native_id, developer, domain }
 }
 
@@ -69,7 +76,11 @@ fn base_name(seed: u64, entity: u64) -> String {
             .collect();
     }
     let word = WORDS[(random / 16 % 12) as usize];
-    if random & 0x8000 == 0 { format!("{} {word}", latin(seed, entity)) } else { format!("{} {}", latin(seed, entity), latin(seed ^ 0x1234, entity)) }
+    if random & 0x8000 == 0 {
+        format!("{} {word}", latin(seed, entity))
+    } else {
+        format!("{} {}", latin(seed, entity), latin(seed ^ 0x1234, entity))
+    }
 }
 
 fn latin(seed: u64, number: u64) -> String {
@@ -105,7 +116,11 @@ fn written(base: &str, kind: Kind, random: &dyn Fn(u64) -> u64) -> String {
         name.push_str([" AI", " App", " app"][(random(9) % 3) as usize]);
     }
     if kind == Kind::Company && unit(random(10)) < 0.35 {
-        name.push_str(if is_han && !name.is_ascii() { HAN_FORMS[(random(11) % 3) as usize] } else { FORMS[(random(11) % 5) as usize] });
+        name.push_str(if is_han && !name.is_ascii() {
+            HAN_FORMS[(random(11) % 3) as usize]
+        } else {
+            FORMS[(random(11) % 5) as usize]
+        });
     }
     name
 }

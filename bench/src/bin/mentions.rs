@@ -55,8 +55,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut start = arguments.from;
     while start < arguments.to {
         let end = (start + ROWS_OF_BATCH).min(arguments.to);
-        let rows: Vec<Noisy> =
-            (start..end).map(|number| mention(arguments.seed, number, arguments.entities)).collect();
+        let rows: Vec<Noisy> = (start..end).map(|number| mention(arguments.seed, number, arguments.entities)).collect();
         for row in &rows {
             let Noisy { entity, name, source, native_id, developer, domain, .. } = row;
             let (id, kind) = (id_of(row), row.kind.as_str());

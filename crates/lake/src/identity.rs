@@ -76,7 +76,7 @@ impl Identity {
             return None;
         }
         let n_before = self.changes.partition_point(|change| *change <= moment);
-        Some(n_before.checked_sub(1).map_or(i64::MIN / 2, |place| self.changes[place]))
+        Some(n_before.checked_sub(1).map_or(0, |place| self.changes[place]))
     }
 
     /// Every relation that was ever told and not taken back, in no order.

@@ -289,7 +289,7 @@ pub static LINKS: Table = Table {
         required(
             "comparisons",
             Int64,
-            "The level of each comparison, four bits each; `crowsnest match A B` tells them.",
+            "The level of each comparison, four bits each; `crowsnest resolve --explain` tells.",
         ),
         required("model", Text, "The weights of the levels, as text."),
         required("known_at", Instant, "When they were compared."),

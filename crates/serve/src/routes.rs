@@ -3,8 +3,8 @@
 
 use crate::page::Page;
 use crate::pages::{
-    claim, cluster, collecting, company, document, events, league, overview, product, products, source, sources,
-    tenders,
+    claim, cluster, collecting, company, document, events, league, overview, product, products, review, source,
+    sources, tenders,
 };
 
 /// A page and its address.
@@ -23,6 +23,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/events", page: &events::Events },
     Route { path: "/sources", page: &sources::Sources },
     Route { path: "/source", page: &source::Source },
+    Route { path: "/review", page: &review::Review },
     Route { path: "/collecting", page: &collecting::Collecting },
     Route { path: "/cluster", page: &cluster::Cluster },
     Route { path: "/claim/{claim}", page: &claim::Claim },

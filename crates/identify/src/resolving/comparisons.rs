@@ -42,7 +42,7 @@ pub(crate) static COMPARISONS: &[Comparison] = &[
             level("one letter apart", 130.0, 5.0),
             level("two letters apart", 50.0, 8.0),
             level("one Chinese character apart", 20.0, 40.0),
-            level("the same but for a company's name", 30.0, 3.0),
+            level("the same but for a company's name", 60.0, 0.4),
             level("one is short for the other", 40.0, 60.0),
             level("one is in the other, with more words", 40.0, 200.0),
             level("alike", 60.0, 80.0),
@@ -53,9 +53,9 @@ pub(crate) static COMPARISONS: &[Comparison] = &[
     Comparison {
         name: "numbers in the names",
         levels: &[
-            level("the same", 700.0, 200.0),
-            level("only one has any, or more of them", 200.0, 350.0),
-            level("different", 20.0, 450.0),
+            level("the same", 900.0, 200.0),
+            level("only one has any, or more of them", 95.0, 350.0),
+            level("different", 5.0, 450.0),
         ],
     },
     Comparison {
@@ -71,13 +71,15 @@ pub(crate) static COMPARISONS: &[Comparison] = &[
         ],
     },
     Comparison { name: "developers", levels: &[level("the same", 900.0, 80.0), level("different", 100.0, 920.0)] },
-    Comparison { name: "domains", levels: &[level("the same", 900.0, 20.0), level("different", 100.0, 980.0)] },
+    Comparison { name: "domains", levels: &[level("the same", 900.0, 60.0), level("different", 100.0, 940.0)] },
     Comparison {
         name: "owners",
         levels: &[level("the same company", 950.0, 300.0), level("different companies", 50.0, 700.0)],
     },
 ];
 
+/// The level of names that are the same when read.
+const READ_ALIKE: u8 = 1;
 const BITS: usize = 4;
 /// Stands for "nothing is said".
 const UNSAID: u64 = 0xF;
@@ -116,9 +118,11 @@ pub(crate) struct Market {
 
 /// Compares two names of one kind.
 pub(crate) fn compare(market: &Market, left: &Name, right: &Name) -> Pattern {
+    let of_names = names(market, &left.shape, &right.shape);
     Pattern::of([
-        Some(names(market, &left.shape, &right.shape)),
-        numbers(&left.shape.numbers, &right.shape.numbers),
+        Some(of_names),
+        // What reads the same may have its numbers in characters: 零一, 01.
+        if of_names == READ_ALIKE { None } else { numbers(&left.shape.numbers, &right.shape.numbers) },
         ids(left, right),
         Some(sources(market, left, right)),
         texts(&left.developers, &right.developers),
@@ -128,6 +132,9 @@ pub(crate) fn compare(market: &Market, left: &Name, right: &Name) -> Pattern {
 }
 
 fn names(market: &Market, left: &NameShape, right: &NameShape) -> u8 {
+    if left.is_empty() || right.is_empty() {
+        return 11;
+    }
     if left.core == right.core {
         return 0;
     }

@@ -122,8 +122,8 @@ impl<'a> Decisions<'a> {
                 "write it into catalogue/aliases.csv instead",
             ));
         };
-        let mut rows = self.taken_back("different", &of_one, &of_other).await?;
-        rows.push(self.judgement(first.mention, second.mention, "same"));
+        let rows = vec![self.judgement(first.mention, second.mention, "same")];
+        let rows = self.with_taken_back(rows, "different", &of_one, &of_other).await?;
         let n_rows = self.write(rows).await?;
         let entity = self.lake.identity().find(stays, Some(one.kind))?.hex();
         Ok(Change { what: format!("{} and {} are one", one.name_en, other.name_en), entity, n_rows })
@@ -163,7 +163,7 @@ impl<'a> Decisions<'a> {
             let message = format!("the catalogue says that {name} is {}", entity.name_en);
             return Err(refused(message, "the catalogue wins: take the alias out of catalogue/*.csv"));
         }
-        let mut rows = self.taken_back("same", &off, &rest).await?;
+        let mut rows = Vec::new();
         let mut seen = HashSet::new();
         for one in &off {
             let beside = rest.iter().find(|other| other.own == one.own).unwrap_or(stays);
@@ -171,6 +171,7 @@ impl<'a> Decisions<'a> {
                 rows.push(self.judgement(beside.mention, one.mention, "different"));
             }
         }
+        let rows = self.with_taken_back(rows, "same", &off, &rest).await?;
         let n_rows = self.write(rows).await?;
         let off_entity = self.entity_of_mention(off[0].mention).await?;
         Ok(Change { what: format!("{name} is not {}", entity.name_en), entity: off_entity, n_rows })
@@ -388,19 +389,27 @@ impl<'a> Decisions<'a> {
         Ok(n)
     }
 
-    /// Rows that take back judgements of a verdict between two lots of mentions.
-    async fn taken_back(&self, verdict: &str, one: &[Met], other: &[Met]) -> Result<Vec<JudgementRow>, DecisionError> {
+    /// The same rows, with those that take back judgements of a verdict between two lots of mentions; a pair that is
+    /// judged anew needs none, for the later judgement counts.
+    async fn with_taken_back(
+        &self,
+        mut rows: Vec<JudgementRow>,
+        verdict: &str,
+        one: &[Met],
+        other: &[Met],
+    ) -> Result<Vec<JudgementRow>, DecisionError> {
         let sql = "SELECT \"left\", \"right\", last_value(verdict ORDER BY known_at) FROM judgements GROUP BY \"left\", \"right\"";
         let ids = |met: &[Met]| met.iter().map(|met| met.mention).collect::<HashSet<i64>>();
         let (one, other) = (ids(one), ids(other));
-        let mut rows = Vec::new();
+        let pair = |left: i64, right: i64| (left.min(right), left.max(right));
+        let judged: HashSet<(i64, i64)> = rows.iter().map(|row| pair(row.left, row.right)).collect();
         for batch in self.lake.query(sql).await? {
             let ints = |column: usize| batch.column(column).as_primitive::<Int64Type>();
             for row in 0..batch.num_rows() {
                 let (left, right) = (ints(0).value(row), ints(1).value(row));
                 let is_between =
                     one.contains(&left) && other.contains(&right) || one.contains(&right) && other.contains(&left);
-                if is_between && text(&batch, 2, row) == verdict {
+                if is_between && text(&batch, 2, row) == verdict && !judged.contains(&pair(left, right)) {
                     rows.push(self.judgement(left, right, "withdrawn"));
                 }
             }

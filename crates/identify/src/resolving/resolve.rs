@@ -88,7 +88,7 @@ struct Held {
     weights: Option<Weights>,
 }
 
-/// Resolves the market's names.
+/// Resolves the market's names. Questions see it after [`Lake::refresh`], which reads who is who anew.
 ///
 /// # Errors
 /// Those of the lake.
@@ -161,7 +161,7 @@ async fn write(
     if !batches.is_empty() {
         lake.append(&MEMBERSHIPS, batches).await?;
     }
-    lake.refresh().await
+    Ok(())
 }
 
 impl Held {

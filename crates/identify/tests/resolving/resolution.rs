@@ -83,12 +83,12 @@ async fn a_link_is_told_in_words_and_questions_are_those_that_tell_most() {
     assert_eq!(evidence.reasons[0].comparison, "names");
     assert!(evidence.reasons[0].found.contains("read aloud"), "{evidence:?}");
     assert!(explain_pair(&fixture.lake, own("豆包"), 1).await.unwrap().is_none());
-    let questions = open_questions(&fixture.lake, 10).await.unwrap();
+    let questions = open_questions(&fixture.lake, 100).await.unwrap();
     assert!(!questions.is_empty());
     let ann = Decisions::new(&fixture.lake, "ann", "").unwrap();
     let first = &questions[0];
     ann.judge(first.left.mention, first.right.mention, "unsure").await.unwrap();
-    let left = open_questions(&fixture.lake, 10).await.unwrap();
+    let left = open_questions(&fixture.lake, 100).await.unwrap();
     assert_eq!(left.len() + 1, questions.len(), "what was answered is not asked again");
 }
 

@@ -97,7 +97,9 @@ impl Fixture {
     }
 
     pub(crate) async fn resolve(&self) -> Resolved {
-        resolve(&self.lake, &ResolveOptions::default()).await.unwrap()
+        let resolved = resolve(&self.lake, &ResolveOptions::default()).await.unwrap();
+        self.lake.refresh().await.unwrap();
+        resolved
     }
 
     pub(crate) fn are_one(&self, left: &str, right: &str) -> bool {

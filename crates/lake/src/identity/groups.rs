@@ -38,8 +38,9 @@ impl Words {
             let (stays, joins) = (union.place(self.base(*stays)), union.place(self.base(*joins)));
             union.unite(stays, joins);
         }
+        let leaves: HashSet<i64> = self.different.iter().map(|(_, leaves)| *leaves).collect();
         for group in self.resolved.chunk_by(|left, right| left.1 == right.1) {
-            self.unite_group(&mut union, group);
+            self.unite_group(&mut union, group, &leaves);
         }
         let mut found: HashMap<i64, i64> = self.catalogue.clone();
         let ids: Vec<i64> = union.ids.clone();
@@ -61,9 +62,12 @@ impl Words {
     }
 
     /// Members that may not be with the first stay with each other.
-    fn unite_group(&self, union: &mut Union, group: &[(i64, i64)]) {
+    fn unite_group(&self, union: &mut Union, group: &[(i64, i64)], leaves: &HashSet<i64>) {
         let mut parts: Vec<usize> = Vec::new();
         let names = group.first().map(|(_, entity)| *entity).into_iter().chain(group.iter().map(|(member, _)| *member));
+        let mut names: Vec<i64> = names.collect();
+        // Who was judged to be another thing leaves; the others keep together.
+        names.sort_by_key(|name| leaves.contains(name));
         for name in names {
             let place = union.place(self.base(name));
             if !parts.iter().any(|part| union.unite(*part, place)) {
@@ -168,11 +172,11 @@ mod tests {
     #[test]
     fn members_that_may_not_join_the_first_stay_together() {
         let words =
-            Words { different: vec![(1, 2), (1, 3)], resolved: vec![(2, 1), (3, 1), (4, 1)], ..Words::default() };
+            Words { different: vec![(2, 1), (3, 1)], resolved: vec![(2, 1), (3, 1), (4, 1)], ..Words::default() };
         let groups = words.groups();
         assert_eq!(entity(&groups, 2), entity(&groups, 3));
         assert_ne!(entity(&groups, 1), entity(&groups, 2));
-        assert_eq!(entity(&groups, 4), 1);
+        assert_eq!(entity(&groups, 4), entity(&groups, 2));
     }
 
     #[test]

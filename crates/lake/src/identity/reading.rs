@@ -6,6 +6,7 @@ use arrow::array::{Array as _, AsArray as _, Int64Array, RecordBatch};
 use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
 use crowsnest_model::{Kind, split_legal_form};
 use datafusion::prelude::SessionContext;
+use rayon::prelude::*;
 
 use super::groups::Words;
 use super::relations::{Relation, Relations};
@@ -49,7 +50,7 @@ impl Identity {
         let mentions = reader.rows("SELECT mention_id, entity_id, kind, name, source FROM mentions").await?;
         reader.judgements(&mentions).await?;
         let groups = reader.words.groups();
-        reader.identity.aliases = reader.words.catalogue.keys().copied().collect();
+        reader.identity.aliases = reader.words.catalogue.iter().flat_map(|(own, entity)| [*own, *entity]).collect();
         reader.mentions(&mentions, &groups);
         reader.identity.moved = groups;
         reader.relations(as_of).await?;
@@ -200,7 +201,7 @@ impl Reader<'_> {
                     }
                     std::collections::hash_map::Entry::Occupied(mut known) => {
                         known.get_mut().n_mentions += 1;
-                        if id != own_id {
+                        if groups.contains_key(&own_id) {
                             known.get_mut().also_called(name);
                         }
                     }
@@ -264,16 +265,23 @@ impl Reader<'_> {
 
 impl Identity {
     fn finish(&mut self) {
-        for entity in self.entities.values_mut() {
-            entity.finish();
+        let cores: Vec<(i64, BTreeSet<String>)> = self
+            .entities
+            .par_iter_mut()
+            .filter_map(|(id, entity)| {
+                entity.finish();
+                let is_company = entity.kind == Kind::Company;
+                is_company.then(|| (*id, entity.keys.iter().map(|key| split_legal_form(key).core).collect()))
+            })
+            .collect();
+        for entity in self.entities.values() {
             for key in &entity.keys {
                 self.by_key.entry(key.clone()).or_default().push(entity.id);
             }
-            if entity.kind == Kind::Company {
-                let cores: BTreeSet<String> = entity.keys.iter().map(|key| split_legal_form(key).core).collect();
-                for core in cores {
-                    self.by_core.entry(core).or_default().push(entity.id);
-                }
+        }
+        for (id, cores) in cores {
+            for core in cores {
+                self.by_core.entry(core).or_default().push(id);
             }
         }
     }

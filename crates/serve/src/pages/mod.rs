@@ -11,6 +11,7 @@ pub(crate) mod league;
 pub(crate) mod overview;
 pub(crate) mod product;
 pub(crate) mod products;
+pub(crate) mod review;
 pub(crate) mod source;
 pub(crate) mod source_history;
 pub(crate) mod source_view;
