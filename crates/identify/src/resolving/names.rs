@@ -70,6 +70,8 @@ impl Names {
         let mut names = Self::default();
         let mut sources: HashMap<String, u32> = HashMap::new();
         let mut companies: HashSet<String> = HashSet::new();
+        // Few developers have many names: the shape of each is made once.
+        let mut developers: HashMap<String, String> = HashMap::new();
         let mut stream = lake.stream(&format!("SELECT {COLUMNS} FROM mentions")).await?;
         while let Some(batch) = stream.next().await {
             let batch = batch?;
@@ -99,11 +101,19 @@ impl Names {
                     continue;
                 }
                 let Ok(kind) = text(2, row).parse::<Kind>() else { continue };
+                let developer = match developers.get(text(6, row)) {
+                    Some(core) => core.clone(),
+                    None => {
+                        let core = NameShape::of(Kind::Company, text(6, row)).core;
+                        developers.insert(text(6, row).to_owned(), core.clone());
+                        core
+                    }
+                };
                 let name = names.place(id, kind);
                 name.take(ints(0).value(row), known_at.value(row), text(3, row));
                 push_once(&mut name.sources, source);
                 push_once_of(&mut name.ids, (source, text(5, row).to_lowercase()), |(_, id)| id.is_empty());
-                push_once_of(&mut name.developers, NameShape::of(Kind::Company, text(6, row)).core, String::is_empty);
+                push_once_of(&mut name.developers, developer, String::is_empty);
                 push_once_of(&mut name.domains, text(7, row).to_lowercase(), String::is_empty);
             }
         }

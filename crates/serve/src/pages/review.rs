@@ -50,6 +50,23 @@ fn limit(request: &PageRequest) -> Result<usize, ServeError> {
     request.number("limit", N_PAIRS, N_PAIRS_MAX)
 }
 
+/// The pairs that this visitor may see: beyond this machine, without what sources that may not be passed on say.
+async fn pairs(request: &PageRequest) -> Result<Vec<Evidence>, ServeError> {
+    let mut pairs = open_questions(&request.lake, limit(request)?).await?;
+    if request.shared.is_shared {
+        let kept_back = &request.shared.kept_back;
+        for side in pairs.iter_mut().flat_map(|pair| [&mut pair.left, &mut pair.right]) {
+            let n_before = side.sources.len();
+            side.sources.retain(|source| !kept_back.contains(source));
+            if side.sources.len() < n_before {
+                (side.ids, side.developers, side.domains) = (Vec::new(), Vec::new(), Vec::new());
+            }
+        }
+        pairs.retain(|pair| !pair.left.sources.is_empty() && !pair.right.sources.is_empty());
+    }
+    Ok(pairs)
+}
+
 fn row(pair: Evidence) -> Row {
     let reasons =
         pair.reasons.iter().map(|reason| format!("{:+.2} {}: {}", reason.weight, reason.comparison, reason.found));
@@ -70,13 +87,13 @@ fn row(pair: Evidence) -> Row {
 #[async_trait]
 impl Page for Review {
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
-        let pairs = open_questions(&request.lake, limit(request)?).await?;
+        let pairs = pairs(request).await?;
         Ok(own_rows::answer(FIELDS, &pairs.into_iter().map(row).collect::<Vec<_>>())?)
     }
 
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
         let page = Frame::new(request, say(request.language, "review.title"));
-        let pairs = open_questions(&request.lake, limit(request)?).await?;
+        let pairs = pairs(request).await?;
         let pairs = pairs.into_iter().map(|pair| Pair::new(pair, request.language, &page)).collect();
         Ok(ReviewView { page: &page, pairs }.render()?)
     }
