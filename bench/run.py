@@ -20,8 +20,8 @@ import measure
 import report
 import suite
 from bars import (
-    cluster, collecting, detecting, growing, importing, kills, matching, page, questions, reconciling, sizes, throughput,
-    writers,
+    cluster, collecting, detecting, growing, importing, kills, matching, page, questions, reconciling, resolving, sizes,
+    throughput, writers,
 )
 
 HERE = Path(__file__).resolve().parent
@@ -32,10 +32,11 @@ WITHOUT_PEER = {"cluster": cluster.measure_cluster, "sizes": sizes.measure_sizes
                 "throughput": throughput.measure_throughput, "matching": matching.measure_matching,
                 "growing": growing.measure_growing,
                 "reconciling": reconciling.measure_reconciling,
-                "detecting": detecting.measure_detecting}
+                "detecting": detecting.measure_detecting,
+                "resolving": resolving.measure_resolving}
 PARTS = WITH_PEER | WITHOUT_PEER
 #: Parts that need the environment of requirements.txt.
-PEERED = {*WITH_PEER, "throughput", "matching"}
+PEERED = {*WITH_PEER, "throughput", "matching", "resolving"}
 #: Parts that need `crowsnest` with its cluster.
 CLUSTERED = {"cluster", "kills"}
 
@@ -195,7 +196,8 @@ def add_detecting_arguments(parser):
 
 
 def add_matching_arguments(parser):
-    group = parser.add_argument_group("matching")
+    group = parser.add_argument_group("matching and resolving")
+    group.add_argument("--mentions", type=int, default=1_000_000, help="mentions that are resolved")
     group.add_argument("--matching-sets", type=Path, help="folder of the labelled sets, each a folder with left.csv, right.csv and pairs.csv")
 
 

@@ -10,6 +10,7 @@ mod claims;
 mod cluster;
 mod collect;
 mod completions;
+mod deciding;
 mod demo;
 mod detect;
 mod diff;
@@ -32,6 +33,8 @@ mod products;
 mod reconcile;
 mod record;
 mod replay;
+mod resolve;
+mod review;
 mod series;
 mod serve;
 mod share;
@@ -90,6 +93,13 @@ commands! {
     Call(call::Call),
     Record(record::Record),
     Backtest(backtest::Backtest),
+    Resolve(resolve::Resolve),
+    Review(review::Review),
+    Merge(deciding::Merge),
+    Split(deciding::Split),
+    Rename(deciding::Rename),
+    Own(deciding::Own),
+    Undo(deciding::Undo),
     Metrics(metrics::Metrics),
     Periods(periods::Periods),
     Sources(sources::Sources),

@@ -9,6 +9,7 @@ use crowsnest_detect::DetectError;
 use crowsnest_grow::GrowError;
 use crowsnest_identify::CatalogueError;
 use crowsnest_identify::matching::MatchError;
+use crowsnest_identify::resolving::DecisionError;
 use crowsnest_lake::LakeError;
 use crowsnest_run::{ReconcileError, RunError};
 use crowsnest_serve::ServeError;
@@ -81,6 +82,15 @@ pub(crate) enum Failure {
     },
     #[error("stopped")]
     Interrupted,
+}
+
+impl From<DecisionError> for Failure {
+    fn from(error: DecisionError) -> Self {
+        match error {
+            DecisionError::Lake(error) => Self::Lake(error),
+            DecisionError::Refused { message, hint } => Self::users(message, hint),
+        }
+    }
 }
 
 impl Failure {

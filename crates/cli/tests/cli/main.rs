@@ -10,6 +10,7 @@ mod bad_input;
 mod cluster;
 mod collecting;
 mod crash;
+mod deciding;
 mod errors;
 mod example_market;
 mod growing;
