@@ -2,18 +2,24 @@
 //!
 //! To add one: a file in `commands/` with its arguments and `run`, its `mod`, and one line in the list below.
 
+mod backtest;
+mod breakouts;
+mod call;
 mod claims;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod collect;
 mod completions;
+mod deciding;
 mod demo;
+mod detect;
 mod diff;
 mod doctor;
 mod document;
 mod events;
 mod export;
 mod flow;
+mod grow;
 mod import;
 mod lake;
 mod league;
@@ -25,7 +31,10 @@ mod no_cluster;
 mod periods;
 mod products;
 mod reconcile;
+mod record;
 mod replay;
+mod resolve;
+mod review;
 mod revisions;
 mod series;
 mod serve;
@@ -78,8 +87,21 @@ commands! {
     Diff(diff::Diff),
     Events(events::Events),
     Match(matching::Match),
+    Grow(grow::Grow),
     Reconcile(reconcile::Reconcile),
     Revisions(revisions::Revisions),
+    Detect(detect::Detect),
+    Breakouts(breakouts::Breakouts),
+    Call(call::Call),
+    Record(record::Record),
+    Backtest(backtest::Backtest),
+    Resolve(resolve::Resolve),
+    Review(review::Review),
+    Merge(deciding::Merge),
+    Split(deciding::Split),
+    Rename(deciding::Rename),
+    Own(deciding::Own),
+    Undo(deciding::Undo),
     Metrics(metrics::Metrics),
     Periods(periods::Periods),
     Sources(sources::Sources),
