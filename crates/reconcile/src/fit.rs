@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::bias::{self, Biases, Search};
 use crate::copies::{self, Copying};
 use crate::growth;
-use crate::noise::{Noise, Squares};
+use crate::noise::{ALWAYS_GRANTED, Noise, Squares};
 use crate::overlaps;
 use crate::panel::{Observation, Panel, Standing};
 use crate::robust::{median, spread};
@@ -96,6 +96,8 @@ const ALMOST_NOTHING: f64 = 1e-9;
 /// Steps that are taken for granted before any is seen, and their spread.
 const STEPS_GRANTED: f64 = 30.0;
 const STEP_SD: f64 = 0.15;
+/// Series that are taken for granted before any is seen with two sources.
+const LINES_GRANTED: f64 = 20.0;
 
 /// Reconciles a panel. `earlier` is for [`copies`]: the share of cells in which one source spoke before another.
 pub fn fit(panel: &Panel, earlier: &(dyn Fn(usize, usize) -> f64 + Sync)) -> Fitted {
@@ -246,14 +248,13 @@ impl Learning {
         let seen = spread(&moves, median(&mut moves.clone()).unwrap_or(0.0)).min(1.0).powi(2);
         let n = moves.len() as f64;
         let wander = ((n * seen + STEPS_GRANTED * STEP_SD * STEP_SD) / (n + STEPS_GRANTED)).max(4e-4);
-        let noises = (0..voices.n)
-            .map(|voice| {
-                let variance = if voice == panel.n_sources { 1e-3 } else { 0.4 * wander };
-                let mut noise = Noise::at_first(variance, panel.n_times);
-                noise.always = if voice == panel.n_sources { ALMOST_NOTHING } else { noise.always };
-                noise
-            })
-            .collect();
+        let n_compared = voices.lines.iter().filter(|line| line.voices.len() > 1).count() as f64;
+        let always = (0.12 * wander * n_compared + LINES_GRANTED * ALWAYS_GRANTED) / (n_compared + LINES_GRANTED);
+        let at_first = |voice: usize| match voice == panel.n_sources {
+            true => Noise::at_first(1e-3, ALMOST_NOTHING, panel.n_times),
+            false => Noise::at_first(0.4 * wander, always, panel.n_times),
+        };
+        let noises = (0..voices.n).map(at_first).collect();
         let motion = Motion {
             level: 0.1 * wander,
             growth: 0.002 * wander,

@@ -26,9 +26,9 @@ pub(crate) const WILD: f64 = 25.0;
 /// So many observations are taken for granted.
 const GRANTED: f64 = 6.0;
 /// So many series are: few, for where there is little to find, little holds against them.
-const SERIES_GRANTED: f64 = 0.5;
-/// What a voice always adds to a series, over its noise, before anything is learnt.
-const ALWAYS_SHARE: f64 = 0.3;
+const SERIES_GRANTED: f64 = 0.25;
+/// The variance of what a voice always adds to a series, as it is taken for granted: a fifth up or down.
+pub(crate) const ALWAYS_GRANTED: f64 = 0.04;
 /// The power of each step towards what a voice always adds.
 const FURTHER: f64 = 1.7;
 /// No source is surer than that: half a percent.
@@ -46,7 +46,7 @@ pub(crate) struct Squares {
 
 impl Noise {
     /// Before anything is learnt.
-    pub(crate) fn at_first(variance: f64, n_times: usize) -> Self {
+    pub(crate) fn at_first(variance: f64, always: f64, n_times: usize) -> Self {
         let granted = variance.max(VARIANCE_MIN);
         Self {
             log_variance: granted.ln(),
@@ -54,7 +54,7 @@ impl Noise {
             by_size: 0.0,
             by_time: vec![0.0; n_times],
             wild_share: 0.01,
-            always: ALWAYS_SHARE * granted,
+            always,
         }
     }
 
@@ -97,8 +97,7 @@ impl Noise {
             (self.by_size + ((by_size * n - by_one * sizes) / determinant).clamp(-0.1, 0.1)).clamp(-0.6, 0.6);
         self.learn_times(squares);
         self.wild_share = ((squares.n_wild + 0.1) / (squares.rows.len() as f64 + 10.0)).clamp(0.001, 0.2);
-        let granted = ALWAYS_SHARE * self.granted;
-        let learnt = (squares.always + SERIES_GRANTED * granted) / (squares.n_series + SERIES_GRANTED);
+        let learnt = (squares.always + SERIES_GRANTED * ALWAYS_GRANTED) / (squares.n_series + SERIES_GRANTED);
         // Maximising goes slowly where there is little to find: each step goes somewhat further.
         self.always *= (learnt / self.always).powf(FURTHER).clamp(0.2, 5.0);
     }
