@@ -143,10 +143,8 @@ fn extra_variance(differences: &[Difference]) -> f64 {
     ((wander * wander - expected / n) / 2.0).max(0.001_f64.powi(2))
 }
 
-/// All sets of at most so many of these; of many sources, pairs at most.
+/// All sets of at most so many of these.
 fn subsets(of: &[usize], n_max: usize) -> Vec<Vec<usize>> {
-    const MANY: usize = 9;
-    let n_max = if of.len() > MANY { n_max.min(2) } else { n_max };
     let mut found = vec![Vec::new()];
     for element in of {
         let with: Vec<Vec<usize>> = found
@@ -195,11 +193,8 @@ impl Fit<'_> {
         times.dedup();
         for time in times {
             let others: Vec<(usize, usize)> = self.jumps.iter().filter(|jump| jump.1 != time).copied().collect();
-            let may: Vec<usize> = (0..self.search.n_sources)
-                .filter(|source| (self.search.told[*source].0 + 1..=self.search.told[*source].1).contains(&time))
-                .filter(|source| !others.iter().any(|(other, at)| other == source && at.abs_diff(time) <= 1))
-                .collect();
             let own: Vec<usize> = self.jumps.iter().filter(|jump| jump.1 == time).map(|jump| jump.0).collect();
+            let may = self.who_may_have_jumped(time, &others);
             let mut best = (f64::INFINITY, Vec::new());
             for set in subsets(&may, TOGETHER_MAX.max(own.len())).into_iter().chain([own]) {
                 self.jumps = others.iter().copied().chain(set.iter().map(|source| (*source, time))).collect();
@@ -219,6 +214,26 @@ impl Fit<'_> {
 
     fn gain_min(&self) -> f64 {
         if self.rows.is_empty() { GAIN_MIN_ALONE } else { GAIN_MIN }
+    }
+
+    /// The sources that a jump at a time would explain most for, given the jumps at other times: a handful at most.
+    fn who_may_have_jumped(&mut self, time: usize, others: &[(usize, usize)]) -> Vec<usize> {
+        const HANDFUL: usize = 8;
+        let before = std::mem::replace(&mut self.jumps, others.to_vec());
+        let solution = self.solve();
+        let left_over = self.left_over(&solution);
+        let mut gains: Vec<(f64, usize)> = (0..self.search.n_sources)
+            .filter(|source| (self.search.told[*source].0 + 1..=self.search.told[*source].1).contains(&time))
+            .filter(|source| !others.iter().any(|(other, at)| other == source && at.abs_diff(time) <= 1))
+            .map(|source| {
+                let (score, information) = self.score((source, time), &solution, &left_over);
+                (score * score / information, source)
+            })
+            .collect();
+        self.jumps = before;
+        gains.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        gains.truncate(HANDFUL);
+        gains.into_iter().map(|(_, source)| source).collect()
     }
 
     /// What differences and steps leave unexplained.

@@ -29,7 +29,10 @@ const STEPS_MIN: usize = 30;
 pub(crate) fn find(panel: &Panel, logs: &[f64], earlier: &dyn Fn(usize, usize) -> f64) -> Vec<Copying> {
     let n = panel.n_sources;
     let moves = Moves::of(panel, logs);
-    let shared: Vec<Option<f64>> = (0..n * n).map(|at| moves.covariance(at / n, at % n)).collect();
+    let common = moves.common(n);
+    let shared: Vec<Option<f64>> =
+        (0..n * n).map(|at| (common[at] >= STEPS_MIN).then(|| moves.covariance(at / n, at % n)).flatten()).collect();
+    let in_common = cells_in_common(panel);
     let mut between: Vec<f64> = (0..n * n).filter(|at| at / n < at % n).filter_map(|at| shared[at]).collect();
     between.sort_by(f64::total_cmp);
     // The lower third of pairs is free of copies unless most sources copy.
@@ -45,7 +48,8 @@ pub(crate) fn find(panel: &Panel, logs: &[f64], earlier: &dyn Fn(usize, usize) -
                 }
                 _ => 0.0,
             };
-            let same_share = same_share(panel, logs, left, right);
+            let is_told_often = in_common[left * n + right] >= STEPS_MIN;
+            let same_share = if is_told_often { same_share(panel, logs, left, right) } else { 0.0 };
             if correlation >= CORRELATION_MIN || same_share >= SAME_SHARE_MIN {
                 let (before, after) = (earlier(left, right), earlier(right, left));
                 let is_left_first =
@@ -135,6 +139,17 @@ impl Moves {
         }
     }
 
+    /// For each two sources the number of steps that both made.
+    fn common(&self, n_sources: usize) -> Vec<usize> {
+        let mut counts = vec![0; n_sources * n_sources];
+        for cell in &self.cells {
+            for (left, _) in cell {
+                cell.iter().for_each(|(right, _)| counts[left * n_sources + right] += 1);
+            }
+        }
+        counts
+    }
+
     fn covariance(&self, left: usize, right: usize) -> Option<f64> {
         let (mut sum, mut n) = (0.0, 0);
         for cell in &self.cells {
@@ -146,6 +161,19 @@ impl Moves {
         }
         (n >= STEPS_MIN).then(|| sum / n as f64)
     }
+}
+
+/// For each two sources the number of cells that both tell of.
+fn cells_in_common(panel: &Panel) -> Vec<usize> {
+    let mut counts = vec![0; panel.n_sources * panel.n_sources];
+    for cell in panel.observations.chunk_by(|a, b| (a.series, a.time) == (b.series, b.time)) {
+        for left in cell {
+            for right in cell {
+                counts[usize::from(left.source) * panel.n_sources + usize::from(right.source)] += 1;
+            }
+        }
+    }
+    counts
 }
 
 fn same_share(panel: &Panel, logs: &[f64], left: usize, right: usize) -> f64 {
