@@ -10,6 +10,7 @@ mod bad_input;
 mod cluster;
 mod collecting;
 mod crash;
+mod detecting;
 mod errors;
 mod example_market;
 mod matching;
