@@ -10,6 +10,7 @@ mod claims;
 mod cluster;
 mod collect;
 mod completions;
+mod deciding;
 mod demo;
 mod detect;
 mod diff;
@@ -18,6 +19,7 @@ mod document;
 mod events;
 mod export;
 mod flow;
+mod grow;
 mod import;
 mod lake;
 mod league;
@@ -28,8 +30,11 @@ mod new;
 mod no_cluster;
 mod periods;
 mod products;
+mod reconcile;
 mod record;
 mod replay;
+mod resolve;
+mod review;
 mod series;
 mod serve;
 mod share;
@@ -81,11 +86,20 @@ commands! {
     Diff(diff::Diff),
     Events(events::Events),
     Match(matching::Match),
+    Grow(grow::Grow),
+    Reconcile(reconcile::Reconcile),
     Detect(detect::Detect),
     Breakouts(breakouts::Breakouts),
     Call(call::Call),
     Record(record::Record),
     Backtest(backtest::Backtest),
+    Resolve(resolve::Resolve),
+    Review(review::Review),
+    Merge(deciding::Merge),
+    Split(deciding::Split),
+    Rename(deciding::Rename),
+    Own(deciding::Own),
+    Undo(deciding::Undo),
     Metrics(metrics::Metrics),
     Periods(periods::Periods),
     Sources(sources::Sources),

@@ -9,4 +9,8 @@
 
 pub mod boosting;
 pub mod calibration;
+pub mod descent;
+pub mod distributions;
+pub mod positive;
 pub mod random;
+pub mod sampling;

@@ -4,7 +4,7 @@
 use crate::page::Page;
 use crate::pages::{
     breakouts, claim, cluster, collecting, company, document, events, league, overview, product, products, record,
-    source, sources, tenders,
+    review, source, sources, tenders,
 };
 
 /// A page and its address.
@@ -25,6 +25,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/record", page: &record::Record },
     Route { path: "/sources", page: &sources::Sources },
     Route { path: "/source", page: &source::Source },
+    Route { path: "/review", page: &review::Review },
     Route { path: "/collecting", page: &collecting::Collecting },
     Route { path: "/cluster", page: &cluster::Cluster },
     Route { path: "/claim/{claim}", page: &claim::Claim },

@@ -13,6 +13,7 @@ pub(crate) mod overview;
 pub(crate) mod product;
 pub(crate) mod products;
 pub(crate) mod record;
+pub(crate) mod review;
 pub(crate) mod source;
 pub(crate) mod source_history;
 pub(crate) mod source_view;

@@ -1,0 +1,175 @@
+"""Growing: made-up firms whose channels are known, experiments where there is nothing to find, bandits; PyMC-Marketing, statsmodels, river."""
+
+import json
+import statistics
+import subprocess
+import sys
+
+import measure
+import report
+from firms import Firm
+
+N_PERIODS = 13
+COVERED = (0.86, 0.94)
+SHARE_OF_BEST_LEAST = 0.97
+TIME_MAX = 0.1
+AHEAD_LEAST = 0.5
+FALSE_POSITIVES_MAX = 0.05
+POWER_OFF_MAX = 0.02
+EQUAL_MAX = 1e-6
+REGRET_MAX = 1.1
+ALLOCATIONS_LEAST = 50_000
+JUDGED = (0.93, 0.97)
+RUN_SECONDS_MAX = 1800
+
+
+def measure_growing(run):
+    python = prepare_peer(run)
+    firms = made_up_firms(run, python)
+    return section(firms, experiments(run, python), bandits(run, python), real(run))
+
+
+def prepare_peer(run):
+    """An environment of its own: what PyMC-Marketing asks for does not go with the other peers."""
+    folder = run.root / "bench/.venv-growing"
+    wanted = (run.root / "bench/requirements-growing.txt").read_text()
+    stamp = folder / "requirements.txt"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        run.say("installing the peers of growing")
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run([folder / "bin/python", "-m", "pip", "install", "--quiet", "-r", run.root / "bench/requirements-growing.txt"], check=True)
+        stamp.write_text(wanted)
+    return folder / "bin/python"
+
+
+def made_up_firms(run, python):
+    folder = run.data / "firms"
+    folder.mkdir(exist_ok=True)
+    found = []
+    for seed in range(run.arguments.growing_firms):
+        run.say(f"firm {seed + 1} of {run.arguments.growing_firms}")
+        firm = Firm(seed)
+        table, budget = folder / f"{seed}.csv", sum(firm.present())
+        firm.write(table)
+        ours = our_plan(run, firm, table, budget)
+        best = firm.best(budget)
+        of = {"seed": seed, "present": firm.outcome_of(firm.present()) / best, "ours": firm.outcome_of(ours["spend"]) / best,
+              "covered": ours["covered"], "seconds": ours["seconds"]}
+        if seed < run.arguments.growing_peer_firms:
+            of |= peers_plan(run, python, firm, table, budget, best)
+        found.append(of)
+    return found
+
+
+def our_plan(run, firm, table, budget):
+    path = table.with_suffix(".toml")
+    channels = "".join(f'[[channels]]\nname = "{name}"\n' for name in firm.channels)
+    path.write_text(f'[history]\nfile = "{table.name}"\noutcome = "outcome"\ncontrols = ["rival"]\n{channels}'
+                    f"[model]\nn_held_out = 0\n[plan]\nbudget = {budget * N_PERIODS}\nn_periods = {N_PERIODS}\n")
+    done = measure.run(run.crowsnest("grow", "plan", path, "--format", "json", "--quiet"), RUN_SECONDS_MAX)
+    plan = json.loads(done["stdout"])
+    planned = {own["channel"]: own["planned"] for own in plan["channels"]}
+    returns = {own["channel"]: own["roi"] for own in plan["fit"]["channels"]}
+    covered = [returns[name]["q05"] <= truth <= returns[name]["q95"] for name, truth in zip(firm.channels, firm.returns)]
+    return {"spend": [planned[name] for name in firm.channels], "covered": covered, "seconds": done["seconds"], "gap": plan["gap"]}
+
+
+def peers_plan(run, python, firm, table, budget, best):
+    done = measure.run([python, run.root / "bench/peer_mmm.py", table, budget], RUN_SECONDS_MAX)
+    plan = json.loads(done["stdout"].strip().splitlines()[-1])
+    spends = [plan["spend"][name] for name in firm.channels]
+    spends = [spend * budget / sum(spends) for spend in spends]
+    covered = [plan["returns"][name][0] <= truth <= plan["returns"][name][2] for name, truth in zip(firm.channels, firm.returns)]
+    return {"peer": firm.outcome_of(spends) / best, "peer_covered": covered, "peer_seconds": plan["seconds"]}
+
+
+def experiments(run, python):
+    """False positives of peeking, power against theory, and the same figures as statsmodels."""
+    run.say("experiments")
+    def ours(*parts):
+        return json.loads(measure.run(run.crowsnest("grow", "experiment", *parts, "--format", "json", "--quiet"), RUN_SECONDS_MAX)["stdout"])
+    nothing = ours("try", "--experiments", "10000", "--units", "1000", "--effect", "0")
+    something = ours("try", "--experiments", "10000", "--units", "200", "--effect", "0.28")
+    theory = ours("size", "--difference", "0.28", "--spread", "1", "--units", "200")["power"]
+    table = run.data / "units.csv"
+    peer = json.loads(measure.run([python, run.root / "bench/peer_statsmodels.py", table])["stdout"])
+    read = ours("read", table, "--metric", "revenue", "--metric", "visits")
+    mine = {
+        "units for shares": ours("size", "--share", "0.05", "--to", "0.055")["units_of_first"],
+        "units for means": ours("size", "--difference", "3", "--spread", "10", "--power", "0.9", "--ratio", "2")["units_of_first"],
+        "power for means": ours("size", "--difference", "5", "--spread", "10", "--units", "12")["power"],
+        "sample ratio p": read["ratio_p"],
+    }
+    for finding in read["findings"]:
+        for what in ("difference", "low", "high", "p", "adjusted_p"):
+            mine[f"{finding['metric']} {what}"] = finding[what]
+    off = {name: abs(mine[name] - value) / max(1, abs(value)) for name, value in peer.items()}
+    return {"nothing": nothing, "something": something, "theory": theory, "off": off, "n_equal": len(off)}
+
+
+def bandits(run, python):
+    run.say("bandits")
+    ours = json.loads(measure.run([run.bin / "bandit"], RUN_SECONDS_MAX)["stdout"])
+    peer = json.loads(measure.run([python, run.root / "bench/peer_bandit.py"], RUN_SECONDS_MAX)["stdout"])
+    return {"ours": ours, "peer": peer}
+
+
+def real(run):
+    """The public weekly table: how well the last thirteen weeks are predicted without them."""
+    table = run.arguments.growing_table
+    if table is None:
+        return None
+    path = run.data / "simulated-weekly.toml"
+    channels = "".join(f'[[channels]]\nname = "{name}"\nspend = "{name}_S"\n' for name in ("tv", "ooh", "print", "facebook", "search"))
+    path.write_text(f'[history]\nfile = "{table.resolve()}"\ndate = "DATE"\noutcome = "revenue"\ncontrols = ["competitor_sales_B", "newsletter"]\n'
+                    f'events = ["events"]\n{channels}')
+    done = measure.run(run.crowsnest("grow", "fit", path, "--format", "json", "--quiet"), RUN_SECONDS_MAX)
+    return json.loads(done["stdout"]) | {"whole_seconds": done["seconds"]}
+
+
+def within(name, value, ends):
+    low, high = ends
+    return report.at_least(name, value, low) | {"limit": high, "passes": low <= value <= high}
+
+
+def section(firms, tested, played, fitted):
+    ours = [of["ours"] for of in firms]
+    covered = [own for of in firms for own in of["covered"]]
+    beside = [of for of in firms if "peer" in of]
+    lines = [
+        within("90 % intervals of returns that hold the true one", sum(covered) / len(covered), COVERED),
+        report.at_least("plan's true outcome, share of the best possible, median", statistics.median(ours), SHARE_OF_BEST_LEAST),
+        report.known("the present mix's share of the best, median", round(statistics.median(of["present"] for of in firms), 4), ""),
+    ]
+    if beside:
+        ahead = sum(of["ours"] >= of["peer"] for of in beside) / len(beside)
+        peer_covered = [own for of in beside for own in of["peer_covered"]]
+        lines += [
+            report.at_least("firms whose plan is at least as good as the peer's", ahead, AHEAD_LEAST),
+            report.known("the peer's share of the best, median", round(statistics.median(of["peer"] for of in beside), 4), ""),
+            report.known("the peer's intervals that hold the true return", round(sum(peer_covered) / len(peer_covered), 4), ""),
+            report.within("seconds for fit and plan, median", statistics.median(of["seconds"] for of in beside),
+                          statistics.median(of["peer_seconds"] for of in beside), "s", TIME_MAX),
+        ]
+    lines += [
+        report.check("experiments with nothing to find, called at any of their looks", tested["nothing"]["share_called"], FALSE_POSITIVES_MAX, ""),
+        report.check("power off theory", abs(tested["something"]["share_called_at_the_end"] - tested["theory"]), POWER_OFF_MAX, ""),
+        report.check(f"largest difference to statsmodels, {tested['n_equal']} figures", max(tested["off"].values()), EQUAL_MAX, ""),
+        within("off-policy 95 % intervals that hold the true value, doubly robust", played["ours"]["covered_doubly_robust"], JUDGED),
+        within("the same, IPS", played["ours"]["covered_ips"], JUDGED),
+        within("the same, SNIPS", played["ours"]["covered_snips"], JUDGED),
+        report.at_least("allocations a second on one core", played["ours"]["allocations_per_second"], ALLOCATIONS_LEAST),
+    ]
+    for kind in ("stationary", "drifting", "delayed"):
+        peer = min(played["peer"][kind].values())
+        lines.append(report.within(f"regret, {kind}", played["ours"]["regret"][kind], peer, "", REGRET_MAX))
+    if fitted:
+        held = fitted["held_out"][0]
+        lines += [report.within("public table: error of the last 13 weeks, predicted without them", held["error_share"], held["naive_error_share"], "", 1.0),
+                  report.known("public table: seconds for the fit", fitted["whole_seconds"], "s")]
+    notes = ["The firms are those of bench/firms.py. The best possible is found by trying all divisions of the weekly budget into 400 pieces "
+             "with the true curves, spend kept up. The peer is PyMC-Marketing with its defaults; its plan is scaled to the same budget.",
+             "Regret beside the best of river's policies (Thompson, UCB, epsilon-greedy) for each kind, mean of all repetitions. The peer of the "
+             "public table's line is the naive prediction: the same week a year before."]
+    return {"title": "Growing", "sides": ("ours", "peer"), "lines": lines, "notes": notes,
+            "found": {"firms": firms, "experiments": tested, "bandits": played, "public": fitted and fitted["channels"]}}
