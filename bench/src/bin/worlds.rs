@@ -63,7 +63,7 @@ fn main() -> std::io::Result<()> {
         .sources
         .iter()
         .map(|source| {
-            let breaks = source.break_at.map(|(at, factor)| json!({"periods": [at - 1, at, at + 1].map(|time| world.period(time).to_string()), "factor": factor}));
+            let breaks = source.break_at.map(|(at, factor)| json!({"periods": ([at - 1, at, at + 1].map(|time| world.period(time).to_string())), "factor": factor}));
             let copies = source.copies.map(|of| made.sources[of].name.clone());
             json!({"source": source.name, "bias": source.bias, "noise": source.noise, "break": breaks, "copies": copies})
         })

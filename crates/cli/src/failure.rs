@@ -56,7 +56,9 @@ pub(crate) enum Failure {
     Match(#[from] MatchError),
     #[error(transparent)]
     Grow(#[from] GrowError),
+    #[error(transparent)]
     Reconcile(#[from] ReconcileError),
+    #[error(transparent)]
     Detect(#[from] DetectError),
     #[error(transparent)]
     Run(RunError),
