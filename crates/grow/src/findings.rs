@@ -259,7 +259,7 @@ fn channel_report(history: &History, fitted: &Fitted, at: (usize, usize)) -> Cha
     report.roi = Some(interval);
     (report.verdict, report.reason) = judged(history, at, interval);
     if report.verdict != Verdict::Told {
-        report.experiment = Some(experiment(fitted, group, &report, interval));
+        report.experiment = Some(experiment(fitted, group, &report, interval, to_money));
     }
     report
 }
@@ -327,11 +327,10 @@ pub(crate) fn correlation(left: &[f64], right: &[f64]) -> f64 {
 }
 
 /// Weeks off (or at double spend) that tell the ends of an interval apart with power 0.8: n = 2 (2.8 σ / effect)².
-fn experiment(fitted: &Fitted, group: usize, report: &ChannelReport, roi: Interval) -> String {
+fn experiment(fitted: &Fitted, group: usize, report: &ChannelReport, roi: Interval, usual_spend: f64) -> String {
     let noise: Vec<f64> = fitted.draws.iter().step_by(10).map(|unknown| fitted.model.noise(unknown)).collect();
     let noise = quantile(&noise, 0.5) * fitted.model.groups[group].spread;
-    let usual = fitted.model.groups[group].usual[0].max(0.0);
-    let level = if report.present_spend > 0.0 { report.present_spend } else { report.spend.max(usual) / 52.0 };
+    let level = if report.present_spend > 0.0 { report.present_spend } else { usual_spend };
     let effect = (roi.q95 - roi.q05).max(1e-12) * level;
     let weeks = (2.0 * (2.8 * noise / effect).powi(2)).ceil();
     let place = if report.group.is_empty() { String::new() } else { format!(" for {}", report.group) };
