@@ -104,13 +104,19 @@ fn own_claims_and_a_rivals_are_a_history() {
         writeln!(claims, "Rival,product,downloads,{period},all,{:.0}", 900.0 + 100.0 * swing(0.7)).unwrap();
     }
     let table = file(&market, "own.csv", claims);
-    let imported = on(market.path()).arg("import").arg(table).args(["--source", "own figures"]).output().unwrap();
+    let imported =
+        on(&market.path().join("market")).arg("import").arg(table).args(["--source", "own figures"]).output().unwrap();
     assert!(imported.status.success(), "{}", said(&imported));
     let settings = "[history]\nproducts = [\"Nova\"]\noutcome = \"downloads\"\nspend = \"impressions\"\n\
                     controls = [\"Rival: downloads\"]\n[[channels]]\nname = \"tv\"\n[[channels]]\nname = \"radio\"\n\
                     [model]\nmethod = \"laplace\"\n";
     let settings = file(&market, "grow.toml", settings);
-    let output = on(market.path()).args(["grow", "fit"]).arg(settings).args(["--format", "json"]).output().unwrap();
+    let output = on(&market.path().join("market"))
+        .args(["grow", "fit"])
+        .arg(settings)
+        .args(["--format", "json"])
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", said(&output));
     let fit: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(fit["n_periods"], 40);
