@@ -19,7 +19,10 @@ from pathlib import Path
 import measure
 import report
 import suite
-from bars import cluster, collecting, growing, importing, kills, matching, page, questions, sizes, throughput, writers
+from bars import (
+    cluster, collecting, detecting, growing, importing, kills, matching, page, questions, reconciling, resolving, sizes,
+    throughput, writers,
+)
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -27,10 +30,13 @@ WITH_PEER = {"import": importing.measure_import, "questions": questions.measure_
 WITHOUT_PEER = {"cluster": cluster.measure_cluster, "sizes": sizes.measure_sizes, "kills": kills.measure_kills,
                 "writers": writers.measure_writers, "collecting": collecting.measure_collecting,
                 "throughput": throughput.measure_throughput, "matching": matching.measure_matching,
-                "growing": growing.measure_growing}
+                "growing": growing.measure_growing,
+                "reconciling": reconciling.measure_reconciling,
+                "detecting": detecting.measure_detecting,
+                "resolving": resolving.measure_resolving}
 PARTS = WITH_PEER | WITHOUT_PEER
 #: Parts that need the environment of requirements.txt.
-PEERED = {*WITH_PEER, "throughput", "matching"}
+PEERED = {*WITH_PEER, "throughput", "matching", "resolving"}
 #: Parts that need `crowsnest` with its cluster.
 CLUSTERED = {"cluster", "kills"}
 
@@ -156,6 +162,8 @@ def read_arguments():
     add_collecting_arguments(parser)
     add_matching_arguments(parser)
     add_growing_arguments(parser)
+    add_reconciling_arguments(parser)
+    add_detecting_arguments(parser)
     arguments = parser.parse_args()
     unknown = [name for name in arguments.only.split(",") if name not in PARTS]
     if unknown:
@@ -180,8 +188,16 @@ def add_collecting_arguments(parser):
     group.add_argument("--throughput-repeat", type=int, default=3, help="times that each side does it, in turns")
 
 
+def add_detecting_arguments(parser):
+    group = parser.add_argument_group("detecting")
+    group.add_argument("--detecting-market", type=Path, help="folder of a market; its list with the most claims is tested")
+    group.add_argument("--detecting-from", help="first origin, a period")
+    group.add_argument("--detecting-to", help="last origin, a period")
+
+
 def add_matching_arguments(parser):
-    group = parser.add_argument_group("matching")
+    group = parser.add_argument_group("matching and resolving")
+    group.add_argument("--mentions", type=int, default=1_000_000, help="mentions that are resolved")
     group.add_argument("--matching-sets", type=Path, help="folder of the labelled sets, each a folder with left.csv, right.csv and pairs.csv")
 
 
@@ -190,6 +206,12 @@ def add_growing_arguments(parser):
     group.add_argument("--growing-firms", type=int, default=40, help="made-up firms that are planned for")
     group.add_argument("--growing-peer-firms", type=int, default=3, help="of these, how many the peer plans for too: minutes each")
     group.add_argument("--growing-table", type=Path, help="the public weekly table, simulated-weekly.csv")
+
+
+def add_reconciling_arguments(parser):
+    group = parser.add_argument_group("reconciling")
+    group.add_argument("--worlds", type=int, default=3, help="worlds of each kind")
+    group.add_argument("--python-packages", type=Path, help="CSV of captured_on, project, downloads_30d: the public counts of Python packages")
 
 
 def add_scale_arguments(parser):

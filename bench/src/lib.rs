@@ -8,4 +8,5 @@
 pub mod grown;
 pub mod market;
 pub mod names;
+pub mod noisy;
 pub mod random;

@@ -2,12 +2,17 @@
 //!
 //! To add one: a file in `commands/` with its arguments and `run`, its `mod`, and one line in the list below.
 
+mod backtest;
+mod breakouts;
+mod call;
 mod claims;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod collect;
 mod completions;
+mod deciding;
 mod demo;
+mod detect;
 mod diff;
 mod doctor;
 mod document;
@@ -25,7 +30,11 @@ mod new;
 mod no_cluster;
 mod periods;
 mod products;
+mod reconcile;
+mod record;
 mod replay;
+mod resolve;
+mod review;
 mod series;
 mod serve;
 mod share;
@@ -78,6 +87,19 @@ commands! {
     Events(events::Events),
     Match(matching::Match),
     Grow(grow::Grow),
+    Reconcile(reconcile::Reconcile),
+    Detect(detect::Detect),
+    Breakouts(breakouts::Breakouts),
+    Call(call::Call),
+    Record(record::Record),
+    Backtest(backtest::Backtest),
+    Resolve(resolve::Resolve),
+    Review(review::Review),
+    Merge(deciding::Merge),
+    Split(deciding::Split),
+    Rename(deciding::Rename),
+    Own(deciding::Own),
+    Undo(deciding::Undo),
     Metrics(metrics::Metrics),
     Periods(periods::Periods),
     Sources(sources::Sources),

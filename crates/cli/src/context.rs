@@ -41,7 +41,8 @@ impl Context {
     }
 
     pub(crate) async fn lake(&self) -> Result<Lake, Failure> {
-        self.lake_of(self.market()?).await
+        let lake = self.lake_of(self.market()?).await?;
+        Ok(lake.at(self.as_of()?).await?)
     }
 
     pub(crate) async fn lake_of(&self, mut market: Market) -> Result<Lake, Failure> {

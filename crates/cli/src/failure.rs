@@ -5,11 +5,13 @@
 use std::process::ExitCode;
 
 use crowsnest_collect::ImportError;
+use crowsnest_detect::DetectError;
 use crowsnest_grow::GrowError;
 use crowsnest_identify::CatalogueError;
 use crowsnest_identify::matching::MatchError;
+use crowsnest_identify::resolving::DecisionError;
 use crowsnest_lake::LakeError;
-use crowsnest_run::RunError;
+use crowsnest_run::{ReconcileError, RunError};
 use crowsnest_serve::ServeError;
 
 use crate::{engine_message, print};
@@ -55,19 +57,42 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Grow(#[from] GrowError),
     #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+    #[error(transparent)]
     Run(RunError),
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error("{message}")]
-    Users { message: String, hint: Option<String> },
+    Users {
+        message: String,
+        hint: Option<String>,
+    },
     #[error("writing to standard output: {source}")]
-    Output { source: std::io::Error },
+    Output {
+        source: std::io::Error,
+    },
     #[error("starting threads: {source}")]
-    Runtime { source: std::io::Error },
+    Runtime {
+        source: std::io::Error,
+    },
     #[error("{doing}: {message}")]
-    Ours { doing: &'static str, message: String },
+    Ours {
+        doing: &'static str,
+        message: String,
+    },
     #[error("stopped")]
     Interrupted,
+}
+
+impl From<DecisionError> for Failure {
+    fn from(error: DecisionError) -> Self {
+        match error {
+            DecisionError::Lake(error) => Self::Lake(error),
+            DecisionError::Refused { message, hint } => Self::users(message, hint),
+        }
+    }
 }
 
 impl Failure {
@@ -91,6 +116,10 @@ impl Failure {
             Self::Match(error) => error.hint(),
             Self::Grow(GrowError::Lake(error)) => engine_message::hint(error),
             Self::Grow(error) => error.hint(),
+            Self::Reconcile(ReconcileError::Lake(error)) => engine_message::hint(error),
+            Self::Reconcile(error) => error.hint(),
+            Self::Detect(DetectError::Lake(error)) => engine_message::hint(error),
+            Self::Detect(error) => error.hint(),
             Self::Serve(error) => error.hint(),
             Self::Users { hint, .. } => hint.clone(),
             Self::Ours { .. } => Some("this is a mistake of crowsnest: please report it".to_owned()),
@@ -106,9 +135,13 @@ impl Failure {
             Self::Serve(ServeError::Lake(error)) => error.is_users(),
             Self::Serve(ServeError::Listen { .. } | ServeError::BadRequest { .. } | ServeError::NotFound(_)) => true,
             Self::Match(MatchError::Lake(error)) | Self::Grow(GrowError::Lake(error)) => error.is_users(),
+            Self::Reconcile(ReconcileError::Lake(error)) => error.is_users(),
+            Self::Detect(DetectError::Lake(error)) => error.is_users(),
             Self::Catalogue(_)
             | Self::Match(_)
+            | Self::Detect(_)
             | Self::Grow(_)
+            | Self::Reconcile(_)
             | Self::Users { .. }
             | Self::Output { .. }
             | Self::Runtime { .. } => true,
@@ -158,7 +191,9 @@ fn with_causes(failure: &Failure) -> String {
     | Failure::Import(ImportError::Lake(error))
     | Failure::Catalogue(CatalogueError::Lake(error))
     | Failure::Match(MatchError::Lake(error))
-    | Failure::Grow(GrowError::Lake(error)) = failure
+    | Failure::Grow(GrowError::Lake(error))
+    | Failure::Reconcile(ReconcileError::Lake(error))
+    | Failure::Detect(DetectError::Lake(error)) = failure
     {
         return engine_message::message(error);
     }

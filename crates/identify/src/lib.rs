@@ -1,28 +1,30 @@
 //! Identify: which names are the same product or company.
 //!
-//! In: the market's `catalogue/*.csv`. Out: the tables `aliases` and `relations`, which the lake's identity reads.
+//! In: the market's `catalogue/*.csv`, the mentions of its sources, and what people judge. Out: the tables `aliases`,
+//! `relations`, `judgements`, `links` and `memberships`, from which the lake's identity says who is who.
 //! Curated knowledge is code: what the files say holds, what they no longer say ends, and each change is a new row.
 //!
-//! [`matching`] says of records of two sides which pairs mean the same, and how probable that is; so far it is asked for
-//! files that people name, and writes nothing.
+//! [`resolving`] compares the market's names with each other, groups them, and takes what people decide. [`matching`] says
+//! of records of two sides which pairs mean the same; it is asked for files that people name, and writes nothing.
 //!
-//! Invariants: reads only the catalogue and its own two tables; writes only those; rewrites nothing.
+//! Invariants: reads the catalogue, `mentions` and its own tables; writes only those; rewrites nothing; the catalogue
+//! outweighs people, and people outweigh scores.
 //!
-//! Deliberately absent: guessing in the tables. What matching says does not become an alias before judgements and their
-//! review exist.
-//! To add a kind of catalogue file: one reader in `catalogue.rs` and one line in `read`.
+//! To add a kind of catalogue file: one reader in `catalogue.rs` and one line in `read`. To add a comparison of names: see
+//! [`resolving`].
 
 mod catalogue;
 pub mod matching;
+pub mod resolving;
 mod sync;
 
-pub use catalogue::{Catalogue, CatalogueError, Fault};
+pub use catalogue::{Alias, Catalogue, CatalogueError, Different, Fault, Owner};
 pub use sync::{Synced, sync_catalogue};
 
 /// This step in the flow.
 pub static STEP: crowsnest_lake::Step = crowsnest_lake::Step {
     name: "identify",
-    doc: "the catalogue's names and owners become aliases and relations; mentions become entities",
+    doc: "the catalogue's names and owners become aliases and relations; names that are alike become links, and entities",
     reads: &["mentions"],
-    writes: &["aliases", "relations"],
+    writes: &["aliases", "relations", "judgements", "links", "memberships"],
 };

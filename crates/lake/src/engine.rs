@@ -11,7 +11,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext, col, lit};
 
 use crate::distinct::CountDistinct;
-use crate::identity::Identity;
+use crate::identity::{self, Identity};
 use crate::provider::LakeTable;
 use crate::stores::{SessionStores, Settings};
 use crate::table::{DataFile, TableSnapshot};
@@ -70,13 +70,15 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Builds the session; the identity of the engine before is kept where its tables did not change.
+    /// Builds the session; the identity of the engine before is kept where its tables did not change. With `as_of`,
+    /// everyone is who they were known to be at that moment.
     pub(crate) async fn build(
         market: &Market,
         snapshots: BTreeMap<&'static str, TableSnapshot>,
         runtime: &Arc<RuntimeEnv>,
         n_threads: usize,
         before: Option<&Engine>,
+        as_of: Option<i64>,
     ) -> Result<Self> {
         let mut context = SessionContext::new_with_config_rt(session_config(n_threads), Arc::clone(runtime));
         context.add_optimizer_rule(Arc::new(CountDistinct::new()));
@@ -85,10 +87,8 @@ impl Engine {
         }
         let is_same = |name: &str| before.is_some_and(|b| b.snapshots[name].version() == snapshots[name].version());
         let identity = match before {
-            Some(before) if ["mentions", "aliases", "relations"].into_iter().all(is_same) => {
-                Arc::clone(&before.identity)
-            }
-            _ => Arc::new(Identity::read(&context, market).await?),
+            Some(before) if identity::TABLES.into_iter().all(is_same) => Arc::clone(&before.identity),
+            _ => Arc::new(Identity::read(&context, market, as_of).await?),
         };
         functions::add_to(&mut context)?;
         identity.register(&context)?;

@@ -1,112 +1,32 @@
-//! Who is who: mentions and the catalogue's aliases as entities, kept in memory for look-up, search and joins.
+//! Who is who: mentions as entities, at a moment, kept in memory for look-up, search and joins.
 //!
-//! A mention is by itself the entity of its kind and normalised name; an alias of the catalogue says that this is
-//! another name of a canonical entity. Nothing is rewritten: take the alias away and the mention is itself again.
+//! A mention is by itself the entity of its kind and normalised name. The catalogue's aliases say which names are one
+//! entity, and always win; then come people's judgements, then what was resolved from scores (`groups.rs`). Nothing is
+//! rewritten: take a word away and the mention is what the others say.
 //! Registered as the tables `identities` (mention → entity), `entities`, and `same_subjects` (the mentions of a source
 //! that are one entity, with the one of them that stands for all: a source that writes a name in two ways still has one
 //! word on it).
 
-use std::collections::{BTreeSet, HashMap};
+mod groups;
+mod latest;
+mod names;
+mod reading;
+mod relations;
+
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray as _, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::Int64Type;
-use crowsnest_model::{
-    Kind, initials_key, normalise, pinyin_key, search_key, split_legal_form, to_simplified, to_traditional,
-};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use crowsnest_model::{Kind, normalise, search_key, split_legal_form};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
-use serde::{Deserialize, Serialize};
 
-use crate::coded::text_at;
-use crate::{LakeError, Market, Result};
-
-/// A language that names are shown in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Language {
-    /// English.
-    #[default]
-    #[serde(rename = "en")]
-    En,
-    /// Chinese in simplified characters.
-    #[serde(rename = "zh-Hans")]
-    ZhHans,
-    /// Chinese in traditional characters.
-    #[serde(rename = "zh-Hant")]
-    ZhHant,
-}
-
-impl Language {
-    /// From a tag such as `en`, `zh-Hans`, `zh-CN`, `zh-TW`; `None` for other languages.
-    pub fn parse(tag: &str) -> Option<Self> {
-        let tag = tag.to_ascii_lowercase();
-        let is = |prefixes: &[&str]| prefixes.iter().any(|prefix| tag.starts_with(prefix));
-        if is(&["zh-hant", "zh-tw", "zh-hk", "zh-mo"]) {
-            return Some(Self::ZhHant);
-        }
-        if is(&["zh"]) {
-            return Some(Self::ZhHans);
-        }
-        is(&["en"]).then_some(Self::En)
-    }
-
-    /// The BCP 47 tag.
-    pub fn tag(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::ZhHans => "zh-Hans",
-            Self::ZhHant => "zh-Hant",
-        }
-    }
-}
-
-/// A product, company or segment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entity {
-    /// Its id: the hash of kind and canonical name.
-    pub id: i64,
-    /// What it is.
-    pub kind: Kind,
-    /// Name in English, or as written where none is known.
-    pub name_en: String,
-    /// Name in simplified Chinese, or as written.
-    pub name_hans: String,
-    /// Name in traditional Chinese, or as written.
-    pub name_hant: String,
-    /// The company it belongs to.
-    pub owner: Option<i64>,
-    /// How many sources' mentions are it.
-    pub n_mentions: usize,
-    /// Whether the catalogue names it.
-    pub is_catalogued: bool,
-    keys: Vec<String>,
-    sounds: Vec<String>,
-}
-
-impl Entity {
-    /// The name in a language.
-    pub fn name(&self, language: Language) -> &str {
-        match language {
-            Language::En => &self.name_en,
-            Language::ZhHans => &self.name_hans,
-            Language::ZhHant => &self.name_hant,
-        }
-    }
-
-    /// The id as 16 hexadecimal digits, as in addresses.
-    pub fn hex(&self) -> String {
-        entity_hex(self.id)
-    }
-}
-
-/// An entity id as 16 hexadecimal digits.
-pub fn entity_hex(id: i64) -> String {
-    format!("{:016x}", id as u64)
-}
-
-fn parse_hex(text: &str) -> Option<i64> {
-    (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok().map(|id| id as i64)).flatten()
-}
+use self::names::parse_hex;
+pub use self::names::{Entity, Language, entity_hex};
+pub(crate) use self::reading::TABLES;
+pub use self::relations::Relation;
+use self::relations::Relations;
+use crate::{LakeError, Result};
 
 /// Everyone in the market at one moment.
 #[derive(Debug, Default)]
@@ -120,112 +40,63 @@ pub struct Identity {
     /// Mentions that another mention of the same source and entity stands for, and that other one.
     same_subjects: Vec<(i64, i64)>,
     default_language: Language,
+    /// Names, by the identity they have by themselves, that the catalogue gives an entity.
+    aliases: HashSet<i64>,
+    /// Where a name's own identity, or an entity that joined another, is now.
+    moved: HashMap<i64, i64>,
+    relations: Relations,
+    /// The moments at which something was said on who is who, in order.
+    changes: Vec<i64>,
+    born_at: Option<i64>,
 }
 
 impl Identity {
-    pub(crate) async fn read(context: &SessionContext, market: &Market) -> Result<Self> {
-        let mut identity = Self { default_language: market.config.language, ..Self::default() };
-        let canonical = identity.read_aliases(context).await?;
-        identity.read_mentions(context, &canonical).await?;
-        identity.read_owners(context).await?;
-        identity.finish();
-        Ok(identity)
-    }
-
-    /// Gives the catalogue's map from an alias's own identity to the canonical one.
-    async fn read_aliases(&mut self, context: &SessionContext) -> Result<HashMap<i64, i64>> {
-        let sql =
-            "SELECT self_entity_id, entity_id, entity, kind, alias, language, active FROM aliases ORDER BY known_at";
-        let mut latest: indexed::Latest<(i64, String), AliasRow> = indexed::Latest::default();
-        for batch in context.sql(sql).await?.collect().await? {
-            let (own, canonical) = (ints(&batch, 0), ints(&batch, 1));
-            let active = batch.column(6).as_boolean();
-            for row in 0..batch.num_rows() {
-                let alias = AliasRow {
-                    canonical: canonical.value(row),
-                    entity: text(&batch, 2, row).into(),
-                    kind: text(&batch, 3, row).into(),
-                    alias: text(&batch, 4, row).into(),
-                    language: text(&batch, 5, row).into(),
-                    is_active: active.value(row),
-                };
-                latest.put((own.value(row), format!("{}\u{1f}{}", alias.alias, alias.language)), alias);
-            }
-        }
-        let mut map = HashMap::new();
-        for ((own, _), row) in latest.into_iter().filter(|(_, row)| row.is_active) {
-            map.insert(own, row.canonical);
-            let Ok(kind) = row.kind.parse::<Kind>() else { continue };
-            let entity =
-                self.entities.entry(row.canonical).or_insert_with(|| Entity::named(row.canonical, kind, &row.entity));
-            entity.is_catalogued = true;
-            entity.learn(&row.alias, &row.language);
-        }
-        Ok(map)
-    }
-
-    async fn read_mentions(&mut self, context: &SessionContext, canonical: &HashMap<i64, i64>) -> Result<()> {
-        let sql = "SELECT mention_id, entity_id, kind, name, source FROM mentions ORDER BY known_at, mention_id";
-        let mut sources: HashMap<String, u32> = HashMap::new();
-        let mut first_mentions: HashMap<(i64, u32), i64> = HashMap::new();
-        for batch in context.sql(sql).await?.collect().await? {
-            let (mentions, own) = (ints(&batch, 0), ints(&batch, 1));
-            for row in 0..batch.num_rows() {
-                let own_id = own.value(row);
-                let id = canonical.get(&own_id).copied().unwrap_or(own_id);
-                let mention = mentions.value(row);
-                self.mention_ids.push(mention);
-                self.mention_entities.push(id);
-                let source = number_of(&mut sources, text(&batch, 4, row));
-                let first = *first_mentions.entry((id, source)).or_insert(mention);
-                if first != mention {
-                    self.same_subjects.push((mention, first));
-                }
-                let Ok(kind) = text(&batch, 2, row).parse::<Kind>() else { continue };
-                let name = text(&batch, 3, row);
-                let entity = self.entities.entry(id).or_insert_with(|| Entity::of_mention(id, kind, name));
-                entity.n_mentions += 1;
-            }
-        }
-        Ok(())
-    }
-
-    async fn read_owners(&mut self, context: &SessionContext) -> Result<()> {
-        let sql = "SELECT entity_id, owner_id, entity, owner, active FROM relations ORDER BY known_at";
-        for batch in context.sql(sql).await?.collect().await? {
-            let (owned, owner) = (ints(&batch, 0), ints(&batch, 1));
-            let active = batch.column(4).as_boolean();
-            for row in 0..batch.num_rows() {
-                let owner_id = owner.value(row);
-                self.entities
-                    .entry(owner_id)
-                    .or_insert_with(|| Entity::named(owner_id, Kind::Company, text(&batch, 3, row)));
-                if let Some(entity) = self.entities.get_mut(&owned.value(row)) {
-                    entity.owner = active.value(row).then_some(owner_id);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) {
-        for entity in self.entities.values_mut() {
-            entity.finish();
-            for key in &entity.keys {
-                self.by_key.entry(key.clone()).or_default().push(entity.id);
-            }
-            if entity.kind == Kind::Company {
-                let cores: BTreeSet<String> = entity.keys.iter().map(|key| split_legal_form(key).core).collect();
-                for core in cores {
-                    self.by_core.entry(core).or_default().push(entity.id);
-                }
-            }
-        }
-    }
-
     /// An entity by its id.
     pub fn entity(&self, id: i64) -> Option<&Entity> {
-        self.entities.get(&id)
+        self.entities.get(&id).or_else(|| self.entities.get(self.moved.get(&id)?))
+    }
+
+    /// The entity that a name is whose own identity is given.
+    pub fn entity_of_name(&self, own: i64) -> i64 {
+        self.moved.get(&own).copied().unwrap_or(own)
+    }
+
+    /// Whether the catalogue says whose name it is, given the identity that it has by itself.
+    pub fn is_alias_of_catalogue(&self, own: i64) -> bool {
+        self.aliases.contains(&own)
+    }
+
+    /// The moment at which something was said last before one, if identities were others then than they are now.
+    ///
+    /// Before the lake took in its first document nobody could say who is who: history that was filled in later is
+    /// seen with the identities of today, as its claims are seen on the day on which they were said.
+    pub(crate) fn changed_before(&self, moment: i64) -> Option<i64> {
+        let is_before_birth = self.born_at.is_none_or(|born_at| moment < born_at);
+        if is_before_birth || self.changes.last().is_none_or(|last| *last <= moment) {
+            return None;
+        }
+        let n_before = self.changes.partition_point(|change| *change <= moment);
+        Some(n_before.checked_sub(1).map_or(0, |place| self.changes[place]))
+    }
+
+    /// Every relation that was ever told and not taken back, in no order.
+    pub fn relations(&self) -> impl Iterator<Item = &Relation> {
+        self.relations.all()
+    }
+
+    /// The relations of an entity, in the order in which they were told.
+    pub fn relations_of(&self, entity: i64) -> &[Relation] {
+        self.relations.of(entity)
+    }
+
+    /// What an entity is a version of, or followed, on a day (since 1970-01-01).
+    pub fn other_on(&self, entity: i64, relation: &str, day: i32) -> Option<i64> {
+        self.relations.other_on(entity, relation, day)
+    }
+
+    /// An entity's owner on a day, that company's owner and so on; the last is the group.
+    pub fn owners_on(&self, entity: i64, day: i32) -> Vec<i64> {
+        self.relations.chain_on(entity, day)
     }
 
     /// The number of entities.
@@ -256,7 +127,7 @@ impl Identity {
     /// # Errors
     /// [`LakeError::UnknownName`] with close names.
     pub fn find(&self, name: &str, kind: Option<Kind>) -> Result<&Entity> {
-        if let Some(entity) = parse_hex(name).and_then(|id| self.entities.get(&id)) {
+        if let Some(entity) = parse_hex(name).and_then(|id| self.entity(id)) {
             return Ok(entity);
         }
         let key = normalise(name);
@@ -380,146 +251,10 @@ fn sliced(batch: &RecordBatch) -> Vec<RecordBatch> {
         .collect()
 }
 
-/// The number of a text, given in the order of first appearance.
-fn number_of(numbers: &mut HashMap<String, u32>, text: &str) -> u32 {
-    if let Some(number) = numbers.get(text) {
-        return *number;
-    }
-    let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
-    numbers.insert(text.to_owned(), next);
-    next
-}
-
 fn kind_order(kind: Kind) -> u8 {
     match kind {
         Kind::Product => 0,
         Kind::Company => 1,
         Kind::Segment => 2,
-    }
-}
-
-struct AliasRow {
-    canonical: i64,
-    entity: String,
-    kind: String,
-    alias: String,
-    language: String,
-    is_active: bool,
-}
-
-impl Entity {
-    fn named(id: i64, kind: Kind, name: &str) -> Self {
-        Self {
-            id,
-            kind,
-            name_en: name.to_owned(),
-            name_hans: String::new(),
-            name_hant: String::new(),
-            owner: None,
-            n_mentions: 0,
-            is_catalogued: false,
-            keys: vec![normalise(name)],
-            sounds: Vec::new(),
-        }
-    }
-
-    fn of_mention(id: i64, kind: Kind, name: &str) -> Self {
-        let mut entity = Self::named(id, kind, name);
-        entity.name_hans = to_simplified(name);
-        entity.name_hant = to_traditional(name);
-        entity
-    }
-
-    /// The first name that the catalogue gives in a language is the one shown.
-    fn learn(&mut self, alias: &str, language: &str) {
-        self.keys.push(normalise(alias));
-        match language {
-            "zh-Hans" if self.name_hans.is_empty() => self.name_hans = alias.to_owned(),
-            "zh-Hant" if self.name_hant.is_empty() => self.name_hant = alias.to_owned(),
-            "pinyin" => self.sounds.push(search_key(alias)),
-            _ => {}
-        }
-    }
-
-    fn finish(&mut self) {
-        if self.name_hans.is_empty() {
-            let from = if self.name_hant.is_empty() { &self.name_en } else { &self.name_hant };
-            self.name_hans = to_simplified(from);
-        }
-        if self.name_hant.is_empty() {
-            self.name_hant = to_traditional(&self.name_hans);
-        }
-        self.keys.sort_unstable();
-        self.keys.dedup();
-        for key in &self.keys {
-            self.sounds.extend(pinyin_key(key));
-            self.sounds.extend(initials_key(key));
-        }
-        self.sounds.sort_unstable();
-        self.sounds.dedup();
-    }
-
-    fn score(&self, wanted: &str) -> Option<u8> {
-        let mut best: Option<u8> = None;
-        let mut offer = |score: u8| best = Some(best.map_or(score, |had| had.min(score)));
-        for key in &self.keys {
-            match key.find(wanted) {
-                Some(0) if key.len() == wanted.len() => offer(0),
-                Some(0) => offer(2),
-                Some(_) => offer(4),
-                None if key.contains(' ') && search_key(key).contains(wanted) => offer(4),
-                None => {}
-            }
-        }
-        for sound in &self.sounds {
-            match sound.find(wanted) {
-                Some(0) if sound.len() == wanted.len() => offer(1),
-                Some(0) => offer(3),
-                Some(_) if wanted.len() >= 3 => offer(5),
-                _ => {}
-            }
-        }
-        best
-    }
-}
-
-fn ints(batch: &RecordBatch, index: usize) -> &Int64Array {
-    batch.column(index).as_primitive::<Int64Type>()
-}
-
-fn text(batch: &RecordBatch, index: usize, row: usize) -> &str {
-    text_at(batch.column(index).as_ref(), row).unwrap_or_default()
-}
-
-/// A map that remembers the order in which keys first came, so that the catalogue's order decides which name is shown.
-mod indexed {
-    use std::collections::HashMap;
-    use std::hash::Hash;
-
-    pub(super) struct Latest<K, V> {
-        places: HashMap<K, usize>,
-        entries: Vec<(K, V)>,
-    }
-
-    impl<K, V> Default for Latest<K, V> {
-        fn default() -> Self {
-            Self { places: HashMap::new(), entries: Vec::new() }
-        }
-    }
-
-    impl<K: Eq + Hash + Clone, V> Latest<K, V> {
-        pub(super) fn put(&mut self, key: K, value: V) {
-            match self.places.get(&key) {
-                Some(place) => self.entries[*place].1 = value,
-                None => {
-                    self.places.insert(key.clone(), self.entries.len());
-                    self.entries.push((key, value));
-                }
-            }
-        }
-
-        pub(super) fn into_iter(self) -> impl Iterator<Item = (K, V)> {
-            self.entries.into_iter()
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! The lake of one market: the handle that everything else holds.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use arrow::array::RecordBatch;
 use crowsnest_model::tables::{TABLES, Table};
@@ -29,6 +29,8 @@ use crate::{LakeError, Market, Result, files, maintain, stores};
 pub struct Lake {
     market: Arc<Market>,
     inner: Arc<Inner>,
+    /// Set where questions are asked with the identities of an earlier moment.
+    then: Option<Arc<Engine>>,
 }
 
 #[derive(Debug)]
@@ -42,7 +44,12 @@ struct Inner {
     state: State,
     runner: Box<dyn Runner>,
     jobs: Jobs,
+    /// Engines with the identities of earlier moments, latest asked last; dropped when the tables change.
+    moments: Mutex<Vec<(i64, Arc<Engine>)>>,
 }
+
+/// So many earlier moments are kept.
+const MOMENTS_MAX: usize = 4;
 
 impl Lake {
     /// Opens a market's lake; tables that are missing are made.
@@ -64,7 +71,7 @@ impl Lake {
         let opening = TABLES.iter().map(|table| TableSnapshot::open(&url, table, &market.secrets));
         let opened = try_join_all(opening).await?;
         let snapshots: BTreeMap<_, _> = opened.into_iter().map(|snapshot| (snapshot.table.name, snapshot)).collect();
-        let engine = Engine::build(&market, snapshots, &runtime, options.n_threads, None).await?;
+        let engine = Engine::build(&market, snapshots, &runtime, options.n_threads, None, None).await?;
         let raw = market.dir.join("raw");
         let documents = match &storage {
             Some(address) => DocumentStore::in_store(raw, stores::open(&below(address, "raw"), &market.secrets)?),
@@ -75,8 +82,9 @@ impl Lake {
         let jobs = Jobs::default();
         let runner = runner_of(&market, &jobs)?;
         let engine = RwLock::new(Arc::new(engine));
-        let inner = Inner { options, runtime, engine, writing, documents, state, runner, jobs };
-        Ok(Self { market: Arc::new(market), inner: Arc::new(inner) })
+        let moments = Mutex::default();
+        let inner = Inner { options, runtime, engine, writing, documents, state, runner, jobs, moments };
+        Ok(Self { market: Arc::new(market), inner: Arc::new(inner), then: None })
     }
 
     /// The market that this is the lake of.
@@ -87,7 +95,7 @@ impl Lake {
     /// The same lake, for a market whose sources' files were read again ([`crate::SourceFiles`]).
     #[must_use]
     pub fn with_market(&self, market: Market) -> Self {
-        Self { market: Arc::new(market), inner: Arc::clone(&self.inner) }
+        Self { market: Arc::new(market), inner: Arc::clone(&self.inner), then: self.then.clone() }
     }
 
     /// The archive of document bodies.
@@ -110,7 +118,42 @@ impl Lake {
         Arc::clone(&self.engine().identity)
     }
 
+    /// The same lake for questions as of a moment (microseconds): who is who is what was known by then. Where that is
+    /// what is known now, or `as_of` is `None`, it is the lake itself.
+    ///
+    /// # Errors
+    /// Where the tables cannot be read.
+    pub async fn at(&self, as_of: Option<i64>) -> Result<Self> {
+        let Some(change) = as_of.and_then(|moment| self.identity().changed_before(moment)) else {
+            return Ok(self.clone());
+        };
+        let inner = &self.inner;
+        let known = |moments: &Mutex<Vec<(i64, Arc<Engine>)>>| {
+            let moments = moments.lock().unwrap_or_else(PoisonError::into_inner);
+            moments.iter().find(|(moment, _)| *moment == change).map(|(_, engine)| Arc::clone(engine))
+        };
+        let engine = match known(&inner.moments) {
+            Some(engine) => engine,
+            None => {
+                let snapshots = self.engine().snapshots.clone();
+                let n_threads = inner.options.n_threads;
+                let built = Engine::build(&self.market, snapshots, &inner.runtime, n_threads, None, Some(change));
+                let engine = Arc::new(Box::pin(built).await?);
+                let mut moments = inner.moments.lock().unwrap_or_else(PoisonError::into_inner);
+                if moments.len() >= MOMENTS_MAX {
+                    moments.remove(0);
+                }
+                moments.push((change, Arc::clone(&engine)));
+                engine
+            }
+        };
+        Ok(Self { then: Some(engine), ..self.clone() })
+    }
+
     pub(crate) fn engine(&self) -> Arc<Engine> {
+        if let Some(then) = &self.then {
+            return Arc::clone(then);
+        }
         Arc::clone(&self.inner.engine.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -134,7 +177,8 @@ impl Lake {
     ) -> Result<()> {
         let inner = &self.inner;
         let engine =
-            Engine::build(&self.market, snapshots, &inner.runtime, inner.options.n_threads, Some(before)).await?;
+            Engine::build(&self.market, snapshots, &inner.runtime, inner.options.n_threads, Some(before), None).await?;
+        inner.moments.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *inner.engine.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(engine);
         Ok(())
     }

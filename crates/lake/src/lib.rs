@@ -56,7 +56,7 @@ pub use append::Appended;
 pub use documents::DocumentStore;
 pub use engine::LakeOptions;
 pub use error::LakeError;
-pub use identity::{Entity, Identity, Language, entity_hex};
+pub use identity::{Entity, Identity, Language, Relation, entity_hex};
 pub use lake::Lake;
 pub use market::{Market, MarketConfig, Secrets};
 pub use run::Job;

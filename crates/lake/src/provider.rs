@@ -114,12 +114,11 @@ impl TableProvider for LakeTable {
             return Ok(Arc::new(EmptyExec::new(projected)));
         }
         let store = self.store_url()?;
-        let mut source = ParquetSource::new(Arc::clone(&self.schema))
+        // The filter itself stays above the scan, and the engine pushes it into the reader: given here as well, it would be
+        // there twice, and each file's bounds would be judged twice.
+        let source = ParquetSource::new(Arc::clone(&self.schema))
             .with_parquet_file_reader_factory(Arc::new(Footers::new(state, &store, predicate.is_some())?))
             .with_table_parquet_options(state.config_options().execution.parquet.clone().into_table_options());
-        if let Some(predicate) = predicate {
-            source = source.with_predicate(predicate);
-        }
         let n_groups = state.config_options().execution.target_partitions.max(1);
         let mut groups: Vec<Vec<PartitionedFile>> = vec![Vec::new(); n_groups.min(kept.len())];
         let n = groups.len();

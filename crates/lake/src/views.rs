@@ -38,6 +38,14 @@ pub const VIEWS: &[(&str, &str, &str)] = &[
         crate::questions::in_force::ALL_VALUES,
     ),
     (
+        "figures_in_force",
+        "the figure known last of each entity, metric, period, dimensions and unit",
+        "SELECT f.* FROM figures f JOIN ( \
+             SELECT entity_id AS last_entity_id, vintage_claim(max(vintage(known_at, figure_id))) AS last_figure_id \
+             FROM figures GROUP BY entity_id, about(metric, period_start, period_end, region, platform, segment, unit)) \
+         ON f.entity_id = last_entity_id AND f.figure_id = last_figure_id",
+    ),
+    (
         "events_named",
         "events with the entity that they happened to, by id and by name",
         "SELECT v.*, i.entity_id, e.entity, e.name \

@@ -8,7 +8,7 @@
 //! introduction to Hamiltonian Monte Carlo*, 2017). The step's length is learnt by dual averaging during warm-up, and the
 //! spread, with all its correlations, from the warm-up's draws. The same seed gives the same draws.
 //!
-//! Our own for reasons that are in decision 20.
+//! Our own for reasons that are in decision 17.
 
 pub mod diagnostics;
 

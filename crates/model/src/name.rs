@@ -11,6 +11,7 @@ mod key;
 mod legal;
 mod pinyin;
 mod script;
+mod shape;
 
 pub use blocking::{BlockingKey, blocking_keys};
 pub use folding::{codes, fold, numbers, words};
@@ -18,3 +19,4 @@ pub use key::{normalise, normalise_into, search_key};
 pub use legal::{Name, split_legal_form};
 pub use pinyin::{initials_key, pinyin_key};
 pub use script::{Script, script_of, to_simplified, to_traditional};
+pub use shape::NameShape;

@@ -61,8 +61,19 @@ impl Table {
 }
 
 /// Every table of the lake.
-pub static TABLES: &[&Table] =
-    &[&CLAIMS, &EVENTS, &MENTIONS, &DOCUMENTS, &ALIASES, &RELATIONS, &JUDGEMENTS, &FIGURES, &SIGNALS];
+pub static TABLES: &[&Table] = &[
+    &CLAIMS,
+    &EVENTS,
+    &MENTIONS,
+    &DOCUMENTS,
+    &ALIASES,
+    &RELATIONS,
+    &JUDGEMENTS,
+    &LINKS,
+    &MEMBERSHIPS,
+    &FIGURES,
+    &SIGNALS,
+];
 
 /// The table of that name, if there is one.
 pub fn table(name: &str) -> Option<&'static Table> {
@@ -169,6 +180,8 @@ pub static MENTIONS: Table = Table {
         optional("initials", Text, "First letters of the pinyin, if it has Chinese characters."),
         required("known_at", Instant, "When this lake first met it."),
         required("document", Text, "SHA-256 of the document it was first read from, hexadecimal."),
+        optional("developer", Text, "Who makes or publishes it, as the source writes it."),
+        optional("domain", Text, "Its web domain, without `www.`."),
     ],
 };
 
@@ -214,26 +227,30 @@ pub static ALIASES: Table = Table {
         required("active", Boolean, "Whether it holds, from `known_at` on."),
         required("by", Text, "Who says so: a file of the catalogue, or a person."),
         required("known_at", Instant, "When the lake learnt it."),
+        optional("why", Text, "On what grounds, if somebody said."),
     ],
 };
 
-/// Relations: who owns what.
+/// Relations: who owns what, what followed what.
 pub static RELATIONS: Table = Table {
     name: "relations",
-    doc: "One row is the catalogue's word that one entity belongs to another, or (not active) no longer does.",
+    doc: "One row is somebody's word that one entity belongs to or follows another, or (not active) that it does not.",
     partition_by: &[],
     sort_by: &["known_at"],
     unique_by: &["relation_id"],
     columns: &[
         required("relation_id", Int64, "Hash of everything the row says."),
-        required("relation", Text, "owned_by."),
-        required("entity_id", Int64, "The product or company that belongs."),
+        required("relation", Text, "owned_by, successor_of or version_of."),
+        required("entity_id", Int64, "The product or company that belongs, follows or is a version."),
         required("entity", Text, "Its canonical name."),
-        required("owner_id", Int64, "The company it belongs to."),
-        required("owner", Text, "That company's canonical name."),
+        required("owner_id", Int64, "The company it belongs to, or what it follows or is a version of."),
+        required("owner", Text, "The canonical name of that."),
         required("active", Boolean, "Whether it holds, from `known_at` on."),
         required("by", Text, "Who says so: a file of the catalogue, or a person."),
         required("known_at", Instant, "When the lake learnt it."),
+        optional("valid_from", Day, "First day on which it holds; ever before where empty."),
+        optional("valid_until", Day, "First day on which it no longer holds; for ever where empty."),
+        optional("why", Text, "On what grounds, or at which address, if somebody said."),
     ],
 };
 
@@ -248,10 +265,50 @@ pub static JUDGEMENTS: Table = Table {
         required("judgement_id", Int64, "Hash of everything the judgement says."),
         required("left", Int64, "One mention."),
         required("right", Int64, "The other mention."),
-        required("verdict", Text, "same, different or unsure."),
+        required("verdict", Text, "same, different, unsure, or withdrawn where it was taken back."),
         required("by", Text, "Who or what judged."),
         optional("why", Text, "On what grounds."),
         required("known_at", Instant, "When it was judged."),
+    ],
+};
+
+/// Links: pairs of names that were compared, and how probable it is that they are the same.
+pub static LINKS: Table = Table {
+    name: "links",
+    doc: "One row is a pair of names that a resolution compared; the row known last counts.",
+    partition_by: &[],
+    sort_by: &["left", "right"],
+    unique_by: &["link_id"],
+    columns: &[
+        required("link_id", Int64, "Hash of the pair, its probability and the model."),
+        required("left", Int64, "One name: the identity that its mentions have by themselves."),
+        required("right", Int64, "The other name, the same way; greater than `left`."),
+        required("score", Float64, "Log-odds that both are the same, as the comparisons add up."),
+        required("probability", Float64, "Probability that both are the same, calibrated, 0 to 1."),
+        required("verdict", Text, "same, different or unsure: what follows from the probability and the costs."),
+        required(
+            "comparisons",
+            Int64,
+            "The level of each comparison, four bits each; `crowsnest resolve --explain` tells.",
+        ),
+        required("model", Text, "The weights of the levels, as text."),
+        required("known_at", Instant, "When they were compared."),
+    ],
+};
+
+/// Memberships: which entity a name was resolved to.
+pub static MEMBERSHIPS: Table = Table {
+    name: "memberships",
+    doc: "One row says to which entity a name was resolved; the row known last counts, and rewrites nothing.",
+    partition_by: &[],
+    sort_by: &["known_at", "member"],
+    unique_by: &["membership_id"],
+    columns: &[
+        required("membership_id", Int64, "Hash of everything the row says."),
+        required("member", Int64, "The name: the identity that its mentions have by themselves."),
+        required("entity_id", Int64, "The entity it is; its own identity where it is alone again."),
+        required("probability", Float64, "Of its links to the entity's other names the strongest, 0 to 1."),
+        required("known_at", Instant, "When it was resolved."),
     ],
 };
 
@@ -274,13 +331,24 @@ pub static FIGURES: Table = Table {
         required("platform", Text, "Platform the value is for."),
         required("segment", Text, "Segment the value is for."),
         required("value", Float64, "The value, in `unit`."),
-        optional("low", Float64, "Lower end of the interval, in `unit`."),
-        optional("high", Float64, "Upper end of the interval, in `unit`."),
+        optional("low", Float64, "Lower end of the 80 % interval, in `unit`."),
+        optional("high", Float64, "Upper end of the 80 % interval, in `unit`."),
         required("unit", Text, "Unit, or ISO 4217 code if the value is money."),
         required("n_claims", Int64, "Number of claims that contribute."),
         required("claims", Text, "References of the contributing claims, separated by blanks."),
         required("method", Text, "Method that reconciled them."),
         required("known_at", Instant, "The moment as of which it holds."),
+        optional("low_50", Float64, "Lower end of the 50 % interval, in `unit`."),
+        optional("high_50", Float64, "Upper end of the 50 % interval, in `unit`."),
+        optional("low_95", Float64, "Lower end of the 95 % interval, in `unit`."),
+        optional("high_95", Float64, "Upper end of the 95 % interval, in `unit`."),
+        optional("weights", Text, "Weights of the claims, 0 to 1, in their order, separated by blanks."),
+        optional(
+            "agreement",
+            Float64,
+            "Share of the claims whose value, less their source's bias, is in the 80 % interval.",
+        ),
+        optional("reason", Text, "How the value came about, in words."),
     ],
 };
 

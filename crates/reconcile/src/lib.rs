@@ -1,10 +1,44 @@
-//! Reconcile: many claims → one figure. Nothing lives here yet.
+//! Reconcile: many claims → one figure.
 //!
-//! What will: for each entity, metric, period and dimensions one reconciled value with an interval and the claims that
-//! it rests on; each source's bias and noise, where sources overlap; breaks, where a source changed how it counts; and
-//! what a source is worth: what it tells that no other does, how early, how well.
+//! In: `claims`, through the lake's views, with the entity of each mention. Out: the table `figures`, which no other step
+//! writes: for each entity, metric, period and dimensions a value with its interval and the claims that it rests on.
 //!
-//! In: `claims`, `mentions`, `aliases`, through the lake's views. Out: the table `figures`, which no other step writes.
+//! How: words of sources become panels of logarithms ([`panels`]); where sources overlap, their biases, drifts and breaks follow
+//! from least squares (`bias`), and who repeats whom (`copies`); a smoother over time weighs what is said by how loud each
+//! source is (`fit`, `noise`, `smoother`). [`evaluate`] holds figures against a known truth or against hidden claims.
 //!
-//! Invariants to keep: a figure names its claims; a claim is never changed; periods of different grain are never mixed;
-//! the interval covers as often as it says, and a backtest shows it.
+//! Invariants: a figure names its claims; a claim is never changed; periods of different grain and units are never mixed; the
+//! interval covers as often as it says, and an evaluation shows it; the same claims give the same figures.
+//!
+//! Deliberately absent: a prior by the name of a source. What is known of a source is learnt from its claims.
+//!
+//! To add a thing that sources do wrong: what is learnt of it in a file of its own, one line in `fit`, and a world in [`worlds`]
+//! that shows it.
+
+mod bias;
+mod charts;
+mod copies;
+mod error;
+pub mod evaluate;
+mod figures;
+pub mod fit;
+mod folder;
+mod growth;
+mod hidden;
+mod noise;
+mod normal_equations;
+mod overlaps;
+pub mod panel;
+pub mod panels;
+pub mod rank_volume;
+mod robust;
+mod smoother;
+mod step;
+pub mod worlds;
+mod worth;
+
+pub use bias::{Biases, Jump};
+pub use copies::Copying;
+pub use error::ReconcileError;
+pub use step::{MetricReconciled, ReconcileRequest, Reconciled, STEP, reconcile, worth};
+pub use worth::Worth;

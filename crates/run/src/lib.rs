@@ -20,12 +20,16 @@ pub use source_states::{RUN_FIELDS, SOURCE_FIELDS, SourceState, collecting_state
 /// Records of archived documents, for those who show where a claim was read.
 pub use crowsnest_collect::{Excerpt, ExcerptRecord, ExcerptRequest, read_excerpt};
 use crowsnest_collect::{ImportError, ImportReport, ImportRequest, Progress};
+pub use crowsnest_identify::resolving::{Evidence, Side, open_questions};
+use crowsnest_identify::resolving::{ResolveOptions, Resolved, n_unresolved};
 use crowsnest_identify::{CatalogueError, Synced, sync_catalogue};
 pub use crowsnest_lake::Step;
 use crowsnest_lake::{Lake, LakeError};
+pub use crowsnest_reconcile::{ReconcileError, ReconcileRequest, Reconciled, Worth, worth};
 
 /// The steps, in order.
-pub static FLOW: &[&Step] = &[&crowsnest_collect::STEP, &crowsnest_identify::STEP];
+pub static FLOW: &[&Step] =
+    &[&crowsnest_collect::STEP, &crowsnest_identify::STEP, &crowsnest_reconcile::STEP, &crowsnest_detect::STEP];
 
 /// What went wrong in a run.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +45,19 @@ pub enum RunError {
     Lake(#[from] LakeError),
 }
 
+/// Reconciles claims into figures; of metrics on which nothing new is known, nothing is done.
+///
+/// # Errors
+/// Those of the step.
+pub async fn reconcile(lake: &Lake, request: &ReconcileRequest) -> Result<Reconciled, ReconcileError> {
+    let run = format!("reconcile-{}", jiff::Timestamp::now().as_microsecond());
+    lake.state().begin_run(&run, "reconcile")?;
+    let reconciled = Box::pin(crowsnest_reconcile::reconcile(lake, request)).await?;
+    let summary = format!("{} figures added, {} as they were", reconciled.n_added, reconciled.n_unchanged);
+    lake.state().end_run(&run, &summary)?;
+    Ok(reconciled)
+}
+
 /// What a run of the flow did.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct RunReport {
@@ -48,6 +65,37 @@ pub struct RunReport {
     pub import: ImportReport,
     /// What changed in the catalogue.
     pub catalogue: Synced,
+    /// What was resolved; `None` where more names are new than are resolved beside an import.
+    pub resolved: Option<Resolved>,
+}
+
+/// So many new names are resolved beside an import; more wait for `crowsnest resolve`.
+pub const RESOLVED_BESIDE_MAX: usize = 50_000;
+
+/// Takes over the catalogue, and resolves the market's names.
+///
+/// # Errors
+/// Those of the step.
+pub async fn resolve(lake: &Lake, options: &ResolveOptions) -> Result<(Synced, Resolved), RunError> {
+    let catalogue = sync_catalogue(lake).await?;
+    let run = format!("resolve-{}", jiff::Timestamp::now().as_microsecond());
+    if !options.is_dry_run {
+        lake.state().begin_run(&run, "resolve")?;
+    }
+    let resolved = Box::pin(crowsnest_identify::resolving::resolve(lake, options)).await?;
+    if !options.is_dry_run {
+        let summary =
+            format!("{} names, {} moved, {} pairs unsure", resolved.n_names, resolved.n_moved, resolved.n_unsure);
+        lake.state().end_run(&run, &summary)?;
+    }
+    Ok((catalogue, resolved))
+}
+
+async fn resolve_beside(lake: &Lake) -> Result<Option<Resolved>, RunError> {
+    if n_unresolved(lake).await? > RESOLVED_BESIDE_MAX {
+        return Ok(None);
+    }
+    Ok(Some(Box::pin(crowsnest_identify::resolving::resolve(lake, &ResolveOptions::default())).await?))
 }
 
 /// Imports files and runs the steps after it.
@@ -62,15 +110,16 @@ pub async fn import(lake: &Lake, request: ImportRequest, progress: &dyn Progress
     }
     let import = Box::pin(crowsnest_collect::import(lake, request, progress)).await?;
     if is_dry_run {
-        return Ok(RunReport { import, catalogue: Synced::default() });
+        return Ok(RunReport { import, catalogue: Synced::default(), resolved: None });
     }
     let catalogue = sync_catalogue(lake).await?;
+    let resolved = resolve_beside(lake).await?;
     let summary = format!(
         "{} claims and {} events added, {} known already, {} rejects",
         import.n_added, import.n_events_added, import.n_known, import.n_rejects
     );
     lake.state().end_run(&run, &summary)?;
-    Ok(RunReport { import, catalogue })
+    Ok(RunReport { import, catalogue, resolved })
 }
 
 /// Imports the files that the market's own configuration names, in order.

@@ -27,11 +27,13 @@ pub(crate) struct Frame {
     pub(crate) has_chart: bool,
 }
 
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("/products", "nav.products"),
     ("/league", "nav.league"),
     ("/tenders", "nav.tenders"),
     ("/events", "nav.events"),
+    ("/breakouts", "nav.breakouts"),
+    ("/record", "nav.record"),
     ("/sources", "nav.sources"),
     ("/", "nav.overview"),
 ];

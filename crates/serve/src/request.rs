@@ -115,6 +115,12 @@ impl PageRequest {
         })
     }
 
+    /// The same with everyone who they were known to be at the moment asked for.
+    pub(crate) async fn at_its_moment(mut self) -> Result<Self, ServeError> {
+        self.lake = self.lake.at(self.as_of).await?;
+        Ok(self)
+    }
+
     /// A value of the query string; `None` where it is missing or blank.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         find(&self.query, name)

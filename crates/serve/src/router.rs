@@ -80,7 +80,10 @@ async fn show(
     parameter: Option<&str>,
 ) -> Response {
     match PageRequest::read(&site.lake, &site.shared, uri, headers, parameter) {
-        Ok(request) => respond(page, request).await,
+        Ok(request) => match request.at_its_moment().await {
+            Ok(request) => respond(page, request).await,
+            Err(error) => plain_error(site, uri, headers, &error),
+        },
         Err(error) => plain_error(site, uri, headers, &error),
     }
 }

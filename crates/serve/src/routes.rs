@@ -3,8 +3,8 @@
 
 use crate::page::Page;
 use crate::pages::{
-    claim, cluster, collecting, company, document, events, league, overview, product, products, source, sources,
-    tenders,
+    breakouts, claim, cluster, collecting, company, document, events, league, overview, product, products, record,
+    review, source, sources, tenders,
 };
 
 /// A page and its address.
@@ -21,8 +21,11 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/league", page: &league::League },
     Route { path: "/tenders", page: &tenders::Tenders },
     Route { path: "/events", page: &events::Events },
+    Route { path: "/breakouts", page: &breakouts::Breakouts },
+    Route { path: "/record", page: &record::Record },
     Route { path: "/sources", page: &sources::Sources },
     Route { path: "/source", page: &source::Source },
+    Route { path: "/review", page: &review::Review },
     Route { path: "/collecting", page: &collecting::Collecting },
     Route { path: "/cluster", page: &cluster::Cluster },
     Route { path: "/claim/{claim}", page: &claim::Claim },

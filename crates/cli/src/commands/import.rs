@@ -94,6 +94,9 @@ impl Import {
         let progress = context.progress();
         let report = Box::pin(crowsnest_run::import(&lake, request, &progress)).await?;
         progress.finish();
+        if let Some(note) = resolved_in_words(&report) {
+            context.note(&note);
+        }
         tell(context, &report.import)
     }
 
@@ -131,6 +134,21 @@ const FILE_COLUMNS: &[(&str, Holds)] = &[
     ("n_rejects", Holds::Count),
     ("n_blank", Holds::Count),
 ];
+
+/// What resolving the new names came to, if it came to anything.
+pub(super) fn resolved_in_words(report: &crowsnest_run::RunReport) -> Option<String> {
+    match &report.resolved {
+        Some(resolved) if resolved.n_moved > 0 || resolved.n_unsure > 0 => Some(format!(
+            "{} names were found to be another's, {} pairs are unsure: see `crowsnest review`",
+            number::count(resolved.n_moved as u64),
+            number::count(resolved.n_unsure as u64)
+        )),
+        None if !report.import.is_dry_run => {
+            Some("many names are new: `crowsnest resolve` finds which are the same".to_owned())
+        }
+        _ => None,
+    }
+}
 
 /// Prints what became of an import, and says how it ended.
 pub(super) fn tell(context: &Context, report: &ImportReport) -> Result<Done, Failure> {

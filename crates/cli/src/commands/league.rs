@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use crowsnest_lake::Answer;
-use crowsnest_lake::questions::{self, LeagueQuestion};
+use crowsnest_lake::questions::{self, LeagueQuestion, RollUp};
 use serde_json::Value;
 
 use crate::context::Context;
@@ -17,6 +17,7 @@ use crate::table::{Cell, Column, column, plain};
   crowsnest league --metric mau --period 2024-12
   crowsnest league --metric tender_amount --period 2024-11 --language zh-Hans
   crowsnest league --metric mau --period 2024-12 --by source --as-of 2025-02-01
+  crowsnest league --metric tender_amount --period 2024-11 --by group
   crowsnest league --metric downloads_30d --period 2026-04-01 --limit 20 --format json
 
 Periods are never mixed: a year is not a month. Without --region, --platform and --segment the combination that most
@@ -40,7 +41,7 @@ pub(crate) struct League {
     /// Only what this source says
     #[arg(long)]
     source: Option<String>,
-    /// A row for each source of a name
+    /// A row for each source of a name, or for each company or group with what its products come to
     #[arg(long, value_enum)]
     by: Option<By>,
     /// At most so many rows; totals and shares are of all
@@ -53,6 +54,10 @@ pub(crate) struct League {
 enum By {
     /// Who says so.
     Source,
+    /// The company that it belongs to on the period's last day: what its products come to.
+    Company,
+    /// The company at the end of the chain of owners.
+    Group,
 }
 
 const COLUMNS: &[Column] = &[
@@ -83,6 +88,19 @@ const COLUMNS_IN_CURRENCIES: &[Column] = &[
     column("status", "status", Cell::Text),
 ];
 
+/// The same for companies and groups.
+const COLUMNS_ROLLED_UP: &[Column] = &[
+    column("rank", "#", Cell::Raw),
+    column("name", "name", Cell::Text),
+    column("kind", "kind", Cell::Text),
+    column("value", "value", Cell::Figure),
+    column("share", "share", Cell::Share),
+    column("change", "change", Cell::Figure),
+    column("change_percent", "in %", Cell::Change),
+    column("n_parts", "of", Cell::Raw),
+    column("parts", "made of", Cell::Text),
+];
+
 impl League {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         let lake = context.lake().await?;
@@ -94,13 +112,22 @@ impl League {
             segment: self.segment,
             source: self.source,
             by_source: self.by == Some(By::Source),
+            roll_up: match self.by {
+                Some(By::Company) => Some(RollUp::Company),
+                Some(By::Group) => Some(RollUp::Group),
+                _ => None,
+            },
             limit: self.limit,
             as_of: context.as_of()?,
             language: context.language(),
         };
         let answer = questions::league(&lake, &question).await?;
         let has_currencies = answer.facts["totals"]["rates"].is_array();
-        let columns = if has_currencies { COLUMNS_IN_CURRENCIES } else { COLUMNS };
+        let columns = match question.roll_up {
+            Some(_) => COLUMNS_ROLLED_UP,
+            None if has_currencies => COLUMNS_IN_CURRENCIES,
+            None => COLUMNS,
+        };
         let layout = Layout { title: Some(title(&answer)), columns, below: below(&answer) };
         context.print(&answer, layout)?;
         Ok(Done::Well)

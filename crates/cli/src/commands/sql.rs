@@ -29,7 +29,7 @@ use crate::{output, print};
 
 Questions only read. With --as-of, tables and views hold what was known by then; functions take the day themselves.
 
-Tables: claims, events, mentions, documents, aliases, relations, judgements, figures, signals.
+Tables: claims, events, mentions, documents, aliases, relations, judgements, links, memberships, figures, signals.
 Views: claims_named, claims_in_force, events_named, entities, identities.")]
 pub(crate) struct Sql {
     /// The query, or - to read it from standard input

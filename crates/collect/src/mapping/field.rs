@@ -81,6 +81,8 @@ fields! {
     SaidNotBefore = "said_not_before", true, true, [];
     Url = "url", true, true, [];
     NativeId = "native_id", true, true, [];
+    Developer = "developer", true, true, [];
+    Domain = "domain", true, true, [];
 }
 
 impl Field {

@@ -116,7 +116,8 @@ impl ClaimReader {
         }
         let known_at = known_at(said, said_not_before, context);
         let native_id = text(Field::NativeId);
-        let mention_id = mentions.id(Named { source, kind, subject, native_id, known_at });
+        let (developer, domain) = (text(Field::Developer), text(Field::Domain));
+        let mention_id = mentions.id(Named { source, kind, subject, native_id, developer, domain, known_at });
         let key = ClaimKey {
             mention_id,
             metric: &metric.id,

@@ -355,6 +355,8 @@ columns! {
         name_key: text,
         pinyin: text,
         initials: text,
+        developer: text,
+        domain: text,
         -
         mention_id: Int64Builder = Int64Builder::with_capacity, i64,
         entity_id: Int64Builder = Int64Builder::with_capacity, i64,

@@ -70,7 +70,8 @@ impl EventReader {
             return Err(no_source());
         }
         let known_at = known_at(said, said_not_before, context);
-        let mention_id = mentions.id(Named { source, kind, subject, native_id: text(Field::NativeId), known_at });
+        let (native_id, developer, domain) = (text(Field::NativeId), text(Field::Developer), text(Field::Domain));
+        let mention_id = mentions.id(Named { source, kind, subject, native_id, developer, domain, known_at });
         let happened_on = happened.map(|period| period.to_string()).unwrap_or_default();
         let row = EventRow {
             event_id: 0,

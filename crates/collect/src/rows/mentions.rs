@@ -56,6 +56,9 @@ pub(crate) struct Named<'a> {
     pub(crate) subject: &'a str,
     /// The source's own id, empty if it has none.
     pub(crate) native_id: &'a str,
+    /// Who makes it and its web domain, as the row that first names it tells; empty if it does not.
+    pub(crate) developer: &'a str,
+    pub(crate) domain: &'a str,
     pub(crate) known_at: i64,
 }
 
@@ -165,6 +168,8 @@ impl Mentions {
                 pinyin: pinyin_key(named.subject).as_deref().unwrap_or_default(),
                 initials: initials_key(named.subject).as_deref().unwrap_or_default(),
                 name_key: &name_key,
+                developer: named.developer,
+                domain: named.domain.strip_prefix("www.").unwrap_or(named.domain),
                 known_at: named.known_at,
             });
         }
@@ -195,7 +200,8 @@ mod tests {
     fn a_name_is_written_once_and_keeps_its_id() {
         let seen = SeenMentions::default();
         let (mut left, mut right) = (Mentions::new(seen.clone(), 8), Mentions::new(seen, 8));
-        let named = |subject, kind| Named { source: "s", kind, subject, native_id: "", known_at: 0 };
+        let named =
+            |subject, kind| Named { source: "s", kind, subject, native_id: "", developer: "", domain: "", known_at: 0 };
         let id = left.id(named("豆包", Kind::Product));
         assert_eq!(left.id(named("豆包", Kind::Product)), id);
         assert_eq!(right.id(named("豆包", Kind::Product)), id);

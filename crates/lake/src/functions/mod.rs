@@ -8,6 +8,7 @@ pub(crate) mod count_distinct;
 mod latest;
 mod league;
 mod match_keys;
+mod name_keys;
 mod plan;
 mod refs;
 mod series;
@@ -57,6 +58,7 @@ pub(crate) fn scalars() -> Vec<ScalarUDF> {
         vintage::vintage_claim(),
         vintage::about(),
         match_keys::match_keys(),
+        name_keys::name_keys(),
     ]
 }
 

@@ -12,6 +12,7 @@ use crowsnest_model::{Metric, MetricKind, Period};
 use serde_json::{Map, Value, json};
 
 use super::money::Rates;
+use super::roll_up::{self, RollUp};
 use super::{in_force, league_facts, quoted, rows};
 use crate::{Answer, Lake, LakeError, Language, Result};
 
@@ -32,6 +33,8 @@ pub struct LeagueQuestion {
     pub source: Option<String>,
     /// A row per entity and source, instead of per entity.
     pub by_source: bool,
+    /// A row per company or group, with what its products come to, instead of per product.
+    pub roll_up: Option<RollUp>,
     /// At most so many rows; all where not said. Totals, shares and concentration are of all.
     pub limit: Option<usize>,
     /// Microseconds; only what was known by then.
@@ -76,6 +79,9 @@ pub(crate) const RANKED_MOMENT: &str = "arrow_cast(s.known_at, 'Int64') + CAST(s
 /// # Errors
 /// An unknown metric, something that is no period, or nothing to take a table from.
 pub async fn league(lake: &Lake, question: &LeagueQuestion) -> Result<Answer> {
+    if let Some(to) = question.roll_up {
+        return Box::pin(roll_up::rolled(lake, question, to)).await;
+    }
     let metric = rows::known_metric(lake, &question.metric)?;
     let period = rows::known_period(lake, &question.period)?;
     let available = league_facts::available(lake, question, &period).await?;

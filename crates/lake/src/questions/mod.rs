@@ -3,6 +3,7 @@
 //! Every question can be asked as of a moment: only claims known by then count. Answers are [`crate::Answer`]s, so that
 //! the command line, the pages and the API say the same.
 
+mod breakouts;
 mod claims;
 mod cluster;
 mod diff;
@@ -15,12 +16,14 @@ mod league_facts;
 pub(crate) mod money;
 mod overview;
 mod products;
+mod roll_up;
 mod rows;
 mod series;
 mod share;
 mod show;
 mod sources;
 
+pub use breakouts::{BreakoutsQuestion, RecordQuestion, breakouts, record};
 pub use claims::{ClaimsQuestion, claims};
 pub use cluster::cluster;
 pub use diff::{DiffQuestion, diff};
@@ -31,6 +34,7 @@ pub use league::{LeagueQuestion, league};
 pub(crate) use league::{Shape as LeagueShape, Slice as LeagueSlice};
 pub use overview::{OverviewQuestion, overview};
 pub use products::{ProductsQuestion, RelationsQuestion, products, relations};
+pub use roll_up::RollUp;
 pub(crate) use rows::is_entity;
 pub(crate) use series::sql as series_sql;
 pub use series::{SeriesQuestion, series};

@@ -59,7 +59,45 @@ pub async fn why(lake: &Lake, question: &WhyQuestion) -> Result<Answer> {
     asked.answer(lake, question, &sql).await
 }
 
+/// The figures in force of what was asked, the latest periods first.
+async fn figures(lake: &Lake, asked: &Asked, question: &ShowQuestion) -> Result<Vec<serde_json::Value>> {
+    const FIGURES_MAX: usize = 100;
+    let known = rows::known_by(question.as_of).replace("c.known_at", "known_at");
+    let filter = format!("entity_id = {} AND ({}) AND {known}", asked.entity, asked.about);
+    let sql = format!(
+        "SELECT f.metric, f.period, f.region, f.platform, f.segment, f.unit, f.value, f.low_50, f.high_50, f.low, f.high, \
+                f.low_95, f.high_95, f.n_claims, f.agreement, f.claims, f.weights, f.reason, f.known_at \
+         FROM (SELECT * FROM figures WHERE {filter}) f JOIN ( \
+             SELECT vintage_claim(max(vintage(known_at, figure_id))) AS last_figure_id FROM figures WHERE {filter} \
+             GROUP BY about(metric, period_start, period_end, region, platform, segment, unit)) \
+         ON f.figure_id = last_figure_id \
+         ORDER BY f.period_start DESC, f.period_end DESC, f.metric, f.region, f.platform, f.segment, f.unit \
+         LIMIT {FIGURES_MAX}"
+    );
+    super::run(lake, &sql).await?.rows_as()
+}
+
+/// A figure in a sentence.
+fn in_words(figure: &serde_json::Value) -> String {
+    let number = |name: &str| figure[name].as_f64().unwrap_or(f64::NAN);
+    let text = |name: &str| figure[name].as_str().unwrap_or_default();
+    let rounded = |value: f64| if value.abs() >= 1000.0 { format!("{value:.0}") } else { format!("{value:.4}") };
+    format!(
+        "figure of {} {}: {} {}, in four of five cases {} to {}; {}",
+        text("metric"),
+        text("period"),
+        rounded(number("value")),
+        text("unit"),
+        rounded(number("low")),
+        rounded(number("high")),
+        text("reason")
+    )
+}
+
 struct Asked {
+    entity: i64,
+    /// Metric and period, as far as they were asked for.
+    about: String,
     hex: String,
     name: String,
     kind: &'static str,
@@ -71,15 +109,18 @@ impl Asked {
         let kind = question.kind.as_deref().map(rows::parse_kind).transpose()?;
         let identity = lake.identity();
         let entity = identity.find(&question.name, kind)?;
-        let mut filter = rows::is_entity(&identity, entity);
+        let mut about = "TRUE".to_owned();
         if let Some(metric) = &question.metric {
             rows::known_metric(lake, metric)?;
-            filter.push_str(&format!(" AND metric = {}", quoted(metric)));
+            about.push_str(&format!(" AND metric = {}", quoted(metric)));
         }
         if let Some(period) = &question.period {
-            filter.push_str(&format!(" AND {}", rows::is_period(&rows::known_period(lake, period)?)));
+            about.push_str(&format!(" AND {}", rows::is_period(&rows::known_period(lake, period)?)));
         }
+        let filter = format!("{} AND {about}", rows::is_entity(&identity, entity));
         Ok(Self {
+            entity: entity.id,
+            about,
             hex: entity.hex(),
             name: entity.name(rows::language(lake, question.language)).to_owned(),
             kind: entity.kind.as_str(),
@@ -94,6 +135,13 @@ impl Asked {
                 "nothing is said of {} for that metric and period; see all with `crowsnest show {}`",
                 self.name, self.name
             ));
+        }
+        let figures = figures(lake, self, question).await?;
+        if !figures.is_empty() {
+            if question.metric.is_some() && question.period.is_some() {
+                answer = figures.iter().fold(answer, |answer, figure| answer.with_note(in_words(figure)));
+            }
+            answer = answer.with_fact("figures", figures);
         }
         Ok(answer
             .with_fact("entity", self.hex.clone())

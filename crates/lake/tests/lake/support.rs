@@ -141,6 +141,8 @@ pub(crate) fn mention_rows(rows: &[Said]) -> RecordBatch {
         Arc::new(StringArray::new_null(n)),
         instants(rows.iter().map(known_at)),
         texts(std::iter::repeat_n("00", n)),
+        Arc::new(StringArray::new_null(n)),
+        Arc::new(StringArray::new_null(n)),
     ];
     RecordBatch::try_new(schema::arrow_schema(&MENTIONS), columns).unwrap()
 }
@@ -185,7 +187,8 @@ pub(crate) async fn alias(lake: &Lake, entity: &str, alias: &str) {
             "kind" => texts(["product"].into_iter()),
             "alias" => texts([alias].into_iter()),
             "language" => texts(["zh-Hans"].into_iter()),
-            "by" => texts(["test"].into_iter()),
+            "by" => texts(["test.csv"].into_iter()),
+            "why" => Arc::new(StringArray::new_null(1)),
             "active" => Arc::new(BooleanArray::from(vec![true])),
             "known_at" => instants([1].into_iter()),
             other => panic!("a column of aliases that is not known here: {other}"),

@@ -92,6 +92,38 @@ struct Names {
     owner: String,
     owner_entity: String,
     owner_link: String,
+    relations: Vec<RelationLine>,
+}
+
+/// Whom it belongs or belonged to, and what it followed, with days and who says so.
+struct RelationLine {
+    words: String,
+    other: String,
+    link: String,
+    days: String,
+    by: String,
+    address: String,
+}
+
+fn relation_lines(request: &PageRequest, identity: &crowsnest_lake::Identity, entity: i64) -> Vec<RelationLine> {
+    let day = |key: &str, day: Option<i32>| {
+        day.map_or_else(String::new, |day| {
+            format!(" {} {}", words::say(request.language, key), crowsnest_model::day_to_string(day))
+        })
+    };
+    let lines = identity.relations_of(entity).iter().map(|told| {
+        let other = identity.entity(told.other_id);
+        let folder = if told.relation == "owned_by" { "company" } else { "product" };
+        RelationLine {
+            words: words::say_word(request.language, "relation", &told.relation),
+            other: other.map_or_else(String::new, |other| other.name(request.language).to_owned()),
+            link: other.map_or_else(String::new, |other| request.link(&format!("/{folder}/{}", other.hex()))),
+            days: day("relation.from", told.valid_from) + &day("relation.until", told.valid_until),
+            by: told.by.clone(),
+            address: crate::rows::web_address(Some(&told.why)),
+        }
+    });
+    lines.collect()
 }
 
 fn names(lake: &Lake, request: &PageRequest, kind: Option<&str>) -> Result<Names, ServeError> {
@@ -113,6 +145,13 @@ fn names(lake: &Lake, request: &PageRequest, kind: Option<&str>) -> Result<Names
         owner: owner.map_or_else(String::new, |owner| owner.name(request.language).to_owned()),
         owner_entity: owner.map_or_else(String::new, |owner| owner.hex()),
         owner_link: owner.map_or_else(String::new, |owner| request.link(&format!("/company/{}", owner.hex()))),
+        // The owner of today stands above; what has days, or is no ownership, needs a line.
+        relations: relation_lines(request, &identity, entity.id)
+            .into_iter()
+            .zip(identity.relations_of(entity.id))
+            .filter(|(_, told)| told.relation != "owned_by" || told.valid_from.is_some() || told.valid_until.is_some())
+            .map(|(line, _)| line)
+            .collect(),
         shown,
     })
 }

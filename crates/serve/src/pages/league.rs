@@ -99,6 +99,11 @@ async fn ask(request: &PageRequest, metric: &str, period: &str, limit: Option<us
         segment: request.text("segment"),
         source: request.text("source"),
         by_source: request.get("by") == Some("source"),
+        roll_up: match request.get("by") {
+            Some("company") if request.format != crate::request::Format::Html => Some(questions::RollUp::Company),
+            Some("group") if request.format != crate::request::Format::Html => Some(questions::RollUp::Group),
+            _ => None,
+        },
         limit,
         as_of: request.as_of,
         language: request.question_language(),

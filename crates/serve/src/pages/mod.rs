@@ -1,5 +1,6 @@
 //! The pages, one file each: the question, the view, the template. `routes.rs` says where they are.
 
+pub(crate) mod breakouts;
 pub(crate) mod claim;
 pub(crate) mod cluster;
 pub(crate) mod collecting;
@@ -11,6 +12,8 @@ pub(crate) mod league;
 pub(crate) mod overview;
 pub(crate) mod product;
 pub(crate) mod products;
+pub(crate) mod record;
+pub(crate) mod review;
 pub(crate) mod source;
 pub(crate) mod source_history;
 pub(crate) mod source_view;

@@ -1,0 +1,232 @@
+//! What one list said, in the order in which it could be known: the input of every panel.
+//!
+//! A list is one source's word on one metric in one region, on one platform, in one segment. In: rows with their period,
+//! value and moment of being known. Out: for each series and period of the grain asked for, its value and each later
+//! restatement, with the first origin that may see it. Pure: no tables, no clock.
+//!
+//! Invariant: nothing is seen at an origin that was not known by the end of the origin's period.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use crowsnest_model::{Grain, Period};
+
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+/// A snapshot in so many of a longer period's last days counts for the next one: lists are often made on the eve.
+const EVE_DAYS: i32 = 5;
+
+/// One row of a list.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// Place of the product in the list of names.
+    pub series: u32,
+    /// First day of the period the value is for, days since 1970-01-01.
+    pub start: i32,
+    /// Day after its last.
+    pub end: i32,
+    /// The value; not a number where it was denied or withdrawn.
+    pub value: f64,
+    /// When it could be known, microseconds since 1970-01-01.
+    pub known_at: i64,
+}
+
+/// How the values of shorter periods make that of a longer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gather {
+    /// The first snapshot of the list in the period.
+    First,
+    /// Their sum.
+    Sum,
+}
+
+/// How a list is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    /// Length of the periods.
+    pub grain: Grain,
+    /// What is made of shorter ones.
+    pub gather: Gather,
+    /// Whether the value is a place in an order, 1 the best: its level is then one over it.
+    pub is_rank: bool,
+}
+
+/// A value as it was known from some origin on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Said {
+    /// Place of the product.
+    pub series: u32,
+    /// Place of the period.
+    pub period: u32,
+    /// The first origin that may see it.
+    pub seen: u32,
+    /// Natural logarithm of the level; not a number where there is none (any longer).
+    pub level: f32,
+}
+
+/// Everything a list said.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// The products' names.
+    pub names: Vec<String>,
+    /// The periods for which the list said anything, in order.
+    pub periods: Vec<Period>,
+    /// Values in the order in which they are seen.
+    pub said: Vec<Said>,
+    /// Rows left out: no number, not positive, or of another length than can be read.
+    pub n_left_out: usize,
+    /// When the last of it was known, microseconds since 1970-01-01; 0 where nothing was said.
+    pub last_known_at: i64,
+}
+
+impl History {
+    /// Reads a list's rows; their order does not matter.
+    pub fn new(names: Vec<String>, mut rows: Vec<Row>, reading: &Reading) -> Self {
+        let n_before = rows.len();
+        rows.retain(|row| row.end > row.start && row.end - row.start <= longest(reading.grain));
+        let mut n_left_out = n_before - rows.len();
+        rows.sort_by(|a, b| (a.known_at, a.series, a.start).cmp(&(b.known_at, b.series, b.start)));
+        let last_known_at = rows.last().map_or(0, |row| row.known_at);
+        let placed = match reading.gather {
+            Gather::First => first_snapshots(&rows, reading.grain),
+            Gather::Sum => sums(&rows, reading.grain),
+        };
+        let mut starts: Vec<i32> = placed.iter().map(|(start, _)| *start).collect();
+        starts.sort_unstable();
+        starts.dedup();
+        let periods: Vec<Period> = starts.iter().map(|start| Period::containing(*start, reading.grain)).collect();
+        let ends: Vec<i64> = periods.iter().map(|period| i64::from(period.end_day()) * DAY - 1).collect();
+        let place_of: HashMap<i32, u32> =
+            starts.iter().enumerate().map(|(place, start)| (*start, place as u32)).collect();
+        let mut said = Vec::with_capacity(placed.len());
+        for (start, row) in placed {
+            let period = place_of[&start];
+            let seen = (ends.partition_point(|end| *end < row.known_at) as u32).max(period);
+            let level = level(row.value, reading.is_rank);
+            n_left_out += usize::from(level.is_nan());
+            said.push(Said { series: row.series, period, seen, level });
+        }
+        // Stable: what was known later of the same period stays later, and holds.
+        said.sort_by_key(|one| one.seen);
+        Self { names, periods, said, n_left_out, last_known_at }
+    }
+
+    /// Number of products.
+    pub fn n_series(&self) -> usize {
+        self.names.len()
+    }
+}
+
+/// The logarithm of a level; only positive numbers have one.
+fn level(value: f64, is_rank: bool) -> f32 {
+    let is_level = value.is_finite() && value > 0.0;
+    if !is_level {
+        return f32::NAN;
+    }
+    if is_rank { -value.ln() as f32 } else { value.ln() as f32 }
+}
+
+/// The days of the longest period of a grain.
+fn longest(grain: Grain) -> i32 {
+    match grain {
+        Grain::Instant | Grain::Day | Grain::Span => 1,
+        Grain::Week => 7,
+        Grain::Month => 31,
+        Grain::Quarter => 92,
+        Grain::Half => 184,
+        Grain::Year => 366,
+    }
+}
+
+/// First day of the period that a row counts for.
+fn bucket(row: &Row, grain: Grain) -> i32 {
+    let own = Period::containing(row.start, grain);
+    let is_snapshot = row.end - row.start == 1;
+    let is_longer = own.n_days() > 2 * EVE_DAYS;
+    if is_snapshot && is_longer && row.start >= own.end_day() - EVE_DAYS { own.end_day() } else { own.start_day() }
+}
+
+/// The rows of each period's first snapshot: the first day on which the list said at least half of what it said on its
+/// fullest day of the period.
+fn first_snapshots(rows: &[Row], grain: Grain) -> Vec<(i32, Row)> {
+    let mut n_on: BTreeMap<(i32, i32), usize> = BTreeMap::new();
+    for row in rows {
+        *n_on.entry((bucket(row, grain), row.start)).or_default() += 1;
+    }
+    let mut fullest: HashMap<i32, usize> = HashMap::new();
+    for ((bucket, _), n) in &n_on {
+        let most = fullest.entry(*bucket).or_default();
+        *most = (*most).max(*n);
+    }
+    let mut first: HashMap<i32, i32> = HashMap::new();
+    for ((bucket, day), n) in &n_on {
+        if 2 * n >= fullest[bucket] {
+            first.entry(*bucket).or_insert(*day);
+        }
+    }
+    let placed = rows.iter().map(|row| (bucket(row, grain), *row));
+    placed.filter(|(bucket, row)| first.get(bucket) == Some(&row.start)).collect()
+}
+
+/// Running sums: each row moves the sum of its period, and a restatement replaces what it restates.
+fn sums(rows: &[Row], grain: Grain) -> Vec<(i32, Row)> {
+    let mut last: HashMap<(u32, i32), f64> = HashMap::new();
+    let mut sum: HashMap<(u32, i32), f64> = HashMap::new();
+    let mut placed = Vec::with_capacity(rows.len());
+    for row in rows {
+        let bucket = Period::containing(row.start, grain).start_day();
+        let value = if row.value.is_finite() { row.value } else { 0.0 };
+        let before = last.insert((row.series, row.start), value).unwrap_or(0.0);
+        let whole = sum.entry((row.series, bucket)).or_default();
+        *whole += value - before;
+        placed.push((bucket, Row { value: *whole, ..*row }));
+    }
+    placed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crowsnest_model::parse_day;
+
+    fn row(series: u32, day: &str, value: f64, known: &str) -> Row {
+        let start = parse_day(day).unwrap();
+        Row { series, start, end: start + 1, value, known_at: i64::from(parse_day(known).unwrap()) * DAY }
+    }
+
+    fn read(rows: Vec<Row>, gather: Gather) -> History {
+        let names = vec!["a".to_owned(), "b".to_owned()];
+        History::new(names, rows, &Reading { grain: Grain::Month, gather, is_rank: false })
+    }
+
+    #[test]
+    fn the_eve_of_a_month_counts_for_it_and_later_snapshots_do_not() {
+        let days = [("2024-08-30", 1.0), ("2024-09-20", 2.0), ("2024-10-01", 3.0)];
+        let history = read(days.iter().map(|(day, value)| row(0, day, *value, day)).collect(), Gather::First);
+        let periods: Vec<String> = history.periods.iter().map(ToString::to_string).collect();
+        assert_eq!(periods, ["2024-09", "2024-10"]);
+        let levels: Vec<f32> = history.said.iter().map(|said| said.level.exp().round()).collect();
+        assert_eq!(levels, [1.0, 3.0]);
+    }
+
+    #[test]
+    fn a_restatement_is_seen_when_it_was_known_and_not_before() {
+        let rows = vec![
+            row(0, "2024-01-01", 10.0, "2024-01-02"),
+            row(0, "2024-02-01", 11.0, "2024-02-02"),
+            row(0, "2024-01-01", 99.0, "2024-02-20"),
+        ];
+        let history = read(rows, Gather::First);
+        let seen: Vec<(u32, u32)> = history.said.iter().map(|said| (said.period, said.seen)).collect();
+        assert_eq!(seen, [(0, 0), (1, 1), (0, 1)]);
+    }
+
+    #[test]
+    fn sums_grow_with_days_and_what_is_no_level_is_counted() {
+        let rows = vec![row(0, "2024-01-01", 2.0, "2024-01-01"), row(0, "2024-01-30", 3.0, "2024-01-30")];
+        let history = read(rows, Gather::Sum);
+        assert_eq!(history.said.last().map(|said| said.level.exp().round()), Some(5.0));
+        let bad = [0.0, -3.0, f64::NAN, f64::INFINITY].map(|value| row(1, "2024-01-01", value, "2024-01-01"));
+        assert_eq!(read(bad.to_vec(), Gather::First).n_left_out, 4);
+    }
+}

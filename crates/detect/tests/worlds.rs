@@ -1,0 +1,122 @@
+//! Whole lists that are made up: one in which nothing can be known, one in which families rise together, one that breaks
+//! as a whole, and ones that are hardly lists.
+
+use crowsnest_detect::backtest;
+use crowsnest_detect::breakout::Walk;
+use crowsnest_detect::change_point::change_points;
+use crowsnest_detect::history::{Gather, History, Reading, Row};
+use crowsnest_detect::outcome::Task;
+use crowsnest_detect::panel::Panel;
+use crowsnest_learn::random::Random;
+use crowsnest_model::{Grain, Period};
+
+const DAY: i64 = 86_400_000_000;
+const READING: Reading = Reading { grain: Grain::Month, gather: Gather::First, is_rank: false };
+
+fn month(n: usize) -> i32 {
+    (0..n).fold(Period::containing(0, Grain::Month), |period, _| period.next().unwrap()).start_day()
+}
+
+fn row(series: u32, start: i32, value: f64) -> Row {
+    Row { series, start, end: start + 1, value, known_at: i64::from(start) * DAY }
+}
+
+/// Random walks: `n` products, `n_periods` months, each step by so much.
+fn walks(n: u32, n_periods: usize, step: f64, seed: u64) -> (Vec<String>, Vec<Row>) {
+    let mut random = Random::new(seed);
+    let mut rows = Vec::new();
+    for series in 0..n {
+        let mut level = 5.0 + random.normal();
+        for t in 0..n_periods {
+            level += step * random.normal();
+            rows.push(row(series, month(t), level.exp()));
+        }
+    }
+    ((0..n).map(|n| format!("product-{n}")).collect(), rows)
+}
+
+#[test]
+fn where_nothing_can_be_known_probabilities_stay_at_the_base_rate() {
+    let (names, rows) = walks(800, 40, 0.35, 1);
+    let history = History::new(names, rows, &READING);
+    let result = backtest::run(&history, Task::default(), 28, 32);
+    let own = &result.rankings[0];
+    let told = own.told(6);
+    let said: Vec<f64> = own.origins.concat().iter().filter_map(|one| one.probability).collect();
+    let mean = said.iter().sum::<f64>() / said.len() as f64;
+    assert!((mean - told.measures.base_rate).abs() < 0.03, "said {mean}, came {}", told.measures.base_rate);
+    // What a walk did does not tell what it will do, but for a step that is half in its base already.
+    assert!(told.measures.brier_skill.unwrap() < 0.05, "{told:?}");
+    assert!(told.measures.ece.unwrap() < 0.04, "{told:?}");
+}
+
+#[test]
+fn a_break_of_the_whole_market_is_no_products_doing() {
+    let (names, mut rows) = walks(500, 24, 0.05, 2);
+    let broken = month(20);
+    rows.iter_mut().filter(|row| row.start >= broken).for_each(|row| row.value *= 3.3);
+    let history = History::new(names, rows, &READING);
+    let panel = Panel::as_of(&history, 23);
+    assert!((panel.index(20) - panel.index(19) - 3.3_f32.ln()).abs() < 0.05);
+    let is_flagged = |series: &usize| {
+        let levels: Vec<f32> = (0..24).map(|t| panel.at(*series, t)).collect();
+        change_points(&levels).iter().any(|change| change.at == 20)
+    };
+    let n_flagged = (0..500).filter(is_flagged).count();
+    assert!(n_flagged <= 10, "{n_flagged} of 500 products were flagged for what all of them did");
+    let task = Task::default();
+    assert!((0..500).all(|series| !task.is_hit(&panel, series, 16)), "tripled with everybody else");
+}
+
+#[test]
+fn nothing_is_seen_before_it_was_known() {
+    let (names, mut rows) = walks(50, 20, 0.1, 3);
+    // The last months of the first product become known late, and are quite different.
+    rows.iter_mut().filter(|row| row.series == 0 && row.start >= month(10)).for_each(|row| {
+        row.value *= 100.0;
+        row.known_at = i64::from(month(19)) * DAY;
+    });
+    let history = History::new(names, rows, &READING);
+    assert!(!Panel::as_of(&history, 18).has(0, 10));
+    assert!(Panel::as_of(&history, 19).has(0, 10));
+    let mut walk = Walk::new(&history, Task { n_top: 0, ..Task::default() });
+    (0..=18).for_each(|_| walk.advance());
+    assert!(walk.hits.iter().all(|hits| !hits[0]), "an outcome was settled before it was known");
+}
+
+#[test]
+fn a_family_that_rises_is_told_from_products_that_do_not() {
+    // Every six months another family triples, its members one after the other over four months.
+    let mut random = Random::new(4);
+    let mut rows = Vec::new();
+    let mut names = Vec::new();
+    for series in 0..600_u32 {
+        let family = series / 20;
+        names.push(format!("family{family}-{series}"));
+        let begins = 8 + 4 * (family as usize % 12) + random.below(4);
+        for t in 0..60 {
+            let risen = if family < 24 && t >= begins { 1.5 } else { 0.0 };
+            rows.push(row(series, month(t), (6.0 + risen + 0.1 * random.normal()).exp()));
+        }
+    }
+    let history = History::new(names, rows, &READING);
+    let result = backtest::run(&history, Task::default(), 36, 46);
+    let told: Vec<f64> = result.rankings.iter().map(|ranking| ranking.told(6).measures.average_precision).collect();
+    assert!(told[0] > 1.5 * told[1], "average precision {} against momentum's {}", told[0], told[1]);
+}
+
+#[test]
+fn lists_that_are_hardly_lists_say_so_and_fall_over_nowhere() {
+    let bad = [f64::NAN, 0.0, -5.0, f64::INFINITY, 1e12, 3.0];
+    let mut rows: Vec<Row> = bad.iter().enumerate().map(|(t, value)| row(0, month(t), *value)).collect();
+    // The same month twice, a month to come, and periods of other lengths.
+    rows.extend([row(0, month(5), 4.0), row(0, month(400), 5.0)]);
+    rows.push(Row { end: month(3) + 365, ..row(0, month(3), 9.0) });
+    rows.push(Row { end: month(3) - 1, ..row(0, month(3), 9.0) });
+    let history = History::new(vec!["a".into()], rows, &READING);
+    assert_eq!(history.n_left_out, 6);
+    let result = backtest::run(&history, Task { horizon: 1, n_top: 0, ..Task::default() }, 0, 10);
+    assert!(result.rankings.iter().all(|ranking| ranking.origins.concat().iter().all(|one| !one.score.is_nan())));
+    let empty = History::new(Vec::new(), Vec::new(), &READING);
+    assert!(backtest::run(&empty, Task::default(), 0, 5).origins.is_empty());
+}

@@ -1,0 +1,173 @@
+//! The market's names with what is told of each: ids, sources, developers, domains, owner.
+
+use std::collections::{HashMap, HashSet};
+
+use arrow::array::{Array as _, AsArray as _};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use crowsnest_lake::{Lake, LakeError};
+use crowsnest_model::Kind;
+use crowsnest_model::name::NameShape;
+use futures::StreamExt as _;
+use rayon::prelude::*;
+
+use super::comparisons::Market;
+
+/// One name: the identity that mentions of a kind and normalised name have by themselves.
+#[derive(Debug, Clone)]
+pub(crate) struct Name {
+    pub(crate) id: i64,
+    pub(crate) kind: Kind,
+    /// As the mention that was known first writes it.
+    pub(crate) name: String,
+    /// That mention.
+    pub(crate) mention: i64,
+    known_at: i64,
+    pub(crate) n_mentions: usize,
+    pub(crate) shape: NameShape,
+    /// Sources and their ids for it.
+    pub(crate) ids: Vec<(u32, String)>,
+    pub(crate) sources: Vec<u32>,
+    pub(crate) developers: Vec<String>,
+    pub(crate) domains: Vec<String>,
+    pub(crate) owner: Option<i64>,
+}
+
+impl Default for Name {
+    fn default() -> Self {
+        Self {
+            id: 0,
+            kind: Kind::Product,
+            name: String::new(),
+            mention: 0,
+            known_at: i64::MAX,
+            n_mentions: 0,
+            shape: NameShape::default(),
+            ids: Vec::new(),
+            sources: Vec::new(),
+            developers: Vec::new(),
+            domains: Vec::new(),
+            owner: None,
+        }
+    }
+}
+
+/// Names by their places.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) all: Vec<Name>,
+    places: HashMap<i64, u32>,
+    pub(crate) market: Market,
+    pub(crate) source_names: Vec<String>,
+}
+
+const COLUMNS: &str = "mention_id, entity_id, kind, name, source, native_id, developer, domain, known_at";
+/// Values of a kind that are kept of a name; one that has more is no single thing.
+const VALUES_MAX: usize = 8;
+
+impl Names {
+    /// Reads the names that are wanted; sources are counted over all.
+    pub(crate) async fn read(lake: &Lake, wanted: Option<&HashSet<i64>>) -> Result<Self, LakeError> {
+        let mut names = Self::default();
+        let mut sources: HashMap<String, u32> = HashMap::new();
+        let mut companies: HashSet<String> = HashSet::new();
+        // Few developers have many names: the shape of each is made once.
+        let mut developers: HashMap<String, String> = HashMap::new();
+        let mut stream = lake.stream(&format!("SELECT {COLUMNS} FROM mentions")).await?;
+        while let Some(batch) = stream.next().await {
+            let batch = batch?;
+            let ints = |column: usize| batch.column(column).as_primitive::<Int64Type>();
+            let text = |column: usize, row: usize| {
+                let texts = batch.column(column).as_string_view();
+                if texts.is_valid(row) { texts.value(row) } else { "" }
+            };
+            let known_at = batch.column(8).as_primitive::<TimestampMicrosecondType>();
+            for row in 0..batch.num_rows() {
+                let source = match sources.get(text(4, row)) {
+                    Some(source) => *source,
+                    None => {
+                        let next = sources.len() as u32;
+                        sources.insert(text(4, row).to_owned(), next);
+                        names.source_names.push(text(4, row).to_owned());
+                        names.market.names_of_source.push(0);
+                        next
+                    }
+                };
+                names.market.names_of_source[source as usize] += 1;
+                if text(2, row) == "company" {
+                    companies.insert(text(3, row).to_owned());
+                }
+                let id = ints(1).value(row);
+                if wanted.is_some_and(|wanted| !wanted.contains(&id)) {
+                    continue;
+                }
+                let Ok(kind) = text(2, row).parse::<Kind>() else { continue };
+                let developer = match developers.get(text(6, row)) {
+                    Some(core) => core.clone(),
+                    None => {
+                        let core = NameShape::of(Kind::Company, text(6, row)).core;
+                        developers.insert(text(6, row).to_owned(), core.clone());
+                        core
+                    }
+                };
+                let name = names.place(id, kind);
+                name.take(ints(0).value(row), known_at.value(row), text(3, row));
+                push_once(&mut name.sources, source);
+                push_once_of(&mut name.ids, (source, text(5, row).to_lowercase()), |(_, id)| id.is_empty());
+                push_once_of(&mut name.developers, developer, String::is_empty);
+                push_once_of(&mut name.domains, text(7, row).to_lowercase(), String::is_empty);
+            }
+        }
+        names.finish(lake, companies);
+        Ok(names)
+    }
+
+    fn place(&mut self, id: i64, kind: Kind) -> &mut Name {
+        let all = &mut self.all;
+        let place = *self.places.entry(id).or_insert_with(|| {
+            all.push(Name { id, kind, ..Name::default() });
+            all.len() as u32 - 1
+        });
+        &mut all[place as usize]
+    }
+
+    fn finish(&mut self, lake: &Lake, companies: HashSet<String>) {
+        let identity = lake.identity();
+        self.all.par_sort_unstable_by_key(|name| name.id);
+        self.all.par_iter_mut().for_each(|name| {
+            name.shape = NameShape::of(name.kind, &name.name);
+            name.ids.sort_unstable();
+            name.owner = identity.entity(identity.entity_of_name(name.id)).and_then(|entity| entity.owner);
+        });
+        self.places = self.all.iter().enumerate().map(|(place, name)| (name.id, place as u32)).collect();
+        let companies: Vec<String> = companies.into_iter().collect();
+        let readings = companies.par_iter().flat_map_iter(|name| NameShape::of(Kind::Company, name).readings);
+        self.market.company_readings = readings.collect();
+    }
+
+    pub(crate) fn at(&self, id: i64) -> Option<usize> {
+        self.places.get(&id).map(|place| *place as usize)
+    }
+}
+
+impl Name {
+    fn take(&mut self, mention: i64, known_at: i64, name: &str) {
+        self.n_mentions += 1;
+        if (known_at, mention) < (self.known_at, self.mention) || self.name.is_empty() {
+            (self.known_at, self.mention) = (known_at, mention);
+            self.name.clear();
+            self.name.push_str(name);
+        }
+    }
+}
+
+fn push_once<T: PartialEq>(values: &mut Vec<T>, value: T) {
+    if values.len() < VALUES_MAX && !values.contains(&value) {
+        values.push(value);
+    }
+}
+
+fn push_once_of<T: PartialEq>(values: &mut Vec<T>, value: T, is_nothing: impl Fn(&T) -> bool) {
+    if !is_nothing(&value) {
+        push_once(values, value);
+    }
+}

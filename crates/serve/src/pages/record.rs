@@ -1,0 +1,134 @@
+//! `/record`: what was called, when, by whom, and what came of it.
+
+use askama::Template;
+use async_trait::async_trait;
+use crowsnest_lake::Answer;
+use crowsnest_lake::questions::{self, RecordQuestion};
+use serde::Deserialize;
+
+use crate::ServeError;
+use crate::frame::Frame;
+use crate::numbers;
+use crate::page::Page;
+use crate::pages::metric_label;
+use crate::request::PageRequest;
+use crate::rows::entity_link;
+use crate::words::say;
+
+const N_ROWS: usize = 200;
+const N_ROWS_MAX: usize = 100_000;
+
+pub(crate) struct Record;
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    entity: String,
+    name: String,
+    metric: String,
+    period: String,
+    probability: f64,
+    came: Option<f64>,
+    evidence: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Score {
+    by: String,
+    n_calls: i64,
+    n_settled: i64,
+    n_hits: i64,
+    said: Option<f64>,
+    came: Option<f64>,
+    brier: Option<f64>,
+}
+
+struct ScoreLine {
+    by: String,
+    counts: [String; 3],
+    said: String,
+    came: String,
+    brier: String,
+}
+
+struct Line {
+    name: String,
+    link: String,
+    metric: String,
+    period: String,
+    by: String,
+    said: String,
+    came: &'static str,
+}
+
+#[async_trait]
+impl Page for Record {
+    async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
+        ask(request).await
+    }
+
+    async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
+        let answer = ask(request).await?;
+        let page = Frame::new(request, say(request.language, "record.title")).with_notes(&answer.notes);
+        let rows: Vec<Row> = answer.rows_as()?;
+        let scores: Vec<Score> = answer
+            .facts
+            .get("scores")
+            .cloned()
+            .and_then(|scores| serde_json::from_value(scores).ok())
+            .unwrap_or_default();
+        let view = RecordView {
+            scores: scores.iter().map(score_line).collect(),
+            lines: rows.iter().map(|row| line(row, request, &page)).collect(),
+            page: &page,
+        };
+        Ok(view.render()?)
+    }
+}
+
+async fn ask(request: &PageRequest) -> Result<Answer, ServeError> {
+    let question = RecordQuestion {
+        metric: request.text("metric"),
+        limit: request.number("limit", N_ROWS, N_ROWS_MAX)?,
+        as_of: request.as_of,
+        language: request.question_language(),
+    };
+    request.ask(questions::record(&request.lake, &question)).await
+}
+
+fn score_line(score: &Score) -> ScoreLine {
+    let percent = |share: Option<f64>| share.map(numbers::percent).unwrap_or_default();
+    ScoreLine {
+        by: score.by.clone(),
+        counts: [score.n_calls, score.n_settled, score.n_hits].map(numbers::count),
+        said: percent(score.said),
+        came: percent(score.came),
+        brier: score.brier.map(|brier| format!("{brier:.3}")).unwrap_or_default(),
+    }
+}
+
+fn line(row: &Row, request: &PageRequest, page: &Frame) -> Line {
+    let evidence: serde_json::Value =
+        row.evidence.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let came = match row.came {
+        Some(came) if came > 0.5 => "record.hit",
+        Some(_) => "record.miss",
+        None => "record.open",
+    };
+    Line {
+        name: row.name.clone(),
+        link: entity_link(page, Some(&row.entity), false),
+        metric: metric_label(request, &row.metric),
+        period: numbers::period(&row.period, request.language),
+        by: evidence["by"].as_str().unwrap_or_default().to_owned(),
+        said: numbers::percent(row.probability),
+        came,
+    }
+}
+
+#[derive(Template)]
+#[template(path = "record.html")]
+struct RecordView<'a> {
+    page: &'a Frame,
+    scores: Vec<ScoreLine>,
+    lines: Vec<Line>,
+}
