@@ -133,6 +133,8 @@ pub struct PartReport {
     pub total: Interval,
     /// Share of the outcome.
     pub share: f64,
+    /// How far its periods lie from their mean (standard deviation): what a season or a control does adds up to nothing.
+    pub swing: f64,
     /// Mean of each period.
     pub by_period: Vec<f64>,
 }
@@ -397,8 +399,16 @@ fn decomposition(history: &History, fitted: &Fitted) -> Vec<PartReport> {
         let known: f64 = group.outcome.iter().filter(|value| value.is_finite()).sum();
         for ((part, totals), by_period) in names.into_iter().zip(&totals).zip(by_period) {
             let total = Interval::of(totals);
-            let by_period = by_period.into_iter().map(|sum| sum / n_draws).collect();
-            reports.push(PartReport { group: group.name.clone(), part, total, share: total.mean / known, by_period });
+            let by_period: Vec<f64> = by_period.into_iter().map(|sum| sum / n_draws).collect();
+            let swing = moments(&by_period).1;
+            reports.push(PartReport {
+                swing,
+                group: group.name.clone(),
+                part,
+                total,
+                share: total.mean / known,
+                by_period,
+            });
         }
     }
     reports
