@@ -23,7 +23,7 @@ fn figures_are_made_once_and_told_beside_the_claims() {
     let anew = told(on(&market).args(["reconcile", "--all", "--format", "json"]));
     assert_eq!(anew["n_added"].as_u64(), Some(0), "nothing has moved: {anew}");
 
-    let why = told(on(&market).args(["why", "豆包", "--metric", "mau", "--period", "2024-12", "--format", "json"]));
+    let why = told(on(&market).args(["why", "豆包", "mau", "2024-12", "--format", "json"]));
     let figure = &why["figures"][0];
     let number = |name: &str| figure[name].as_f64().unwrap();
     assert!(number("low_95") < number("low") && number("low") < number("low_50"), "{why}");
