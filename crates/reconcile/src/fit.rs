@@ -90,7 +90,7 @@ impl Fitted {
 
 /// How many series it is learnt on; more tell little new.
 const SAMPLE: usize = 800;
-const ROUNDS: usize = 30;
+const ROUNDS: usize = 90;
 /// What anchors always add to a series.
 const ALMOST_NOTHING: f64 = 1e-9;
 /// Steps that are taken for granted before any is seen, and their spread.
