@@ -8,10 +8,15 @@ use crowsnest_lake::Lake;
 use serde::Serialize;
 
 use crate::backtest::{self, Backtest, Intervals, Told};
+use crate::detecting::call_evidence;
 use crate::error::DetectError;
 use crate::lists::{self, Asked, List};
 use crate::measures::{Bin, Measures, measure, reliability};
 use crate::outcome::Task;
+use crate::signals::{self, Signal};
+
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
 
 /// What is to be tested.
 #[derive(Debug, Clone, Default)]
@@ -101,6 +106,40 @@ pub async fn backtest(lake: &Lake, request: &BacktestRequest) -> Result<(List, B
     }
     let report = report(&list, &backtest, request.task);
     Ok((list, backtest, report))
+}
+
+/// Keeps the first fifty of each origin as calls, by `backtest`, with what came of them; gives how many rows are new.
+///
+/// # Errors
+/// Those of the lake.
+pub async fn keep(lake: &Lake, list: &List, backtest: &Backtest, task: Task) -> Result<usize, DetectError> {
+    let evidence = call_evidence("backtest", list, task);
+    let rows = backtest.calls.iter().flat_map(|call| {
+        let period = list.history.periods[call.origin];
+        let said = Signal {
+            entity_id: list.entities[call.series as usize],
+            metric: list.key.metric.clone(),
+            detector: "breakout_call",
+            period,
+            probability: Some(call.probability),
+            value: None,
+            low: None,
+            high: None,
+            evidence: Some(evidence.clone()),
+            known_at: i64::from(period.end_day()) * DAY - 1,
+        };
+        let outcome = Signal {
+            detector: "outcome",
+            value: Some(f64::from(u8::from(call.is_hit))),
+            known_at: list.history.last_known_at,
+            ..said.clone()
+        };
+        [said, outcome]
+    });
+    let rows: Vec<Signal> = rows.collect();
+    let n_added = signals::append(lake, &rows).await?;
+    lake.refresh().await?;
+    Ok(n_added)
 }
 
 fn check(task: Task) -> Result<(), DetectError> {

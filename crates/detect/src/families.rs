@@ -174,10 +174,10 @@ impl Told {
         let per = |of: &dyn Fn(usize) -> f32| -> Vec<f32> {
             (0..n).map(|series| if panel.has(series, t) { of(series) } else { f32::NAN }).collect()
         };
-        let age = |series: usize| panel.first(series).map_or(0.0, |first| (t - first.min(t)).min(60) as f32);
+        let age = |series: usize| panel.entered(series).map_or(f32::NAN, |first| (t - first.min(t)).min(60) as f32);
         let high =
             |series: usize| (t.saturating_sub(12)..t).map(|then| panel.at(series, then)).fold(f32::NAN, f32::max);
-        let is_entry = |series: usize| panel.first(series).is_some_and(|first| first > 0 && first + 2 >= t);
+        let is_entry = |series: usize| panel.entered(series).is_some_and(|first| first + 2 >= t);
         let recent = &hits[hits.len().saturating_sub(HITS_BACK)..];
         let from = hits.len() - recent.len();
         let n_hits: Vec<f32> = (0..n).map(|series| recent.iter().filter(|hits| hits[series]).count() as f32).collect();

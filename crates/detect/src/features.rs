@@ -150,8 +150,7 @@ fn of_presence(panel: &Panel, series: usize, t: usize) -> [f32; 8] {
         _ => f32::NAN,
     };
     [
-        // Those there from the beginning are of unknown age.
-        if first == 0 { f32::NAN } else { age },
+        if panel.entered(series).is_some() { age } else { f32::NAN },
         n_there,
         over_floor.len() as f32,
         run,

@@ -36,6 +36,6 @@ pub mod reasons;
 pub mod signals;
 pub mod step;
 
-pub use backtesting::{BacktestReport, BacktestRequest, OriginReport, backtest};
+pub use backtesting::{BacktestReport, BacktestRequest, OriginReport, backtest, keep};
 pub use error::DetectError;
 pub use step::{CallRequest, Called, DetectReport, STEP, call, detect};

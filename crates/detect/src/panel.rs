@@ -165,6 +165,14 @@ impl Panel {
         Some(self.first[series] as usize).filter(|first| *first < self.n_periods())
     }
 
+    /// The first period of a product whose coming is known: it was not there from the beginning, and it entered above where
+    /// the list had ended before. One that is seen because the list grew longer is of unknown age.
+    pub fn entered(&self, series: usize) -> Option<usize> {
+        let first = self.first(series)?;
+        let before = first.checked_sub(1)?;
+        (self.rank(series, first) as usize <= self.n_listed(before)).then_some(first)
+    }
+
     /// The median of a product's adjusted levels in some periods; `None` where it was in none of them.
     pub fn median_of(&self, series: usize, periods: std::ops::Range<usize>) -> Option<f32> {
         let mut levels: Vec<f32> = periods.filter(|t| *t < self.n_periods()).map(|t| self.at(series, t)).collect();
@@ -215,6 +223,14 @@ mod tests {
         assert!(growth(0).abs() < 1e-6 && (growth(2) - 3_f32.ln()).abs() < 1e-6);
         assert_eq!((panel.rank(1, 1), panel.rank(2, 1), panel.rank(0, 1)), (1, 2, 3));
         assert!((panel.floor(1) - 10_f32.ln()).abs() < 1e-6);
+        assert_eq!(panel.entered(0), None, "there from the beginning");
+    }
+
+    #[test]
+    fn who_is_seen_because_the_list_grew_longer_did_not_enter() {
+        let all = vec![said(0, 0, 0, 10.0), said(0, 1, 1, 10.0), said(1, 1, 1, 90.0), said(2, 1, 1, 5.0)];
+        let panel = Panel::as_of(&history(all), 1);
+        assert_eq!((panel.entered(1), panel.entered(2)), (Some(1), None));
     }
 
     #[test]

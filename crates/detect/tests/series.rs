@@ -4,6 +4,8 @@
 //! `[place, "level" or "slope"]`, `anomalies` as `[place, kind]`, `phase`, and `is_forecast`. What is left out is not looked
 //! at.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 use std::path::Path;
 
 use crowsnest_detect::anomaly::anomalies;

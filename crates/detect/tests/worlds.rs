@@ -1,6 +1,8 @@
 //! Whole lists that are made up: one in which nothing can be known, one in which families rise together, one that breaks
 //! as a whole, and ones that are hardly lists.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 use crowsnest_detect::backtest;
 use crowsnest_detect::breakout::Walk;
 use crowsnest_detect::change_point::change_points;

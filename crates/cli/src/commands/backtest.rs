@@ -5,7 +5,7 @@ use crowsnest_detect::backtest::Told;
 use crowsnest_detect::lists::Asked;
 use crowsnest_detect::measures::Measures;
 use crowsnest_detect::outcome::Task;
-use crowsnest_detect::{BacktestReport, BacktestRequest, backtest};
+use crowsnest_detect::{BacktestReport, BacktestRequest, backtest, keep};
 use crowsnest_lake::own_rows::{self, Holds};
 
 use crate::context::{self, Context};
@@ -34,6 +34,9 @@ pub(crate) struct Backtest {
     /// Last origin [default: the last whose outcome is known]
     #[arg(long, value_name = "PERIOD")]
     to: Option<String>,
+    /// Keep the first fifty of each origin as calls by `backtest`, with what came of them, for `crowsnest record`
+    #[arg(long)]
+    keep: bool,
 }
 
 /// Which list is meant, and what is asked of it.
@@ -93,7 +96,11 @@ impl Backtest {
         let lake = context.lake().await?;
         let (asked, task) = self.list.asked(context, &lake)?;
         let request = BacktestRequest { asked, task, from: self.from, to: self.to };
-        let (_, _, report) = Box::pin(backtest(&lake, &request)).await?;
+        let (list, found, report) = Box::pin(backtest(&lake, &request)).await?;
+        if self.keep {
+            let n_added = keep(&lake, &list, &found, task).await?;
+            context.note(&format!("{} signals kept", number::count(n_added as u64)));
+        }
         report.notes.iter().for_each(|note| context.note(note));
         match context.format() {
             Format::Table => print::line(&print::clean(&in_words(&report)))?,

@@ -11,6 +11,7 @@ mod cluster;
 mod collecting;
 mod crash;
 mod deciding;
+mod detecting;
 mod errors;
 mod example_market;
 mod growing;
