@@ -482,4 +482,4 @@ impl Solved {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

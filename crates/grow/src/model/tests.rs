@@ -5,7 +5,7 @@ use crate::history::{Group, Named};
 use crate::settings::ModelSettings;
 
 /// A made-up history: 60 weeks, two channels, two groups.
-fn history() -> History {
+pub(crate) fn history() -> History {
     let n = 60;
     let mut random = crowsnest_learn::random::Random::new(5);
     let mut group = |name: &str| {

@@ -346,3 +346,68 @@ fn bound_of_quantile(cells: &[Cell], grids: &[Grid], goal: Goal, share: f64) -> 
         .collect();
     quantile(&most, share)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::fit;
+    use crate::plan::curve_set::Ahead;
+    use crate::settings::{Bounds, Method, ModelSettings};
+
+    fn cells(bounds: &[Bounds]) -> Vec<Cell> {
+        let history = crate::model::tests::history();
+        let settings = ModelSettings { method: Method::Laplace, ..ModelSettings::default() };
+        let fitted = fit(&history, &settings, &[]).unwrap();
+        let ahead = Ahead { n_periods: 4, counts_carry_over: true, n_draws: 60 };
+        (0..2).map(|channel| Cell::new(&history, &fitted, (0, channel), &bounds[channel], ahead)).collect()
+    }
+
+    /// The best of 2,000 divisions of a budget between two channels, S-shaped in part, is not better than the solution by more
+    /// than a thousandth, and never better than the bound.
+    #[test]
+    fn nothing_that_is_tried_beats_the_solution_or_the_bound() {
+        for bounds in [
+            [Bounds::default(), Bounds::default()],
+            [Bounds { min_if_any: Some(12.0), ..Bounds::default() }, Bounds { max: Some(9.0), ..Bounds::default() }],
+            [Bounds { step: Some(5.0), ..Bounds::default() }, Bounds { ramp: Some(0.2), ..Bounds::default() }],
+        ] {
+            let cells = cells(&bounds);
+            for budget in [40.0, 120.0, 400.0] {
+                let goal = Goal { budget, price: 0.0, quantile: None };
+                if least_cost(&cells) > budget {
+                    continue;
+                }
+                let found = solve(&cells, goal, 4);
+                let cost: f64 = cells.iter().zip(&found.levels).map(|(cell, level)| cell.cost(*level)).sum();
+                assert!(cost <= budget * (1.0 + 1e-9), "{cost} of {budget}");
+                assert!(cells.iter().zip(&found.levels).all(|(cell, level)| cell.allows(*level)), "{:?}", found.levels);
+                let mut best = f64::NEG_INFINITY;
+                for first in 0..2000 {
+                    let first = budget / 4.0 * f64::from(first) / 2000.0;
+                    let left = (budget - cells[0].cost(first)).max(0.0) / 4.0;
+                    let second = if cells[1].max < left { cells[1].max } else { left };
+                    let pair = [first, second];
+                    let paid: f64 = cells.iter().zip(&pair).map(|(cell, level)| cell.cost(*level)).sum();
+                    if paid <= budget * (1.0 + 1e-9) && cells.iter().zip(&pair).all(|(cell, level)| cell.allows(*level))
+                    {
+                        best = best.max(cells.iter().zip(&pair).map(|(cell, level)| cell.mean(*level)).sum());
+                    }
+                }
+                assert!(found.value >= best - 1e-3 * best.abs(), "{bounds:?} {budget}: {} {best}", found.value);
+                assert!(
+                    found.bound >= best - 1e-9 * best.abs() && found.bound >= found.value,
+                    "{} {best}",
+                    found.bound
+                );
+            }
+        }
+    }
+
+    /// With a price of money that nothing is worth, nothing is spent.
+    #[test]
+    fn money_that_brings_less_than_it_costs_is_left() {
+        let cells = cells(&[Bounds::default(), Bounds::default()]);
+        let found = solve(&cells, Goal { budget: 100.0, price: 1e6, quantile: None }, 4);
+        assert!(found.levels.iter().all(|level| *level == 0.0), "{:?}", found.levels);
+    }
+}

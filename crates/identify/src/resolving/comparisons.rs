@@ -36,8 +36,8 @@ pub(crate) static COMPARISONS: &[Comparison] = &[
     Comparison {
         name: "names",
         levels: &[
-            level("the same but for legal form, script, blanks and words that say nothing", 400.0, 0.6),
-            level("the same when read aloud or word by word in English", 150.0, 0.6),
+            level("the same but for legal form, script, blanks and words that say nothing", 400.0, 0.2),
+            level("the same when read aloud or word by word in English", 150.0, 0.2),
             level("the same words in another order", 20.0, 1.0),
             level("one letter apart", 130.0, 5.0),
             level("two letters apart", 50.0, 8.0),

@@ -126,6 +126,10 @@ pub(super) async fn rolled(lake: &Lake, question: &LeagueQuestion, to: RollUp) -
     }
     let mut rolled = own_rows::answer(FIELDS, &made)?;
     (rolled.facts, rolled.notes) = (answer.facts, answer.notes);
+    if let Some(totals) = rolled.facts.get_mut("totals").and_then(serde_json::Value::as_object_mut) {
+        totals.insert("summed".to_owned(), total.into());
+        totals.remove("gap");
+    }
     for of_products in ["entries", "exits", "concentration"] {
         rolled.facts.remove(of_products);
     }
