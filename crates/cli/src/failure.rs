@@ -65,23 +65,13 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Serve(#[from] ServeError),
     #[error("{message}")]
-    Users {
-        message: String,
-        hint: Option<String>,
-    },
+    Users { message: String, hint: Option<String> },
     #[error("writing to standard output: {source}")]
-    Output {
-        source: std::io::Error,
-    },
+    Output { source: std::io::Error },
     #[error("starting threads: {source}")]
-    Runtime {
-        source: std::io::Error,
-    },
+    Runtime { source: std::io::Error },
     #[error("{doing}: {message}")]
-    Ours {
-        doing: &'static str,
-        message: String,
-    },
+    Ours { doing: &'static str, message: String },
     #[error("stopped")]
     Interrupted,
 }
