@@ -6,15 +6,24 @@ from collections import deque
 
 from river import bandit, proba
 
-N_ROUNDS, N_REPEATS, N_ARMS, DELAY = 10_000, 20, 5, 500
+N_ROUNDS, N_REPEATS, N_ARMS, DELAY = 10_000, 40, 5, 500
 
 
-def chances(kind, draw):
-    if kind != "drifting":
-        fixed = [draw.uniform(0.02, 0.3) for _ in range(N_ARMS)]
-        return lambda at: fixed
-    pieces = [[draw.uniform(0.02, 0.3) for _ in range(N_ARMS)] for _ in range(4)]
-    return lambda at: pieces[at * 4 // N_ROUNDS]
+def shares(seed):
+    """The numbers from 0 to 1 of crowsnest_learn::random, so that both sides have the same arms."""
+    mask = (1 << 64) - 1
+    state = (seed * 0x9E3779B97F4A7C15 & mask) ^ 0x5851F42D4C957F2D
+    while True:
+        state = state + 0x9E3779B97F4A7C15 & mask
+        mixed = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & mask
+        mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB & mask
+        yield ((mixed ^ mixed >> 31) >> 11) / (1 << 53)
+
+
+def chances(kind, seed):
+    draw, n_pieces = shares(seed), 4 if kind == "drifting" else 1
+    pieces = [[0.02 + 0.28 * next(draw) for _ in range(N_ARMS)] for _ in range(n_pieces)]
+    return lambda at: pieces[at * n_pieces // N_ROUNDS]
 
 
 def policies(seed):
@@ -26,7 +35,7 @@ def regret(kind, name):
     total = 0.0
     for seed in range(N_REPEATS):
         draw = random.Random(seed)
-        of = chances(kind, draw)
+        of = chances(kind, seed)
         policy, waiting = policies(seed)[name], deque()
         for at in range(N_ROUNDS):
             now = of(at)

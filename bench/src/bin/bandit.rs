@@ -9,7 +9,7 @@ use crowsnest_grow::bandit::policy::{Policy, PolicySettings};
 use crowsnest_learn::random::Random;
 
 const N_ROUNDS: usize = 10_000;
-const N_REPEATS: u64 = 20;
+const N_REPEATS: u64 = 40;
 const N_ARMS: usize = 5;
 const DELAY: usize = 500;
 const NAMES: [&str; N_ARMS] = ["a", "b", "c", "d", "e"];
@@ -35,8 +35,8 @@ fn report(found: &serde_json::Value) {
 }
 
 fn policy(seed: u64, kind: &str) -> Policy {
-    let half_life = (kind == "drifting").then_some(600.0);
-    let settings = PolicySettings { floor: 0.002, half_life, seed, ..PolicySettings::default() };
+    let half_life = (kind == "drifting").then_some(800.0);
+    let settings = PolicySettings { floor: 0.0005, half_life, seed, ..PolicySettings::default() };
     Policy::new(&NAMES, settings).unwrap_or_else(|error| unreachable!("{error}"))
 }
 

@@ -35,6 +35,7 @@ mod record;
 mod replay;
 mod resolve;
 mod review;
+mod revisions;
 mod series;
 mod serve;
 mod share;
@@ -88,6 +89,7 @@ commands! {
     Match(matching::Match),
     Grow(grow::Grow),
     Reconcile(reconcile::Reconcile),
+    Revisions(revisions::Revisions),
     Detect(detect::Detect),
     Breakouts(breakouts::Breakouts),
     Call(call::Call),

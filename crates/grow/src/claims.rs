@@ -1,7 +1,7 @@
 //! A history from claims of the market: own figures that were imported like any others.
 //!
 //! A claim of the spend metric of a product whose segment is a channel's name is that channel's spend; the outcome is the
-//! outcome metric without a segment. A control is written `product: metric` and is anybody's figure: a competitor's, say.
+//! outcome metric of all segments. A control is written `product: metric` and is anybody's figure: a competitor's, say.
 
 use std::collections::BTreeMap;
 
@@ -114,7 +114,7 @@ async fn figures<'a>(
         };
         let sql = format!(
             "SELECT {} AS name, metric, segment, day, last_value(value ORDER BY known_at) AS value FROM ( \
-               SELECT c.metric, coalesce(c.segment, '') AS segment, CAST(c.period_start AS VARCHAR) AS day, c.value, c.known_at \
+               SELECT c.metric, coalesce(nullif(c.segment, 'all'), '') AS segment, CAST(c.period_start AS VARCHAR) AS day, c.value, c.known_at \
                FROM claims_in_force c JOIN identities i ON c.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id \
                WHERE e.entity = {} AND c.metric IN ({}) AND c.value IS NOT NULL \
                  AND CAST(c.period_end AS INT) - CAST(c.period_start AS INT) BETWEEN {days}) \

@@ -133,6 +133,8 @@ pub struct PartReport {
     pub total: Interval,
     /// Share of the outcome.
     pub share: f64,
+    /// How far its periods lie from their mean (standard deviation): what a season or a control does adds up to nothing.
+    pub swing: f64,
     /// Mean of each period.
     pub by_period: Vec<f64>,
 }
@@ -259,7 +261,7 @@ fn channel_report(history: &History, fitted: &Fitted, at: (usize, usize)) -> Cha
     report.roi = Some(interval);
     (report.verdict, report.reason) = judged(history, at, interval);
     if report.verdict != Verdict::Told {
-        report.experiment = Some(experiment(fitted, group, &report, interval));
+        report.experiment = Some(experiment(fitted, group, &report, interval, to_money));
     }
     report
 }
@@ -327,11 +329,10 @@ pub(crate) fn correlation(left: &[f64], right: &[f64]) -> f64 {
 }
 
 /// Weeks off (or at double spend) that tell the ends of an interval apart with power 0.8: n = 2 (2.8 σ / effect)².
-fn experiment(fitted: &Fitted, group: usize, report: &ChannelReport, roi: Interval) -> String {
+fn experiment(fitted: &Fitted, group: usize, report: &ChannelReport, roi: Interval, usual_spend: f64) -> String {
     let noise: Vec<f64> = fitted.draws.iter().step_by(10).map(|unknown| fitted.model.noise(unknown)).collect();
     let noise = quantile(&noise, 0.5) * fitted.model.groups[group].spread;
-    let usual = fitted.model.groups[group].usual[0].max(0.0);
-    let level = if report.present_spend > 0.0 { report.present_spend } else { report.spend.max(usual) / 52.0 };
+    let level = if report.present_spend > 0.0 { report.present_spend } else { usual_spend };
     let effect = (roi.q95 - roi.q05).max(1e-12) * level;
     let weeks = (2.0 * (2.8 * noise / effect).powi(2)).ceil();
     let place = if report.group.is_empty() { String::new() } else { format!(" for {}", report.group) };
@@ -398,8 +399,16 @@ fn decomposition(history: &History, fitted: &Fitted) -> Vec<PartReport> {
         let known: f64 = group.outcome.iter().filter(|value| value.is_finite()).sum();
         for ((part, totals), by_period) in names.into_iter().zip(&totals).zip(by_period) {
             let total = Interval::of(totals);
-            let by_period = by_period.into_iter().map(|sum| sum / n_draws).collect();
-            reports.push(PartReport { group: group.name.clone(), part, total, share: total.mean / known, by_period });
+            let by_period: Vec<f64> = by_period.into_iter().map(|sum| sum / n_draws).collect();
+            let swing = moments(&by_period).1;
+            reports.push(PartReport {
+                swing,
+                group: group.name.clone(),
+                part,
+                total,
+                share: total.mean / known,
+                by_period,
+            });
         }
     }
     reports

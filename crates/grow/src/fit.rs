@@ -105,7 +105,7 @@ impl Mode {
             slopes.iter_mut().for_each(|slope| *slope = -*slope);
             -value
         };
-        let least = descent::least(downhill, start, 400, 1e-4);
+        let least = descent::least(downhill, start, 3000, 1e-5);
         if !least.value.is_finite() {
             return None;
         }
@@ -209,7 +209,7 @@ fn chains(model: &Model, mode: &Mode, settings: &ModelSettings) -> Option<(Vec<V
         n_warm_up: settings.n_warm_up.max(50),
         n_draws: settings.n_draws.max(10),
         n_doublings_max: 8,
-        acceptance: 0.85,
+        acceptance: 0.92,
     };
     let n = mode.at.len();
     let factor = Cholesky::of_nearly(&mode.covariance, n)?;

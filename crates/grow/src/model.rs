@@ -37,9 +37,9 @@ mod before {
     /// Shape of Weibull carry-over: 1 is geometric.
     pub(super) const DELAY: (f64, f64) = (0.1, 0.4);
     /// Half saturation, in usual exposures.
-    pub(super) const HALF: (f64, f64) = (0.2, 0.65);
+    pub(super) const HALF: (f64, f64) = (0.25, 0.55);
     /// Steepness of saturation.
-    pub(super) const STEEPNESS: (f64, f64) = (0.12, 0.3);
+    pub(super) const STEEPNESS: (f64, f64) = (0.16, 0.28);
 
     /// A channel's place among the returns, and its slope: a channel that brings next to nothing is likelier than one that
     /// brings as many times more than usual.

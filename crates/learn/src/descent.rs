@@ -61,7 +61,7 @@ pub fn least(
         }
         let gained = value - next_value;
         (at, slopes, value) = (next, next_slopes, next_value);
-        if gained.abs() < 1e-12 * (1.0 + value.abs()) {
+        if gained.abs() < 1e-14 * (1.0 + value.abs()) {
             break;
         }
     }

@@ -83,7 +83,7 @@ pub fn chain(
             seen.push(walk.place(&at.z));
         }
         if round + 1 == settings.n_warm_up - n_late {
-            at = walk.respread(at, &seen)?;
+            at = walk.respread(at, &seen, covariance)?;
             walk.step = walk.first_step(&at);
             averaging = Averaging::new(walk.step, settings.acceptance);
         }
@@ -251,36 +251,39 @@ impl<F: FnMut(&[f64], &mut [f64]) -> f64> Walk<F> {
         Tree { chosen, accepted, n_steps, ..joined(near, far, is_forward) }
     }
 
-    /// Takes the spread of the draws seen so far for coordinates, drawn a little towards a diagonal.
-    fn respread(&mut self, at: Point, seen: &[Vec<f64>]) -> Option<Point> {
+    /// Takes the spread of the draws seen so far for coordinates, drawn a little towards what was expected.
+    fn respread(&mut self, at: Point, seen: &[Vec<f64>], expected: &[f64]) -> Option<Point> {
         let n = at.z.len();
         let place = self.place(&at.z);
-        self.factor = Cholesky::of_nearly(&covariance(seen, n), n)?;
+        self.factor = Cholesky::of_nearly(&covariance(seen, expected, n), n)?;
         self.center = place;
         Some(self.point(vec![0.0; n]))
     }
 }
 
-/// The covariance of places, its correlations drawn towards none as much as few draws ask for.
-fn covariance(places: &[Vec<f64>], n: usize) -> Vec<f64> {
+/// The covariance of places, its correlations drawn towards those of `expected` as much as few draws ask for.
+fn covariance(places: &[Vec<f64>], expected: &[f64], n: usize) -> Vec<f64> {
     let count = places.len().max(1) as f64;
     let mean: Vec<f64> = (0..n).map(|at| places.iter().map(|place| place[at]).sum::<f64>() / count).collect();
     let mut sums = vec![0.0; n * n];
     for place in places {
         for row in 0..n {
             for column in 0..=row {
-                sums[row * n + column] += (place[row] - mean[row]) * (place[column] - mean[column]);
+                sums[row * n + column] += (place[row] - mean[row]) * (place[column] - mean[column]) / count;
             }
         }
     }
+    let spreads: Vec<f64> = (0..n).map(|at| sums[at * n + at].sqrt()).collect();
     let kept = count / (count + n as f64);
     for row in 0..n {
-        for column in 0..=row {
-            let value = sums[row * n + column] / count * if row == column { 1.0 } else { kept };
-            let value = if row == column { value + 1e-9 } else { value };
+        for column in 0..row {
+            let alike = expected[row * n + column] / (expected[row * n + row] * expected[column * n + column]).sqrt();
+            let drawn = if alike.is_finite() { alike * spreads[row] * spreads[column] } else { 0.0 };
+            let value = kept * sums[row * n + column] + (1.0 - kept) * drawn;
             sums[row * n + column] = value;
             sums[column * n + row] = value;
         }
+        sums[row * n + row] += 1e-12;
     }
     sums
 }

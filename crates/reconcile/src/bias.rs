@@ -37,6 +37,33 @@ pub struct Biases {
     pub jumps: Vec<Jump>,
     /// Variance of what all sources share, which nothing tells but anchors.
     pub scale_variance: f64,
+    /// Covariance of the sources' biases on average over time, row by row: of a source that nothing can be compared with, little is known.
+    pub covariance: Vec<f64>,
+    /// For each source whether it can be compared with others.
+    pub is_compared: Vec<bool>,
+}
+
+impl Biases {
+    /// Takes over what anchors tell of all sources together: by how much they are wrong, and how sure that is.
+    pub(crate) fn anchor(&mut self, shift: f64, variance: f64) {
+        self.logs.iter_mut().flatten().for_each(|log| *log -= shift);
+        let n = self.logs.len();
+        let n_compared = self.is_compared.iter().filter(|own| **own).count().max(1) as f64;
+        let over = |of: &dyn Fn(usize) -> f64| -> f64 {
+            (0..n).filter(|source| self.is_compared[*source]).map(of).sum::<f64>() / n_compared
+        };
+        // What compared sources share is known now; what each has beside it is as it was.
+        let shared: Vec<f64> = (0..n).map(|row| over(&|column| self.covariance[row * n + column])).collect();
+        let whole = over(&|row| shared[row]);
+        for row in 0..n {
+            for column in 0..n {
+                let is_known = self.is_compared[row] && self.is_compared[column];
+                let less = if is_known { whole - shared[row] - shared[column] } else { 0.0 };
+                self.covariance[row * n + column] += less + variance;
+            }
+        }
+        self.scale_variance = variance;
+    }
 }
 
 /// What may be found.
@@ -327,11 +354,14 @@ impl Fit<'_> {
     /// The levels' spread is learnt, and those far out and those that only repeat others weigh less.
     fn settle_levels(&mut self) -> Solution {
         const ROUNDS: usize = 8;
+        const GRANTED: f64 = 2.0;
         let mut solution = self.solve();
         for _ in 0..ROUNDS {
             let levels: Vec<f64> = (0..self.search.n_sources).map(|source| solution.values[2 * source]).collect();
-            let middle_half = spread(&levels, median(&mut levels.clone()).unwrap_or(0.0));
-            let sd = middle_half.clamp(0.1, 0.7);
+            let middle_half = spread(&levels, median(&mut levels.clone()).unwrap_or(0.0)).min(0.7);
+            // Of few sources the spread says little: some are taken for granted.
+            let n = levels.len() as f64;
+            let sd = ((n * middle_half * middle_half + GRANTED * ALONE_SD * ALONE_SD) / (n + GRANTED)).sqrt();
             for (source, level) in levels.iter().enumerate() {
                 let far = level / (3.0 * sd);
                 self.precisions[source] = 1.0 / (sd * sd * (1.0 + far * far) * self.search.group_sizes[source] as f64);
@@ -368,6 +398,7 @@ impl Fit<'_> {
         let compared: Vec<usize> = (0..self.search.n_sources)
             .filter(|source| self.rows.iter().any(|row| row.left == Some(*source) || row.right == Some(*source)))
             .collect();
+        let n_sources = self.search.n_sources;
         let pairs = compared.iter().flat_map(|a| compared.iter().map(move |b| 2 * a * n + 2 * b));
         let shared: f64 = pairs.map(|at| solution.covariance[at]).sum();
         Biases {
@@ -376,12 +407,35 @@ impl Fit<'_> {
                 .map(|s| solution.values[2 * s + 1] / self.search.n_times as f64)
                 .collect(),
             jumps,
+            is_compared: (0..n_sources).map(|source| compared.contains(&source)).collect(),
+            covariance: self.covariance(&solution),
             scale_variance: if compared.is_empty() {
                 ALONE_SD * ALONE_SD
             } else {
                 shared / compared.len().pow(2) as f64
             },
         }
+    }
+
+    /// The covariance of the sources' biases, on average over the times that each tells of.
+    fn covariance(&self, solution: &Solution) -> Vec<f64> {
+        let (n, n_sources) = (self.n_unknowns(), self.search.n_sources);
+        let mean = |source: usize| -> Vec<f64> {
+            let (first, last) = self.search.told[source];
+            let mut mean = vec![0.0; n];
+            for time in first..=last {
+                let mut unknowns = Vec::new();
+                self.unknowns_of(source, time, 1.0, &mut unknowns);
+                unknowns.iter().for_each(|(place, by)| mean[*place] += by / (last + 1 - first) as f64);
+            }
+            mean
+        };
+        let means: Vec<Vec<f64>> = (0..n_sources).map(mean).collect();
+        let between = |left: &[f64], right: &[f64]| -> f64 {
+            let row = |place: usize| -> f64 { (0..n).map(|k| solution.covariance[place * n + k] * right[k]).sum() };
+            (0..n).filter(|place| left[*place] != 0.0).map(|place| left[place] * row(place)).sum()
+        };
+        (0..n_sources * n_sources).map(|at| between(&means[at / n_sources], &means[at % n_sources])).collect()
     }
 
     /// What is left of each source at each time, drawn towards nothing.

@@ -9,6 +9,7 @@ use crowsnest_model::{MetricKind, MetricRegistry, Period};
 
 use crate::fit::Fitted;
 use crate::folder::Folder;
+use crate::panel::Standing;
 use crate::panels::MetricPanel;
 use crate::rank_volume::{Curve, Known};
 
@@ -66,12 +67,23 @@ fn of_source(chart: &MetricPanel, source: u16, volumes: &MetricPanel, fitted: &F
         let key = (volumes.series[own.series as usize].0, volumes.period(own.series, own.time));
         told.insert(key, (own.log, own.variance.sqrt(), own.n_sources > 0));
     }
+    // What is known is what is said, without bias: smoothed figures would blur the order that the chart shows.
+    let mut said: HashMap<(u32, Period), Vec<f64>> = HashMap::new();
+    for seen in volumes.panel.observations.iter().filter(|seen| seen.standing != Standing::Widens) {
+        let bias = match seen.standing {
+            Standing::Anchors => 0.0,
+            _ => fitted.biases.logs[usize::from(seen.source)][seen.time as usize],
+        };
+        let key = (volumes.series[seen.series as usize].0, volumes.period(seen.series, seen.time));
+        said.entry(key).or_default().push(seen.log - bias);
+    }
     let ranked = chart.panel.observations.iter().filter(|seen| seen.source == source);
     let mut known = vec![Vec::new(); chart.periods.len()];
     for seen in ranked.clone() {
         let key = (chart.series[seen.series as usize].0, chart.period(seen.series, seen.time));
-        if let Some((log, _, true)) = told.get(&key) {
-            known[seen.time as usize].push(Known { rank: seen.log, log: *log });
+        if let Some(logs) = said.get(&key) {
+            let log = logs.iter().sum::<f64>() / logs.len() as f64;
+            known[seen.time as usize].push(Known { rank: seen.log, log });
         }
     }
     let Some(curve) = Curve::fit(known) else { return };

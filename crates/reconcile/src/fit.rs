@@ -28,6 +28,8 @@ pub struct Estimate {
     pub log: f64,
     /// Variance of that.
     pub variance: f64,
+    /// The part of it that comes from not knowing the sources' biases.
+    pub bias_variance: f64,
     /// How many sources tell of it, of those that may move it.
     pub n_sources: u32,
 }
@@ -64,9 +66,20 @@ pub struct Fitted {
     pub(crate) models: Vec<Noise>,
     /// The logarithm that sizes are counted from.
     pub(crate) middle_size: f64,
+    /// For each series how much each source weighs in it, anchors left out.
+    shares: Vec<Vec<(usize, f64)>>,
 }
 
 impl Fitted {
+    /// The variance of a source's bias less those of the figures of a series.
+    pub(crate) fn bias_apart(&self, source: usize, series: u32) -> f64 {
+        let n = self.biases.logs.len();
+        let mut weights = vec![0.0; n];
+        self.shares[series as usize].iter().for_each(|(other, share)| weights[*other] -= share);
+        weights[source] += 1.0;
+        quadratic(&self.biases.covariance, &weights)
+    }
+
     /// The variance of what a source says of a series of that size at that time, beside its bias.
     pub(crate) fn error_variance(&self, source: u16, log: f64, time: u32) -> f64 {
         let Some(model) = self.models.get(usize::from(source)) else { return 0.0 };
@@ -78,6 +91,11 @@ impl Fitted {
 /// How many series it is learnt on; more tell little new.
 const SAMPLE: usize = 800;
 const ROUNDS: usize = 30;
+/// What anchors always add to a series.
+const ALMOST_NOTHING: f64 = 1e-9;
+/// Steps that are taken for granted before any is seen, and their spread.
+const STEPS_GRANTED: f64 = 30.0;
+const STEP_SD: f64 = 0.15;
 
 /// Reconciles a panel. `earlier` is for [`copies`]: the share of cells in which one source spoke before another.
 pub fn fit(panel: &Panel, earlier: &(dyn Fn(usize, usize) -> f64 + Sync)) -> Fitted {
@@ -99,16 +117,17 @@ pub fn fit(panel: &Panel, earlier: &(dyn Fn(usize, usize) -> f64 + Sync)) -> Fit
     learning.learn(&voices, ROUNDS);
     let is_anchored = panel.observations.iter().any(|seen| seen.standing == Standing::Anchors);
     if let Some(anchor) = learning.anchor(&voices, panel.n_sources) {
-        biases.logs.iter_mut().flatten().for_each(|log| *log -= anchor.shift);
-        biases.scale_variance = anchor.variance;
+        biases.anchor(anchor.shift, anchor.variance);
         voices = Voices::new(panel, &unbiased(panel, &biases), &groups);
         learning.learn(&voices, ROUNDS / 3);
     }
     let logs = unbiased(panel, &biases);
-    let (estimates, weights) = learning.figures(panel, &voices, &logs, &groups, biases.scale_variance);
+    let shares = learning.shares(panel, &voices, &groups);
+    let bias_variances: Vec<f64> = shares.iter().map(|own| bias_variance(&biases, own)).collect();
+    let (estimates, weights) = learning.figures(panel, &voices, (&logs, &groups), &bias_variances);
     let models: Vec<Noise> = groups.iter().map(|group| learning.noises[*group].clone()).collect();
     let noises = models.iter().map(Noise::told).collect();
-    Fitted { biases, copies, noises, estimates, weights, is_anchored, models, middle_size: voices.middle_size }
+    Fitted { biases, copies, noises, estimates, weights, is_anchored, models, middle_size: voices.middle_size, shares }
 }
 
 impl Noise {
@@ -215,18 +234,23 @@ impl Own {
 struct Learning {
     noises: Vec<Noise>,
     motion: Motion,
+    /// The motion before anything is learnt.
+    granted: Motion,
     market: Vec<f64>,
 }
 
 impl Learning {
     fn new(panel: &Panel, voices: &Voices) -> Self {
         let moves: Vec<f64> = voices.lines.iter().flat_map(steps_of).collect();
-        let wander = spread(&moves, median(&mut moves.clone()).unwrap_or(0.0)).clamp(0.02, 1.0).powi(2);
+        // Of few steps little is known: some are taken for granted, a sixth up or down.
+        let seen = spread(&moves, median(&mut moves.clone()).unwrap_or(0.0)).min(1.0).powi(2);
+        let n = moves.len() as f64;
+        let wander = ((n * seen + STEPS_GRANTED * STEP_SD * STEP_SD) / (n + STEPS_GRANTED)).max(4e-4);
         let noises = (0..voices.n)
             .map(|voice| {
                 let variance = if voice == panel.n_sources { 1e-3 } else { 0.4 * wander };
                 let mut noise = Noise::at_first(variance, panel.n_times);
-                noise.always = if voice == panel.n_sources { 0.0 } else { noise.always };
+                noise.always = if voice == panel.n_sources { ALMOST_NOTHING } else { noise.always };
                 noise
             })
             .collect();
@@ -236,7 +260,7 @@ impl Learning {
             first_growth: 0.0,
             first_growth_variance: 0.1 * wander,
         };
-        Self { noises, motion, market: vec![0.0; panel.n_times] }
+        Self { noises, granted: motion, motion, market: vec![0.0; panel.n_times] }
     }
 
     fn learn(&mut self, voices: &Voices, n_rounds: usize) {
@@ -344,21 +368,43 @@ impl Learning {
         }
         self.noises.iter_mut().zip(&squares).for_each(|(noise, squares)| noise.learn(squares));
         if let Some(anchor) = self.noises.last_mut() {
-            anchor.always = 0.0;
+            anchor.always = ALMOST_NOTHING;
         }
-        self.motion = motion.learnt(self.motion);
+        self.motion = motion.learnt(self.granted);
         for (own, (sum, n)) in self.market.iter_mut().zip(market) {
             *own += sum / (n + 5.0);
         }
+    }
+
+    /// For each series how much each source weighs in it: by the precision of what it says.
+    fn shares(&self, panel: &Panel, voices: &Voices, groups: &[usize]) -> Vec<Vec<(usize, f64)>> {
+        let mut shares = vec![Vec::new(); panel.n_series];
+        for line in &voices.lines {
+            let mut precisions = vec![0.0; line.voices.len()];
+            for (time, place, _) in &line.said {
+                let noise = &self.noises[line.voices[*place]];
+                precisions[*place] += 1.0 / noise.variance(line.size, line.first + time);
+            }
+            // What a voice always adds does not average out.
+            for (precision, voice) in precisions.iter_mut().zip(&line.voices) {
+                *precision = 1.0 / (1.0 / *precision + self.noises[*voice].always);
+            }
+            let whole: f64 = precisions.iter().sum();
+            let own = &mut shares[line.series as usize];
+            for (voice, precision) in line.voices.iter().zip(&precisions) {
+                let members: Vec<usize> = (0..groups.len()).filter(|source| groups[*source] == *voice).collect();
+                own.extend(members.iter().map(|source| (*source, precision / whole / members.len() as f64)));
+            }
+        }
+        shares
     }
 
     fn figures(
         &self,
         panel: &Panel,
         voices: &Voices,
-        logs: &[f64],
-        groups: &[usize],
-        scale_variance: f64,
+        (logs, groups): (&[f64], &[usize]),
+        bias_variances: &[f64],
     ) -> (Vec<Estimate>, Vec<f64>) {
         const ROUNDS_OF_ITS_OWN: usize = 6;
         let lines: Vec<(Vec<Estimate>, Vec<Share>)> = voices
@@ -368,7 +414,7 @@ impl Learning {
                 let mut own = Own::at_first(line);
                 (0..ROUNDS_OF_ITS_OWN).for_each(|_| drop(self.expect(line, &mut own)));
                 let (seen, smoothed) = self.smoothed(line, &own);
-                self.tell(line, &seen, &smoothed, scale_variance)
+                self.tell(line, &seen, &smoothed, bias_variances[line.series as usize])
             })
             .collect();
         let mut estimates = Vec::new();
@@ -384,13 +430,7 @@ impl Learning {
         (estimates, weights)
     }
 
-    fn tell(
-        &self,
-        line: &Line,
-        seen: &[Seen],
-        smoothed: &Smoothed,
-        scale_variance: f64,
-    ) -> (Vec<Estimate>, Vec<Share>) {
+    fn tell(&self, line: &Line, seen: &[Seen], smoothed: &Smoothed, bias_variance: f64) -> (Vec<Estimate>, Vec<Share>) {
         let mut estimates: Vec<Estimate> = smoothed
             .levels
             .iter()
@@ -399,7 +439,8 @@ impl Learning {
                 series: line.series,
                 time: (line.first + time) as u32,
                 log: *log,
-                variance: variance + scale_variance,
+                variance: variance + bias_variance,
+                bias_variance,
                 n_sources: 0,
             })
             .collect();
@@ -412,6 +453,21 @@ impl Learning {
         }
         (estimates, told)
     }
+}
+
+fn bias_variance(biases: &Biases, shares: &[(usize, f64)]) -> f64 {
+    let mut weights = vec![0.0; biases.logs.len()];
+    shares.iter().for_each(|(source, share)| weights[*source] += share);
+    quadratic(&biases.covariance, &weights)
+}
+
+fn quadratic(matrix: &[f64], weights: &[f64]) -> f64 {
+    let n = weights.len();
+    let mut sum = 0.0;
+    for (row, left) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0.0) {
+        sum += left * matrix[row * n..(row + 1) * n].iter().zip(weights).map(|(own, right)| own * right).sum::<f64>();
+    }
+    sum.max(0.0)
 }
 
 /// What a voice's word weighs in a figure: time, voice, share.

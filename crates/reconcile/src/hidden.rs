@@ -64,7 +64,8 @@ fn hide(folder: &Folder, panel: &MetricPanel, source: u16, half: u32, own: &mut 
         let estimate = fitted.estimates[place];
         let bias = fitted.biases.logs[usize::from(source)][hidden.time as usize];
         let error = fitted.error_variance(source, estimate.log, hidden.time);
-        let variance = (estimate.variance - fitted.biases.scale_variance).max(0.0) + error;
+        let apart = fitted.bias_apart(usize::from(source), hidden.series);
+        let variance = estimate.variance - estimate.bias_variance + apart + error;
         own.figures.push((estimate.log + bias - hidden.log, variance.sqrt()));
         let others = cell.iter().filter(|seen| seen.source != source && seen.standing != Standing::Widens);
         for other in others.clone() {

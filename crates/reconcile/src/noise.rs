@@ -9,6 +9,8 @@
 pub(crate) struct Noise {
     /// Logarithm of the variance for a series of middling size.
     pub(crate) log_variance: f64,
+    /// The variance that is taken for granted, as much as a few observations would tell it.
+    granted: f64,
     /// What a series adds to it by being larger by a factor of e.
     pub(crate) by_size: f64,
     /// What a time adds to it.
@@ -21,6 +23,14 @@ pub(crate) struct Noise {
 
 /// The variance of a wild error over that of others.
 pub(crate) const WILD: f64 = 25.0;
+/// So many observations are taken for granted.
+const GRANTED: f64 = 6.0;
+/// So many series are: few, for where there is little to find, little holds against them.
+const SERIES_GRANTED: f64 = 0.5;
+/// What a voice always adds to a series, over its noise, before anything is learnt.
+const ALWAYS_SHARE: f64 = 0.3;
+/// The power of each step towards what a voice always adds.
+const FURTHER: f64 = 1.7;
 /// No source is surer than that: half a percent.
 const VARIANCE_MIN: f64 = 2.5e-5;
 
@@ -37,8 +47,15 @@ pub(crate) struct Squares {
 impl Noise {
     /// Before anything is learnt.
     pub(crate) fn at_first(variance: f64, n_times: usize) -> Self {
-        let log_variance = variance.max(VARIANCE_MIN).ln();
-        Self { log_variance, by_size: 0.0, by_time: vec![0.0; n_times], wild_share: 0.01, always: 0.1 * variance }
+        let granted = variance.max(VARIANCE_MIN);
+        Self {
+            log_variance: granted.ln(),
+            granted,
+            by_size: 0.0,
+            by_time: vec![0.0; n_times],
+            wild_share: 0.01,
+            always: ALWAYS_SHARE * granted,
+        }
     }
 
     /// The variance of an error.
@@ -62,11 +79,9 @@ impl Noise {
     pub(crate) fn learn(&mut self, squares: &Squares) {
         const ENOUGH: f64 = 20.0;
         let n: f64 = squares.rows.iter().map(|row| row.3).sum();
-        if n < 2.0 {
-            return;
-        }
         // A few observations more of the variance that was taken for granted, so that a handful cannot make a voice sure.
-        let (mut by_one, mut by_size, mut sizes, mut size_squares) = (0.0, 0.0, 0.0, ENOUGH);
+        let granted = GRANTED * (self.granted / self.log_variance.exp() - 1.0);
+        let (mut by_one, mut by_size, mut sizes, mut size_squares) = (granted, 0.0, 0.0, ENOUGH);
         for (size, _, square, weight) in &squares.rows {
             let over = weight * (square - 1.0);
             by_one += over;
@@ -74,7 +89,7 @@ impl Noise {
             sizes += weight * size;
             size_squares += weight * size * size;
         }
-        let n = n + 4.0;
+        let n = n + GRANTED;
         let determinant = n * size_squares - sizes * sizes;
         let step = (by_one * size_squares - by_size * sizes) / determinant;
         self.log_variance += step.clamp(-0.7, 0.7);
@@ -82,9 +97,10 @@ impl Noise {
             (self.by_size + ((by_size * n - by_one * sizes) / determinant).clamp(-0.1, 0.1)).clamp(-0.6, 0.6);
         self.learn_times(squares);
         self.wild_share = ((squares.n_wild + 0.1) / (squares.rows.len() as f64 + 10.0)).clamp(0.001, 0.2);
-        if squares.n_series >= 3.0 {
-            self.always = squares.always / squares.n_series;
-        }
+        let granted = ALWAYS_SHARE * self.granted;
+        let learnt = (squares.always + SERIES_GRANTED * granted) / (squares.n_series + SERIES_GRANTED);
+        // Maximising goes slowly where there is little to find: each step goes somewhat further.
+        self.always *= (learnt / self.always).powf(FURTHER).clamp(0.2, 5.0);
     }
 
     fn learn_times(&mut self, squares: &Squares) {

@@ -25,7 +25,7 @@ use crowsnest_identify::resolving::{ResolveOptions, Resolved, n_unresolved};
 use crowsnest_identify::{CatalogueError, Synced, sync_catalogue};
 pub use crowsnest_lake::Step;
 use crowsnest_lake::{Lake, LakeError};
-pub use crowsnest_reconcile::{ReconcileError, ReconcileRequest, Reconciled, Worth, worth};
+pub use crowsnest_reconcile::{ReconcileError, ReconcileRequest, Reconciled, Revision, Worth, revisions, worth};
 
 /// The steps, in order.
 pub static FLOW: &[&Step] =

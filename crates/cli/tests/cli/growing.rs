@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{crowsnest, said};
+use crate::support::{crowsnest, empty_market, file, on, said};
 
 /// Two channels: tv brings 60 · x / (x + 100) a week, radio nothing; 80 weeks that swing without chance.
 fn weekly(plan: &str) -> TempDir {
@@ -87,4 +87,41 @@ fn experiments_are_sized_drawn_read_and_judged() {
     grow(folder.path(), &["judge", "log.ndjson"], 1);
     grow(folder.path(), &["experiment", "size", "--share", "0.05", "--to", "0.05"], 1);
     grow(folder.path(), &["plan", "nowhere.toml"], 1);
+}
+
+#[test]
+fn own_claims_and_a_rivals_are_a_history() {
+    let market = empty_market();
+    let mut claims = "subject,kind,metric,period,segment,value\n".to_owned();
+    for week in 1..=40_u32 {
+        let swing = |turn: f64| 1.0 + 0.9 * (f64::from(week) * turn).sin();
+        let (tv, radio) = (1000.0 * swing(1.7), 500.0 * swing(2.9));
+        let installs = 2000.0 + 600.0 * tv / (tv + 1000.0);
+        let period = format!("2023-W{week:02}");
+        writeln!(claims, "Nova,product,downloads,{period},all,{installs:.0}").unwrap();
+        writeln!(claims, "Nova,product,impressions,{period},tv,{tv:.0}").unwrap();
+        writeln!(claims, "Nova,product,impressions,{period},radio,{radio:.0}").unwrap();
+        writeln!(claims, "Rival,product,downloads,{period},all,{:.0}", 900.0 + 100.0 * swing(0.7)).unwrap();
+    }
+    let table = file(&market, "own.csv", claims);
+    let imported =
+        on(&market.path().join("market")).arg("import").arg(table).args(["--source", "own figures"]).output().unwrap();
+    assert!(imported.status.success(), "{}", said(&imported));
+    let settings = "[history]\nproducts = [\"Nova\"]\noutcome = \"downloads\"\nspend = \"impressions\"\n\
+                    controls = [\"Rival: downloads\"]\n[[channels]]\nname = \"tv\"\n[[channels]]\nname = \"radio\"\n\
+                    [model]\nmethod = \"laplace\"\n";
+    let settings = file(&market, "grow.toml", settings);
+    let output = on(&market.path().join("market"))
+        .args(["grow", "fit"])
+        .arg(settings)
+        .args(["--format", "json"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let fit: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(fit["n_periods"], 40);
+    assert_eq!(fit["first_period"], "2023-01-02");
+    let spend = |at: usize| fit["channels"][at]["spend"].as_f64().unwrap();
+    assert!((spend(0) / 40_000.0 - 1.0).abs() < 0.1 && (spend(1) / 20_000.0 - 1.0).abs() < 0.1, "{fit}");
+    assert!(fit["decomposition"].as_array().unwrap().iter().any(|part| part["part"] == "Rival: downloads"), "{fit}");
 }

@@ -1,7 +1,7 @@
 //! What the outcome would be without any channel: columns of numbers, period by period, and how far their coefficients may go.
 //!
-//! Level, slope, bends of the trend at knots, waves of the year (Fourier), controls, events, and what came over from before the
-//! first period. Coefficients are normal with variances that are fixed or follow how freely trend and season move.
+//! Level, slope, bends of the trend at knots, waves of the year (Fourier), days of the week where periods are days, controls,
+//! events, and what came over from before the first period. Coefficients are normal with variances that are fixed or follow how freely trend and season move.
 
 use crate::history::{History, Named};
 use crate::settings::ModelSettings;
@@ -155,6 +155,11 @@ fn columns_of(history: &History, at: usize, settings: &ModelSettings, n: usize) 
         if wave as f64 * 2.0 <= history.periods_per_year {
             made.add(SEASON, scale, Some(1), (0..n).map(|at| turn(at).sin()).collect());
             made.add(SEASON, scale, Some(1), (0..n).map(|at| turn(at).cos()).collect());
+        }
+    }
+    if history.periods_per_year > 300.0 {
+        for weekday in 0..6 {
+            made.add(SEASON, 1.0, None, (0..n).map(|at| f64::from(u8::from(at % 7 == weekday))).collect());
         }
     }
     // What was carried over from before the first period, by channels that are not observed there.

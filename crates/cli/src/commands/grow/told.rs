@@ -96,7 +96,12 @@ pub(super) fn fit(report: &FitReport) -> String {
     lines.push("what the outcome is made of:".to_owned());
     for part in &report.decomposition {
         let name = label(&part.part, &part.group);
-        lines.push(format!("  {name:<24} {:>7}  {}", number::percent(part.share), ends(Some(part.total))));
+        lines.push(format!(
+            "  {name:<24} {:>7}  {}, swings by {} a period",
+            number::percent(part.share),
+            ends(Some(part.total)),
+            number::figure(part.swing)
+        ));
     }
     lines.push(String::new());
     for own in &report.accuracy {
