@@ -68,7 +68,7 @@ pub fn run(history: &History, task: Task, from: usize, to: usize) -> Backtest {
     for t in 0..=to.min(final_period) {
         walk.advance();
         let is_asked = t >= from && t + task.settles_after() < n_periods;
-        let calibrates = t >= first_model && (from - first_model.min(from) + t - first_model) % CALIBRATED_EVERY == 0;
+        let calibrates = (from - t.min(from)).is_multiple_of(CALIBRATED_EVERY);
         if is_asked {
             judge(&mut walk, &known, task, &mut backtest);
         } else if t >= first_model && t < from && calibrates {

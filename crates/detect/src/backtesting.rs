@@ -104,6 +104,12 @@ pub async fn backtest(lake: &Lake, request: &BacktestRequest) -> Result<(List, B
             "begin earlier, or ask for a shorter --horizon",
         ));
     }
+    if backtest.rankings.first().is_none_or(|own| own.origins.iter().all(Vec::is_empty)) {
+        return Err(DetectError::too_little(
+            "no product outside the top of the list was known at any of these origins",
+            "see with `crowsnest claims` when its claims became known; leave fewer out with --top",
+        ));
+    }
     let report = report(&list, &backtest, request.task);
     Ok((list, backtest, report))
 }

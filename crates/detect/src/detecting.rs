@@ -53,7 +53,7 @@ pub fn detect(list: &List, task: Task) -> Detected {
     for t in 0..=last {
         walk.advance();
         // Earlier origins are judged as they would have been, so that the last one can be calibrated.
-        if t >= first_model && t + task.settles_after() <= last && (t - first_model) % CALIBRATED_EVERY == 0 {
+        if t >= first_model && t + task.settles_after() <= last && (t - first_model).is_multiple_of(CALIBRATED_EVERY) {
             walk.model();
         }
     }

@@ -4,7 +4,8 @@
 //! value and moment of being known. Out: for each series and period of the grain asked for, its value and each later
 //! restatement, with the first origin that may see it. Pure: no tables, no clock.
 //!
-//! Invariant: nothing is seen at an origin that was not known by the end of the origin's period.
+//! Invariant: nothing is seen at an origin that was not known by the end of the origin's period; where a list is usually
+//! published only after the period, by so many days later ([`usual_delay`]).
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -85,7 +86,10 @@ impl History {
         let n_before = rows.len();
         rows.retain(|row| row.end > row.start && row.end - row.start <= longest(reading.grain));
         let mut n_left_out = n_before - rows.len();
-        rows.sort_by(|a, b| (a.known_at, a.series, a.start).cmp(&(b.known_at, b.series, b.start)));
+        rows.sort_by(|a, b| {
+            let key = |row: &Row| (row.known_at, row.series, row.start, row.end);
+            key(a).cmp(&key(b)).then(a.value.total_cmp(&b.value))
+        });
         let last_known_at = rows.last().map_or(0, |row| row.known_at);
         let placed = match reading.gather {
             Gather::First => first_snapshots(&rows, reading.grain),
@@ -95,7 +99,8 @@ impl History {
         starts.sort_unstable();
         starts.dedup();
         let periods: Vec<Period> = starts.iter().map(|start| Period::containing(*start, reading.grain)).collect();
-        let ends: Vec<i64> = periods.iter().map(|period| i64::from(period.end_day()) * DAY - 1).collect();
+        let delay = usual_delay(&placed, reading.grain);
+        let ends: Vec<i64> = periods.iter().map(|period| i64::from(period.end_day()) * DAY - 1 + delay).collect();
         let place_of: HashMap<i32, u32> =
             starts.iter().enumerate().map(|(place, start)| (*start, place as u32)).collect();
         let mut said = Vec::with_capacity(placed.len());
@@ -115,6 +120,22 @@ impl History {
     pub fn n_series(&self) -> usize {
         self.names.len()
     }
+}
+
+/// How long after a period's end its list is usually first known, in whole days as microseconds: an origin looks back from
+/// then. 0 for lists that come within the period; no longer than the period, or a month.
+fn usual_delay(placed: &[(i32, Row)], grain: Grain) -> i64 {
+    let mut first: BTreeMap<i32, i64> = BTreeMap::new();
+    for (start, row) in placed {
+        let known = first.entry(*start).or_insert(row.known_at);
+        *known = (*known).min(row.known_at);
+    }
+    let after = |(start, known): (&i32, &i64)| known - i64::from(Period::containing(*start, grain).end_day()) * DAY;
+    let mut delays: Vec<i64> = first.iter().map(after).collect();
+    delays.sort_unstable();
+    let usual = delays.get(delays.len() / 2).copied().unwrap_or(0);
+    let days = if usual < 0 { 0 } else { usual / DAY + 1 };
+    if days > i64::from(longest(grain).max(31)) { 0 } else { days * DAY }
 }
 
 /// The logarithm of a level; only positive numbers have one.
@@ -219,6 +240,17 @@ mod tests {
         let history = read(rows, Gather::First);
         let seen: Vec<(u32, u32)> = history.said.iter().map(|said| (said.period, said.seen)).collect();
         assert_eq!(seen, [(0, 0), (1, 1), (0, 1)]);
+    }
+
+    #[test]
+    fn a_list_that_is_published_later_is_looked_at_when_it_usually_is_there() {
+        let published = [("2024-01-01", "2024-02-03"), ("2024-02-01", "2024-03-03"), ("2024-03-01", "2024-04-03")];
+        let mut rows: Vec<Row> = published.iter().map(|(day, known)| row(0, day, 5.0, known)).collect();
+        rows.push(row(1, "2024-01-01", 5.0, "2024-02-20"));
+        let history = read(rows, Gather::First);
+        let seen: Vec<(u32, u32, u32)> =
+            history.said.iter().map(|said| (said.series, said.period, said.seen)).collect();
+        assert_eq!(seen, [(0, 0, 0), (1, 0, 1), (0, 1, 1), (0, 2, 2)]);
     }
 
     #[test]

@@ -194,6 +194,7 @@ pub async fn read_list(lake: &Lake, key: &ListKey, grain: Grain, as_of: Option<i
             });
         }
     }
+    in_order(&mut mentions, &mut rows);
     let (names, entities) = names(lake, key, &mentions).await?;
     let metric = lake.market().metrics.get(&key.metric);
     let reading = Reading {
@@ -206,6 +207,18 @@ pub async fn read_list(lake: &Lake, key: &ListKey, grain: Grain, as_of: Option<i
         is_rank: metric.is_some_and(|metric| metric.kind == MetricKind::Rank),
     };
     Ok(List { key: key.clone(), grain, history: History::new(names, rows, &reading), entities })
+}
+
+/// Numbers the products by their mentions' ids: the engine gives rows in any order, and what is said must not depend on it.
+fn in_order(mentions: &mut [i64], rows: &mut [Row]) {
+    let mut order: Vec<usize> = (0..mentions.len()).collect();
+    order.sort_unstable_by_key(|place| mentions[*place]);
+    let mut moved = vec![0_u32; mentions.len()];
+    for (to, from) in order.iter().enumerate() {
+        moved[*from] = to as u32;
+    }
+    rows.iter_mut().for_each(|row| row.series = moved[row.series as usize]);
+    mentions.sort_unstable();
 }
 
 /// The names that the source writes, and the entities that are meant.

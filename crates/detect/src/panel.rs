@@ -75,8 +75,8 @@ impl Panel {
             self.n_seen += 1;
         }
         let from = is_touched.iter().position(|is_touched| *is_touched).unwrap_or(origin);
-        for period in from..=origin {
-            self.settle(period, is_touched[period]);
+        for (period, is_touched) in is_touched.into_iter().enumerate().skip(from) {
+            self.settle(period, is_touched);
         }
     }
 

@@ -45,7 +45,8 @@ pub async fn breakouts(lake: &Lake, question: &BreakoutsQuestion) -> Result<Answ
     let sql = format!(
         "SELECT e.entity, {name} AS name, s.metric, s.period, s.probability, s.low, s.high, f.expected, p.first_said_at, \
                 {source} AS source, s.evidence, s.known_at \
-         FROM (SELECT * FROM signals WHERE detector = 'breakout' AND {said}) s \
+         FROM (SELECT *, row_number() OVER (PARTITION BY entity_id, metric, known_at ORDER BY signal_id) AS nth \
+               FROM signals WHERE detector = 'breakout' AND {said}) s \
          JOIN (SELECT metric AS last_metric, max(known_at) AS last_known_at FROM signals \
                WHERE detector = 'breakout' AND {said} GROUP BY metric) l \
            ON s.metric = l.last_metric AND s.known_at = l.last_known_at \
@@ -56,7 +57,7 @@ pub async fn breakouts(lake: &Lake, question: &BreakoutsQuestion) -> Result<Answ
                     FROM signals WHERE detector = 'breakout_call' AND {said} GROUP BY entity_id, metric) p \
            ON s.entity_id = p.c_entity AND s.metric = p.c_metric \
          JOIN entities e ON s.entity_id = e.entity_id \
-         WHERE s.probability >= {} \
+         WHERE s.nth = 1 AND s.probability >= {} \
          ORDER BY s.probability DESC, s.entity_id{}",
         question.least.unwrap_or(0.0),
         if question.prize == 0.0 { format!(" LIMIT {}", question.limit) } else { String::new() }
