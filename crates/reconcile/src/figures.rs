@@ -190,48 +190,52 @@ impl Rows {
     }
 
     /// The rows as the table has them.
-    pub(crate) fn batch(&self, metric: &str, known_at: i64) -> Result<RecordBatch, ArrowError> {
-        let rows = &self.0;
-        let texts = |of: &dyn Fn(&FigureRow) -> String| -> ArrayRef {
-            Arc::new(rows.iter().map(|row| Some(of(row))).collect::<StringArray>())
-        };
-        let numbers = |of: &dyn Fn(&FigureRow) -> f64| -> ArrayRef {
-            Arc::new(rows.iter().map(|row| Some(of(row))).collect::<Float64Array>())
-        };
-        let days = |of: &dyn Fn(&FigureRow) -> i32| -> ArrayRef {
-            Arc::new(rows.iter().map(|row| Some(of(row))).collect::<Date32Array>())
-        };
-        let at = |z: f64| move |row: &FigureRow| (row.log + z * row.sd).exp();
-        let known = TimestampMicrosecondArray::from_iter_values(rows.iter().map(|_| known_at)).with_timezone("UTC");
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(rows.iter().map(|row| Some(row.id(metric, known_at))).collect::<Int64Array>()),
-            Arc::new(rows.iter().map(|row| Some(row.entity)).collect::<Int64Array>()),
-            texts(&|_| metric.to_owned()),
-            texts(&|row| row.period.to_string()),
-            days(&|row| row.period.start_day()),
-            days(&|row| row.period.end_day()),
-            texts(&|row| row.period.grain().as_str().to_owned()),
-            texts(&|row| row.dimensions[0].clone()),
-            texts(&|row| row.dimensions[1].clone()),
-            texts(&|row| row.dimensions[2].clone()),
-            numbers(&at(0.0)),
-            numbers(&at(-Z_80)),
-            numbers(&at(Z_80)),
-            texts(&|row| row.unit.clone()),
-            Arc::new(rows.iter().map(|row| Some(row.n_claims as i64)).collect::<Int64Array>()),
-            texts(&|row| row.claims.clone()),
-            texts(&|_| METHOD.to_owned()),
-            Arc::new(known),
-            numbers(&at(-Z_50)),
-            numbers(&at(Z_50)),
-            numbers(&at(-Z_95)),
-            numbers(&at(Z_95)),
-            texts(&|row| row.weights.clone()),
-            Arc::new(rows.iter().map(|row| row.agreement).collect::<Float64Array>()),
-            texts(&|row| row.reason.clone()),
-        ];
-        RecordBatch::try_new(schema::arrow_schema(&tables::FIGURES), columns)
+    pub(crate) fn batches(&self, metric: &str, known_at: i64) -> Result<Vec<RecordBatch>, ArrowError> {
+        const BATCH_ROWS: usize = 65_536;
+        self.0.chunks(BATCH_ROWS).map(|rows| batch(rows, metric, known_at)).collect()
     }
+}
+
+fn batch(rows: &[FigureRow], metric: &str, known_at: i64) -> Result<RecordBatch, ArrowError> {
+    let texts = |of: &dyn Fn(&FigureRow) -> String| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| Some(of(row))).collect::<StringArray>())
+    };
+    let numbers = |of: &dyn Fn(&FigureRow) -> f64| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| Some(of(row))).collect::<Float64Array>())
+    };
+    let days = |of: &dyn Fn(&FigureRow) -> i32| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| Some(of(row))).collect::<Date32Array>())
+    };
+    let at = |z: f64| move |row: &FigureRow| (row.log + z * row.sd).exp();
+    let known = TimestampMicrosecondArray::from_iter_values(rows.iter().map(|_| known_at)).with_timezone("UTC");
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(rows.iter().map(|row| Some(row.id(metric, known_at))).collect::<Int64Array>()),
+        Arc::new(rows.iter().map(|row| Some(row.entity)).collect::<Int64Array>()),
+        texts(&|_| metric.to_owned()),
+        texts(&|row| row.period.to_string()),
+        days(&|row| row.period.start_day()),
+        days(&|row| row.period.end_day()),
+        texts(&|row| row.period.grain().as_str().to_owned()),
+        texts(&|row| row.dimensions[0].clone()),
+        texts(&|row| row.dimensions[1].clone()),
+        texts(&|row| row.dimensions[2].clone()),
+        numbers(&at(0.0)),
+        numbers(&at(-Z_80)),
+        numbers(&at(Z_80)),
+        texts(&|row| row.unit.clone()),
+        Arc::new(rows.iter().map(|row| Some(row.n_claims as i64)).collect::<Int64Array>()),
+        texts(&|row| row.claims.clone()),
+        texts(&|_| METHOD.to_owned()),
+        Arc::new(known),
+        numbers(&at(-Z_50)),
+        numbers(&at(Z_50)),
+        numbers(&at(-Z_95)),
+        numbers(&at(Z_95)),
+        texts(&|row| row.weights.clone()),
+        Arc::new(rows.iter().map(|row| row.agreement).collect::<Float64Array>()),
+        texts(&|row| row.reason.clone()),
+    ];
+    RecordBatch::try_new(schema::arrow_schema(&tables::FIGURES), columns)
 }
 
 impl FigureRow {

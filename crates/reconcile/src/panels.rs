@@ -142,9 +142,11 @@ fn of_words(words: &[Word], in_force: Vec<usize>) -> Option<MetricPanel> {
     Some(MetricPanel { metric: first.metric, unit: first.unit, grain, periods, series, sources, panel, words: places })
 }
 
-/// All periods from the first to the last, so that a gap is as long as it is; only those there are where that cannot be.
+/// All periods from the first to the last, so that a gap is as long as it is. Only those there are where that cannot be, and
+/// where most are gaps, as with a list that is read on some days of each month: years of days would be filled in between.
 fn times(periods: impl Iterator<Item = Period>) -> Vec<Period> {
     const TIMES_MAX: usize = 4000;
+    const TIMES_OF_TOLD_MAX: usize = 4;
     let mut told: Vec<Period> = periods.collect();
     told.sort_unstable();
     told.dedup();
@@ -154,7 +156,7 @@ fn times(periods: impl Iterator<Item = Period>) -> Vec<Period> {
         all.push(next);
     }
     let is_whole = told.iter().all(|period| all.binary_search(period).is_ok());
-    if is_whole { all } else { told }
+    if is_whole && all.len() <= told.len() * TIMES_OF_TOLD_MAX { all } else { told }
 }
 
 #[cfg(test)]
@@ -183,6 +185,13 @@ mod tests {
         let seen = &panel.panel.observations;
         assert_eq!((seen[0].time, seen[1].time, seen[1].standing), (0, 3, Standing::Anchors));
         assert_eq!(panel.period(0, 3).to_string(), "2024-04");
+    }
+
+    #[test]
+    fn days_that_are_mostly_gaps_are_not_filled_in() {
+        let days = ["2018-01-09", "2018-06-01", "2026-04-01"];
+        let made = panels(&days.map(|day| word(day, 0, 1.0, 1, Status::Reported)));
+        assert_eq!(made.panels[0].periods.len(), 3);
     }
 
     #[test]

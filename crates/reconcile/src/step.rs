@@ -88,9 +88,9 @@ pub async fn reconcile(lake: &Lake, request: &ReconcileRequest) -> Result<Reconc
             continue;
         }
         let known_at = if is_settled { request.now } else { claims_known };
-        let (one, batch) = Box::pin(of_metric(lake, request, &metric, known_at)).await?;
-        if let Some(batch) = batch {
-            lake.append(&tables::FIGURES, vec![batch]).await?;
+        let (one, batches) = Box::pin(of_metric(lake, request, &metric, known_at)).await?;
+        if !batches.is_empty() {
+            lake.append(&tables::FIGURES, batches).await?;
         }
         done.n_added += one.n_added;
         done.n_unchanged += one.n_figures - one.n_added;
@@ -177,7 +177,7 @@ async fn of_metric(
     request: &ReconcileRequest,
     metric: &str,
     known_at: i64,
-) -> Result<(MetricReconciled, Option<RecordBatch>), ReconcileError> {
+) -> Result<(MetricReconciled, Vec<RecordBatch>), ReconcileError> {
     let claims = claims(lake, request, metric).await?;
     let before = held(lake, metric, &known_by(request)).await?;
     let mut done = MetricReconciled {
@@ -203,8 +203,8 @@ async fn of_metric(
         rows_of(&claims, panel, &fitted, &before, &mut rows);
     }
     done.n_added = rows.n();
-    let batch = (rows.n() > 0).then(|| rows.batch(metric, known_at)).transpose().map_err(LakeError::from)?;
-    Ok((done, batch))
+    let batches = rows.batches(metric, known_at).map_err(LakeError::from)?;
+    Ok((done, batches))
 }
 
 async fn claims(lake: &Lake, request: &ReconcileRequest, metric: &str) -> Result<Claims, ReconcileError> {
