@@ -279,7 +279,7 @@ fn extended(request: &PageRequest, text: &str) -> Result<Value, ServeError> {
 }
 
 fn meta_of(request: &PageRequest, property: &str) -> Value {
-    let name = PROPERTIES.iter().find(|(id, _)| *id == property).map_or(property, |(_, name)| name);
+    let name = PROPERTIES.iter().find(|(id, _)| *id == property).map_or(property, |(_, name)| *name);
     match property {
         "company" => json!({ "id": property, "name": name, "type": type_of(Kind::Company, request.language) }),
         _ => json!({ "id": property, "name": name }),

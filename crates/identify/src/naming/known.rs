@@ -22,10 +22,14 @@ pub async fn known_names(lake: &Lake) -> Result<Vec<KnownName>, LakeError> {
     let latest: BTreeMap<(i64, String), bool> =
         rows(lake, aliases).await?.into_iter().map(|(entity, name, is_active)| ((entity, name), is_active)).collect();
     names.extend(latest.into_iter().filter(|(_, is_active)| *is_active).map(|(name, _)| name));
-    for entity in lake.identity().entities() {
+    let identity = lake.identity();
+    for entity in identity.entities() {
         names.insert((entity.id, entity.name_en.clone()));
         names.insert((entity.id, entity.name_hans.clone()));
     }
+    // What was merged into another entity goes by that one's id.
+    let of = |id: i64| identity.entity(id).map_or(id, |entity| entity.id);
+    let names: BTreeSet<(i64, String)> = names.into_iter().map(|(entity, name)| (of(entity), name)).collect();
     Ok(names.into_iter().map(|(entity, name)| KnownName { entity, name }).collect())
 }
 
