@@ -52,8 +52,6 @@ pub(crate) struct NameModel {
 /// A judgement of two names.
 #[derive(Debug, Clone)]
 pub(crate) struct Judged {
-    /// How probable it is that they are the same, 0 to 1.
-    pub(crate) probability: f64,
     /// What each comparison found, and moved the log-odds by.
     pub(crate) parts: Vec<(f32, f64)>,
     /// Whether only one name has a word that sets companies apart.
@@ -118,11 +116,8 @@ impl NameModel {
         let mut parts = vec![0.0; COMPARISONS.len()];
         self.boosters.iter().for_each(|booster| booster.add_parts(&columns, 0, &mut parts));
         let n = self.boosters.len() as f64;
-        let is_apart = apart::is_apart(one, other);
-        let taken_off = if is_apart { apart::WEIGHT } else { 0.0 };
-        let odds = self.boosters.iter().map(|booster| booster.log_odds(&columns, 0)).sum::<f64>() / n - taken_off;
         let parts = values.into_iter().zip(parts.into_iter().map(|part| part / n)).collect();
-        Judged { probability: self.calibration.probability(odds), parts, is_apart }
+        Judged { parts, is_apart: apart::is_apart(one, other) }
     }
 
     /// The words that are known for runs of some characters.

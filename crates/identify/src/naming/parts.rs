@@ -32,8 +32,6 @@ pub(crate) struct NameParts {
     pub(crate) core_words: Vec<String>,
     /// Numbers as written.
     pub(crate) numbers: Vec<String>,
-    /// Two to six capital letters and nothing else: an acronym by its looks.
-    pub(crate) is_acronym: bool,
 }
 
 impl NameParts {
@@ -51,7 +49,6 @@ impl NameParts {
         let apart = fold(&with_words_apart(&looked_at));
         let core_words = words_of(&core);
         let n_words = looked_at.split_whitespace().count();
-        let is_capital = looked_at.chars().all(|letter| letter.is_ascii_uppercase());
         Self {
             joined: letters(&folded),
             core: letters(&core),
@@ -66,7 +63,6 @@ impl NameParts {
             },
             words: words_of(&apart),
             numbers: numbers(&folded).into_iter().map(str::to_owned).collect(),
-            is_acronym: n_words == 1 && is_capital && (2..=6).contains(&looked_at.len()),
         }
     }
 
@@ -172,7 +168,6 @@ mod tests {
         assert_eq!(parts.words, ["bank", "of", "chong", "qing", "co", "ltd"]);
         let parts = NameParts::of("ChinaMobile Limited");
         assert_eq!(parts.core_words, ["china", "mobile"]);
-        assert!(NameParts::of("CNOOC").is_acronym && !NameParts::of("Cnooc").is_acronym);
         assert_eq!(NameParts::of("GLM-4.1V").numbers, ["4.1"]);
     }
 
