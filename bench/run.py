@@ -20,8 +20,8 @@ import measure
 import report
 import suite
 from bars import (
-    cluster, collecting, detecting, growing, importing, kills, matching, page, questions, reconciling, resolving, sizes,
-    throughput, writers,
+    cluster, collecting, detecting, growing, importing, kills, matching, naming, page, questions, reconciling, resolving,
+    sizes, throughput, writers,
 )
 
 HERE = Path(__file__).resolve().parent
@@ -30,6 +30,7 @@ WITH_PEER = {"import": importing.measure_import, "questions": questions.measure_
 WITHOUT_PEER = {"cluster": cluster.measure_cluster, "sizes": sizes.measure_sizes, "kills": kills.measure_kills,
                 "writers": writers.measure_writers, "collecting": collecting.measure_collecting,
                 "throughput": throughput.measure_throughput, "matching": matching.measure_matching,
+                "naming": naming.measure_naming,
                 "growing": growing.measure_growing,
                 "reconciling": reconciling.measure_reconciling,
                 "detecting": detecting.measure_detecting,
@@ -53,6 +54,7 @@ class Run:
         self.data = HERE / "data"
         self.data.mkdir(exist_ok=True)
         self.python = HERE / ".venv/bin/python"
+        self.python_of_names = HERE / ".venv-names/bin/python"
         self.csv = self.data / f"claims-{arguments.rows}-{arguments.seed}.csv"
         self.market = self.data / f"market-{arguments.rows}-{arguments.seed}"
         target = arguments.target or ROOT / "target" / ("debug" if arguments.profile == "dev" else arguments.profile)
@@ -101,23 +103,25 @@ class Run:
         return self.crowsnest("import", self.csv, "--source", "bench", "--market", self.market, *more)
 
 
-def prepare_peer(run):
-    """The peer's environment, made once, with exactly the versions of requirements.txt."""
-    wanted = [line.strip() for line in (HERE / "requirements.txt").read_text().splitlines()]
+def prepare_peer(run, requirements="requirements.txt", folder=".venv"):
+    """A peer's environment, made once, with exactly the versions of its requirements; its Python."""
+    wanted = [line.strip() for line in (HERE / requirements).read_text().splitlines()]
     wanted = [line for line in wanted if line and not line.startswith("#")]
-    stamp = HERE / ".venv/requirements.txt"
+    python = HERE / folder / "bin/python"
+    stamp = HERE / folder / "requirements.txt"
     if stamp.exists() and stamp.read_text().splitlines() == wanted:
-        return
+        return python
     for requirement in wanted:
         name, version = requirement.split("==")
         found = subprocess.run([sys.executable, "-m", "pip", "index", "versions", name], capture_output=True, text=True)
         if version not in found.stdout.replace(",", " ").split():
             sys.exit(f"{requirement} is not offered: {found.stdout[:200]}{found.stderr[-400:]}\n"
-                     "hint: choose a version that is in bench/requirements.txt")
+                     f"hint: choose a version that is in bench/{requirements}")
     run.say("installing the peer")
-    subprocess.run([sys.executable, "-m", "venv", HERE / ".venv"], check=True)
-    subprocess.run([run.python, "-m", "pip", "install", "--quiet", *wanted], check=True)
+    subprocess.run([sys.executable, "-m", "venv", HERE / folder], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", *wanted], check=True)
     stamp.write_text("\n".join(wanted) + "\n")
+    return python
 
 
 def build(run):
@@ -246,6 +250,8 @@ def main():
     run = Run(arguments)
     if arguments.parts & PEERED:
         prepare_peer(run)
+    if "naming" in arguments.parts:
+        prepare_peer(run, "requirements-names.txt", ".venv-names")
     if not arguments.skip_build:
         build(run)
     results = {

@@ -7,6 +7,8 @@
 //! [`resolving`] compares the market's names with each other, groups them, and takes what people decide. [`matching`] says
 //! of records of two sides which pairs mean the same; it is asked for files that people name, and writes nothing.
 //!
+//! [`naming`] says of two names whether they are of one product or company, and looks a name up among the market's.
+//!
 //! Invariants: reads the catalogue, `mentions` and its own tables; writes only those; rewrites nothing; the catalogue
 //! outweighs people, and people outweigh scores.
 //!
@@ -15,6 +17,7 @@
 
 mod catalogue;
 pub mod matching;
+pub mod naming;
 pub mod resolving;
 mod sync;
 

@@ -20,9 +20,12 @@ pub use source_states::{RUN_FIELDS, SOURCE_FIELDS, SourceState, collecting_state
 /// Records of archived documents, for those who show where a claim was read.
 pub use crowsnest_collect::{Excerpt, ExcerptRecord, ExcerptRequest, read_excerpt};
 use crowsnest_collect::{ImportError, ImportReport, ImportRequest, Progress};
+/// Whose name a name is, for those who serve it.
+pub use crowsnest_identify::naming::{FoundName, NameIndex, known_names};
 pub use crowsnest_identify::resolving::{Evidence, Side, open_questions};
 use crowsnest_identify::resolving::{ResolveOptions, Resolved, n_unresolved};
-use crowsnest_identify::{CatalogueError, Synced, sync_catalogue};
+pub use crowsnest_identify::sync_catalogue;
+use crowsnest_identify::{CatalogueError, Synced};
 pub use crowsnest_lake::Step;
 use crowsnest_lake::{Lake, LakeError};
 pub use crowsnest_reconcile::{ReconcileError, ReconcileRequest, Reconciled, Revision, Worth, revisions, worth};

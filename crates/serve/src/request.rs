@@ -12,6 +12,7 @@ use crowsnest_lake::{Answer, Lake, Language};
 
 use crate::ServeError;
 use crate::cache::{self, Cache};
+use crate::names::Names;
 use crate::page::Made;
 use crate::redistribution;
 use crate::words::accepted;
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) pages: Cache<Made>,
     /// Answers that several pages need and that read the whole market.
     pub(crate) answers: Cache<Answer>,
+    /// Names to look up among.
+    pub(crate) names: Names,
 }
 
 /// The forms in which a page can be had.

@@ -4,7 +4,8 @@
 //!   No inline script or style is needed anywhere, so none is allowed.
 //! - A request must name a host that is ours: otherwise a web page elsewhere could read the market through a name
 //!   that it points at 127.0.0.1 (DNS rebinding).
-//! - Only GET and HEAD: no request changes anything.
+//! - Only GET and HEAD: no request changes anything. One address takes questions by POST, as its standard asks, because
+//!   batches of them are too long for an address; it changes nothing either.
 
 use std::sync::Arc;
 
@@ -17,6 +18,12 @@ use crate::server::ServeOptions;
 
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Where questions may come by POST.
+pub(crate) const QUESTIONS_PATH: &str = "/reconcile";
+
+/// The policy for a preview that other programs on this machine show in a frame: text only.
+pub(crate) const PREVIEW_POLICY: &str = "default-src 'none'; sandbox allow-popups; base-uri 'none'; form-action 'none'";
 
 /// The policy for raw documents: whatever they hold, nothing in them runs or loads.
 pub(crate) const DOCUMENT_POLICY: &str = "default-src 'none'; sandbox; frame-ancestors 'none'";
@@ -41,7 +48,8 @@ pub(crate) async fn add_headers(request: Request, next: Next) -> Response {
 
 /// Refuses everything but reading.
 pub(crate) async fn only_reading(request: Request, next: Next) -> Response {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
+    let is_question = *request.method() == Method::POST && request.uri().path() == QUESTIONS_PATH;
+    if is_question || matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
     (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "only GET and HEAD\n").into_response()
@@ -58,6 +66,12 @@ impl AllowedHosts {
         let own = ["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned(), options.listen.ip().to_string()];
         let named = options.hosts.iter().map(|host| host.to_ascii_lowercase());
         Self { names: own.into_iter().chain(named).collect() }
+    }
+
+    /// Whether a page of that origin (`http://name:port`) may read answers: one of this machine, or of a host that is ours.
+    pub(crate) fn allows_origin(&self, origin: &str) -> bool {
+        let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        host.is_some_and(|host| self.allows(host))
     }
 
     /// Whether a Host header (`name`, `name:port`, `[v6]:port`) is one of ours.

@@ -9,6 +9,7 @@ use axum::extract::FromRef;
 use crowsnest_lake::{Lake, SourceFiles};
 
 use crate::cache::Cache;
+use crate::names::Names;
 use crate::request::Shared;
 use crate::server::ServeOptions;
 
@@ -27,7 +28,13 @@ impl Site {
             .filter(|card| !card.redistribute)
             .flat_map(|card| std::iter::once(card.name.clone()).chain(card.aliases.iter().cloned()));
         let kept_back = kept_back.collect();
-        let shared = Arc::new(Shared { is_shared, kept_back, pages: Cache::new(), answers: Cache::new() });
+        let shared = Arc::new(Shared {
+            is_shared,
+            kept_back,
+            pages: Cache::new(),
+            answers: Cache::new(),
+            names: Names::default(),
+        });
         Self { lake, shared }
     }
 }

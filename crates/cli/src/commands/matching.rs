@@ -1,59 +1,256 @@
-//! `crowsnest match`: how well pairs of records are found to be the same, on pairs that somebody labelled.
+//! `crowsnest match`: whose name is this, in the market; and how well that, and matching of records, goes on pairs that
+//! somebody labelled.
 
-use std::path::PathBuf;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use crowsnest_identify::matching::{EvaluateRequest, Evaluation, Explained, MatchProgress, evaluate};
+use crowsnest_identify::naming::{self, NameEvaluation, NameIndex};
+use crowsnest_lake::files;
 use crowsnest_lake::own_rows::{self, Holds};
+use crowsnest_model::Kind;
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};
 use crate::number;
 use crate::options::Format;
+use crate::output::Layout;
 use crate::print;
 use crate::progress::Stages;
+use crate::table::{Cell, Column, column};
 
-/// Find which records of two files mean the same, and how well that goes on pairs that are labelled
+/// Find whose name a name is; or how well records of two files are matched, on pairs that are labelled
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  crowsnest match 豆包 \"Moonshot AI\" 智譜清言
+  crowsnest match --from names.txt --kind company --limit 1 --format csv
+  cut -f1 vendors.tsv | crowsnest match -
+  crowsnest match --evaluate-names
+  crowsnest match --evaluate-names pairs.csv --format json
   crowsnest match --evaluate products/
   crowsnest match --evaluate products/ --unsupervised
   crowsnest match --evaluate products/ --format json
   crowsnest match --evaluate products/ --explain a17 b204
 
-The folder holds left.csv and right.csv, each with a column id and any others, and pairs.csv with the columns left_id,
-right_id, match (1 or 0) and split (train, valid or test). What is learnt comes from train, the threshold from train and
-valid, and what is printed from test. Pairs of test that are no candidates count as different.")]
+A name is compared with every name of the market, in any script; the score is the probability that both are the same.
+The files for --evaluate are left.csv and right.csv, each with a column id and any others, and pairs.csv with the columns
+left_id, right_id, match (1 or 0) and split (train, valid or test). What is learnt comes from train, the threshold from
+train and valid, and what is printed from test. Pairs of test that are no candidates count as different.
+The file for --evaluate-names has the columns left, right, match, kind, split; without one it is the gold set.")]
 pub(crate) struct Match {
-    /// Folder with left.csv, right.csv and pairs.csv
-    #[arg(long, value_name = "DIR", required = true)]
-    evaluate: PathBuf,
-    /// Learn without the labels; they are only judged by
+    /// Names, in any script; - reads them from standard input, one a line
+    #[arg(value_name = "NAME", required_unless_present_any = ["from", "evaluate", "evaluate_names"])]
+    names: Vec<String>,
+    /// Read names from a file, one a line
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// product, company or segment [default: all]
     #[arg(long)]
+    kind: Option<String>,
+    /// At most so many candidates for each name
+    #[arg(long, default_value_t = 3)]
+    limit: usize,
+    /// Judge how well names are told apart: by the gold set, or by a file of labelled names
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["names", "from", "evaluate"])]
+    evaluate_names: Option<Option<PathBuf>>,
+    /// Judge by the split valid, which may be looked at while something is tuned; test may not
+    #[arg(long, requires = "evaluate_names")]
+    valid: bool,
+    /// Folder with left.csv, right.csv and pairs.csv
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["names", "from"])]
+    evaluate: Option<PathBuf>,
+    /// Learn without the labels; they are only judged by
+    #[arg(long, requires = "evaluate")]
     unsupervised: bool,
     /// Tell why this left and this right record are the same or different
-    #[arg(long, num_args = 2, value_names = ["LEFT_ID", "RIGHT_ID"])]
+    #[arg(long, num_args = 2, value_names = ["LEFT_ID", "RIGHT_ID"], requires = "evaluate")]
     explain: Vec<String>,
 }
 
 impl Match {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
+        if let Some(file) = &self.evaluate_names {
+            return evaluate_names(context, file.as_deref(), self.valid);
+        }
+        let Some(folder) = self.evaluate.clone() else { return self.look_up(context).await };
         let explain = match self.explain.as_slice() {
             [left, right] => Some((left.clone(), right.clone())),
             _ => None,
         };
-        let request = EvaluateRequest {
-            folder: self.evaluate,
-            is_unsupervised: self.unsupervised,
-            explain,
-            engine: context.engine(),
-        };
+        let request = EvaluateRequest { folder, is_unsupervised: self.unsupervised, explain, engine: context.engine() };
         let stages: Arc<dyn MatchProgress> = Arc::new(Stages::new(context.shows_progress()));
         let evaluation = Box::pin(evaluate(request, stages)).await?;
         tell(context, &evaluation)?;
         Ok(Done::Well)
     }
+
+    async fn look_up(self, context: &Context) -> Result<Done, Failure> {
+        let kind = match &self.kind {
+            Some(kind) => Some(
+                kind.parse::<Kind>()
+                    .map_err(|error| Failure::users(format!("--kind: {error}"), "say product, company or segment"))?,
+            ),
+            None => None,
+        };
+        let asked = asked_names(self.names, self.from.as_deref())?;
+        let lake = context.lake().await?;
+        let index = NameIndex::new(naming::known_names(&lake).await?);
+        let identity = lake.identity();
+        let language = context.language().unwrap_or(lake.market().config.language);
+        let is_wanted = |id| kind.is_none_or(|kind| identity.entity(id).is_some_and(|entity| entity.kind == kind));
+        let mut rows = Vec::new();
+        for name in &asked {
+            let found = index.find(name, self.limit, is_wanted);
+            if found.is_empty() {
+                context.note(&format!("nothing is called like {name:?}"));
+            }
+            for candidate in found {
+                let Some(entity) = identity.entity(candidate.entity) else { continue };
+                let owner = entity.owner.and_then(|owner| identity.entity(owner));
+                rows.push(FoundRow {
+                    asked: name.clone(),
+                    name: entity.name(language).to_owned(),
+                    kind: entity.kind.to_string(),
+                    company: owner.map(|owner| owner.name(language).to_owned()),
+                    score: candidate.probability,
+                    is_match: candidate.is_match,
+                    by_name: candidate.name.clone(),
+                    why: candidate.why(),
+                    entity: entity.hex(),
+                });
+            }
+        }
+        context.print(&own_rows::answer(FOUND_FIELDS, &rows)?, Layout::of(FOUND_COLUMNS))?;
+        Ok(Done::Well)
+    }
+}
+
+/// A candidate, as it is printed.
+#[derive(Debug, Serialize)]
+struct FoundRow {
+    asked: String,
+    name: String,
+    kind: String,
+    company: Option<String>,
+    score: f64,
+    is_match: bool,
+    by_name: String,
+    why: String,
+    entity: String,
+}
+
+const FOUND_FIELDS: &[(&str, Holds)] = &[
+    ("asked", Holds::Text),
+    ("name", Holds::Text),
+    ("kind", Holds::Text),
+    ("company", Holds::Text),
+    ("score", Holds::Number),
+    ("is_match", Holds::Flag),
+    ("by_name", Holds::Text),
+    ("why", Holds::Text),
+    ("entity", Holds::Text),
+];
+
+const FOUND_COLUMNS: &[Column] = &[
+    column("asked", "asked", Cell::Text),
+    column("name", "is called", Cell::Text),
+    column("kind", "kind", Cell::Text),
+    column("company", "company", Cell::Text),
+    column("score", "score", Cell::Share),
+    column("is_match", "sure", Cell::YesNo),
+    column("by_name", "by its name", Cell::Text),
+    column("why", "why", Cell::Text),
+];
+
+/// The names of the command line, of standard input where one is `-`, and of a file.
+fn asked_names(names: Vec<String>, from: Option<&Path>) -> Result<Vec<String>, Failure> {
+    let mut asked = Vec::new();
+    for name in names {
+        if name == "-" {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map_err(|error| {
+                Failure::users(format!("standard input: {error}"), "give names as UTF-8 text, one a line")
+            })?;
+            asked.extend(lines(&text));
+        } else {
+            asked.push(name);
+        }
+    }
+    if let Some(path) = from {
+        asked.extend(lines(&files::read_text(path)?));
+    }
+    Ok(asked)
+}
+
+fn lines(text: &str) -> impl Iterator<Item = String> {
+    text.trim_start_matches('\u{feff}').lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned)
+}
+
+fn evaluate_names(context: &Context, file: Option<&Path>, on_valid: bool) -> Result<Done, Failure> {
+    let text = file.map(files::read_text).transpose()?;
+    let evaluation = naming::evaluate_names(text.as_deref(), on_valid)
+        .map_err(|error| Failure::users(error.to_string(), "see the gold set's README for the form of such a file"))?;
+    match context.format() {
+        Format::Table => print::line(&print::clean(&names_in_words(&evaluation)))?,
+        Format::Json => {
+            let text = serde_json::to_string(&evaluation).map_err(crowsnest_lake::LakeError::from)?;
+            print::line(&text)?;
+        }
+        _ => context.print_encoded(&own_rows::answer(NAME_FIELDS, std::slice::from_ref(&evaluation))?)?,
+    }
+    Ok(Done::Well)
+}
+
+const NAME_FIELDS: &[(&str, Holds)] = &[
+    ("f1", Holds::Number),
+    ("precision", Holds::Number),
+    ("recall", Holds::Number),
+    ("f1_of_all", Holds::Number),
+    ("recall_of_all", Holds::Number),
+    ("false_merges", Holds::Number),
+    ("f1_likely", Holds::Number),
+    ("false_merges_likely", Holds::Number),
+    ("ece", Holds::Number),
+    ("threshold", Holds::Number),
+    ("likely", Holds::Number),
+    ("n_train", Holds::Count),
+    ("n_valid", Holds::Count),
+    ("n_test", Holds::Count),
+    ("seconds", Holds::Number),
+];
+
+fn names_in_words(evaluation: &NameEvaluation) -> String {
+    let mut lines = vec![
+        format!(
+            "pairs             {} train, {} valid, {} test",
+            number::count(evaluation.n_train as u64),
+            number::count(evaluation.n_valid as u64),
+            number::count(evaluation.n_test as u64)
+        ),
+        format!("F1                {:.3} of what names can tell, {:.3} of all", evaluation.f1, evaluation.f1_of_all),
+        format!("precision         {:.3}", evaluation.precision),
+        format!(
+            "recall            {:.3} of what names can tell, {:.3} of all",
+            evaluation.recall, evaluation.recall_of_all
+        ),
+        format!("false merges      {} of the different pairs", number::percent(evaluation.false_merges)),
+        format!("same from         {:.3} on", evaluation.threshold),
+        format!(
+            "likely from       {:.3} on: F1 {:.3}, false merges {}",
+            evaluation.likely,
+            evaluation.f1_likely,
+            number::percent(evaluation.false_merges_likely)
+        ),
+        format!("calibration error {:.3}", evaluation.ece),
+        format!("took              {:.1} s", evaluation.seconds),
+        String::new(),
+        "right    of  kind".to_owned(),
+    ];
+    lines.extend(evaluation.kinds.iter().map(|kind| format!("{:5} {:5}  {}", kind.n_right, kind.n_pairs, kind.kind)));
+    lines.join("\n")
 }
 
 const FIELDS: &[(&str, Holds)] = &[

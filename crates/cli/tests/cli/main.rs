@@ -16,6 +16,7 @@ mod errors;
 mod example_market;
 mod growing;
 mod matching;
+mod names;
 mod object_store;
 mod reconciling;
 mod s3;

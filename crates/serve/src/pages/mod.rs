@@ -9,6 +9,7 @@ pub(crate) mod document;
 pub(crate) mod entity_view;
 pub(crate) mod events;
 pub(crate) mod league;
+pub(crate) mod matching;
 pub(crate) mod overview;
 pub(crate) mod product;
 pub(crate) mod products;

@@ -1,0 +1,64 @@
+//! Names are told apart as well as the gold set's valid split says; the test split is for `crowsnest match --evaluate-names`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+use crowsnest_identify::naming::{KINDS_TO_KNOW, KnownName, NameIndex, evaluate_names};
+
+const GOLD: &str = include_str!("../gold/names.csv");
+const SOURCES: &str = include_str!("../gold/facts/sources.csv");
+
+#[test]
+fn each_pair_has_its_source_and_each_entity_one_split() {
+    let keys: Vec<&str> = SOURCES.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+    let mut rows = csv::Reader::from_reader(GOLD.as_bytes());
+    let mut splits = std::collections::HashMap::new();
+    let mut n = 0;
+    for row in rows.records() {
+        let row = row.unwrap();
+        let [left, right, is_same, _, split, source] = [0, 1, 2, 3, 4, 5].map(|place| row[place].to_owned());
+        assert!(source.split('+').all(|key| keys.contains(&key)), "{source}");
+        assert!(left != right && !left.is_empty() && matches!(is_same.as_str(), "0" | "1"));
+        for name in [left, right] {
+            let first = splits.entry(name.clone()).or_insert_with(|| split.clone());
+            assert_eq!(*first, split, "{name}");
+        }
+        n += 1;
+    }
+    assert!(n >= 3_000, "{n}");
+}
+
+#[test]
+fn names_of_the_valid_split_are_told_apart() {
+    let evaluation = evaluate_names(None, true).unwrap();
+    assert!(evaluation.f1 > 0.7 && evaluation.false_merges <= 0.01, "{evaluation:?}");
+    let of = |kind: &str| evaluation.kinds.iter().find(|of| of.kind == kind).unwrap();
+    for kind in ["script", "spelling"] {
+        assert_eq!(of(kind).n_right, of(kind).n_pairs, "{kind}");
+    }
+    assert!(KINDS_TO_KNOW.iter().all(|kind| of(kind).n_pairs > 0));
+}
+
+#[test]
+fn the_same_names_give_the_same_judgement_either_way() {
+    let names = ["中国移动", "中移动", "China Mobile", "CMCC", "豆包", "零一萬物", "01.AI", "Lingyiwanwu", "腾讯音乐"];
+    let index = |name: &str| NameIndex::new(vec![KnownName { entity: 1, name: name.to_owned() }]);
+    for one in names {
+        for other in names {
+            let [there, back] = [(one, other), (other, one)]
+                .map(|(known, asked)| index(known).find(asked, 1, |_| true).first().map(|found| found.probability));
+            assert_eq!(there, back, "{one} {other}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_no_set_of_names_says_why() {
+    for (text, says) in [
+        ("left,right,match,kind,split\na,b,1,,train\n", "no pair of the split valid"),
+        ("left,right,match,kind,split\na,b,yes,,train\n", "invalid digit"),
+        ("left,right,match,kind,split\na,b,1,,all\n", "unknown variant"),
+        ("", "no pair of the split train"),
+    ] {
+        let error = evaluate_names(Some(text), false).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}
