@@ -1,5 +1,4 @@
 //! Names are told apart as well as the gold set's valid split says; the test split is for `crowsnest match --evaluate-names`.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use crowsnest_identify::naming::{KINDS_TO_KNOW, KnownName, NameIndex, evaluate_names};
 

@@ -1,6 +1,6 @@
 //! Resolving a market's names, what people decide, and taking it back: on markets made of a few lines.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot make its market should stop")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot make its market should stop")]
 
 #[path = "resolving/support.rs"]
 mod support;

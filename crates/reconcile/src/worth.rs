@@ -152,7 +152,7 @@ mod tests {
                 let period = Period::parse(&format!("2024-0{month}")).unwrap();
                 let truth = 1000.0 * f64::from(subject + 1);
                 for (source, factor, said) in [(0, 1.0, 10), (1, 1.2, 12)] {
-                    let noise = 1.0 + 0.01 * f64::from((subject * 5 + month * (source as u32 + 3)) % 7) - 0.03;
+                    let noise = 1.0 + 0.01 * f64::from((subject * 5 + month * (source + 3)) % 7) - 0.03;
                     let value = truth * factor * noise;
                     words.push(Word {
                         subject,

@@ -1,5 +1,7 @@
 //! Folders as people write them, good and bad, evaluated as the command does it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 use crowsnest_reconcile::evaluate::{EvaluateRequest, Evaluation, evaluate};
 
 fn evaluated(claims: &str, truth: Option<&str>) -> Result<Evaluation, crowsnest_reconcile::ReconcileError> {

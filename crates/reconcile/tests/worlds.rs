@@ -1,5 +1,7 @@
 //! Worlds with a known truth, written as a folder and evaluated as the command does it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 use crowsnest_reconcile::evaluate::{EvaluateRequest, Evaluation, evaluate};
 use crowsnest_reconcile::worlds::{Made, World};
 

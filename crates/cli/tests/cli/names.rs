@@ -1,9 +1,6 @@
 //! `crowsnest match NAME…`: whose name it is, on the small market, from arguments, a file and standard input; and what is no
 //! name.
 
-use std::io::Write as _;
-use std::process::Stdio;
-
 use crate::support::{check, file, json, market, on, said};
 
 fn first(name: &str) -> serde_json::Value {
@@ -28,10 +25,8 @@ fn names_come_from_a_file_and_from_standard_input() {
     let found = json(market(), &["match", "--limit", "1", "--from", names.to_str().unwrap()]);
     assert_eq!(found["rows"].as_array().unwrap().len(), 2, "{found}");
     let mut command = on(market());
-    command.args(["match", "-", "--format", "csv", "--limit", "1"]).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all("豆包\n".as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    command.args(["match", "-", "--format", "csv", "--limit", "1"]).write_stdin("豆包\n");
+    let output = command.output().unwrap();
     assert!(said(&output).contains("豆包,Doubao,product"), "{}", said(&output));
 }
 

@@ -5,7 +5,7 @@ use crate::sources;
 
 /// What is watched, its files, and how many lines they may have together, tests not counted.
 const BUDGETS: &[(&str, &[&str], usize)] = &[
-    ("the list of commands", &["crates/cli/src/commands.rs"], 120),
+    ("the list of commands", &["crates/cli/src/commands.rs"], 140),
     ("the wiring of the pages", &["crates/serve/src/router.rs", "crates/serve/src/routes.rs"], 200),
     ("the first page of the most used crate", &["crates/model/src/lib.rs"], 100),
 ];

@@ -145,8 +145,8 @@ fn names(market: &Market, left: &NameShape, right: &NameShape) -> u8 {
     if is_reordered(&left.words, &right.words) {
         return 2;
     }
-    let are_of_one_script = left.core.is_ascii() == right.core.is_ascii();
-    if are_of_one_script && left.core.is_ascii() || !are_of_one_script {
+    let is_any_of_letters = left.core.is_ascii() || right.core.is_ascii();
+    if is_any_of_letters {
         match readings().filter_map(|(one, other)| few_mistakes(one, other)).min() {
             Some(1) => return 3,
             Some(_) => return 4,
@@ -160,6 +160,7 @@ fn names(market: &Market, left: &NameShape, right: &NameShape) -> u8 {
         let is_company = rest.readings.iter().any(|reading| market.company_readings.contains(reading));
         return if is_company { 6 } else { 8 };
     }
+    let are_of_one_script = left.core.is_ascii() == right.core.is_ascii();
     if are_of_one_script && !short.is_ascii() {
         let (one, other): (Vec<char>, Vec<char>) = (left.core.chars().collect(), right.core.chars().collect());
         if one.len() == other.len() && one.len() >= 4 && one.iter().zip(&other).filter(|(a, b)| a != b).count() == 1 {

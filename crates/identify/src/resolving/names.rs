@@ -21,7 +21,7 @@ pub(crate) struct Name {
     pub(crate) name: String,
     /// That mention.
     pub(crate) mention: i64,
-    known_at: i64,
+    pub(crate) known_at: i64,
     pub(crate) n_mentions: usize,
     pub(crate) shape: NameShape,
     /// Sources and their ids for it.

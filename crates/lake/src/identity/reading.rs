@@ -211,9 +211,10 @@ impl Reader<'_> {
     }
 
     async fn relations(&mut self, as_of: Option<i64>) -> Result<()> {
+        /// Whose, to whom, which relation, since which day.
+        type Tie = (i64, i64, String, Option<i32>);
         let sql = "SELECT entity_id, owner_id, entity, owner, relation, active, \"by\", why, valid_from, valid_until, known_at FROM relations";
-        let mut latest: super::latest::Latest<(i64, i64, String, Option<i32>), (bool, Relation)> =
-            super::latest::Latest::default();
+        let mut latest: super::latest::Latest<Tie, (bool, Relation)> = super::latest::Latest::default();
         for batch in self.rows(sql).await? {
             self.note_changes(&batch, 10);
             let days = |column: usize, row: usize| {
