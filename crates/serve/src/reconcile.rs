@@ -233,17 +233,18 @@ fn described(row: &MatchRow) -> String {
 fn contradicts(request: &PageRequest, row: &MatchRow, condition: &Condition) -> bool {
     let identity = request.lake.identity();
     let Ok(entity) = identity.find(&row.entity, None) else { return false };
-    let wanted = match &condition.v {
-        Value::String(text) => text.clone(),
-        Value::Object(of) => of.get("id").or(of.get("name")).and_then(Value::as_str).unwrap_or_default().to_owned(),
+    // An id of another service is not known here; the name beside it may be.
+    let wanted: Vec<&str> = match &condition.v {
+        Value::String(text) => vec![text],
+        Value::Object(of) => ["id", "name"].iter().filter_map(|key| of.get(*key)?.as_str()).collect(),
         _ => return false,
     };
     match condition.pid.as_str() {
-        "kind" => wanted.parse::<Kind>().is_ok_and(|kind| kind != entity.kind),
-        "company" => match (identity.find(&wanted, Some(Kind::Company)), entity.owner) {
-            (Ok(company), Some(owner)) => company.id != owner,
-            _ => false,
-        },
+        "kind" => wanted.iter().find_map(|text| text.parse::<Kind>().ok()).is_some_and(|kind| kind != entity.kind),
+        "company" => {
+            let company = wanted.iter().find_map(|text| identity.find(text, Some(Kind::Company)).ok());
+            matches!((company, entity.owner), (Some(company), Some(owner)) if company.id != owner)
+        }
         _ => false,
     }
 }

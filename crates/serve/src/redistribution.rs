@@ -12,6 +12,10 @@ use crowsnest_lake::{Answer, Lake};
 use crate::ServeError;
 use crate::request::Shared;
 
+/// Where an answer's figures stand, and how they begin in its notes.
+const FIGURES: &str = "figures";
+const FIGURE_IN_WORDS: &str = "figure of ";
+
 /// Leaves out the rows whose `source` is among `kept_back`; answers without that column stay as they are.
 pub(crate) fn leave_out(mut answer: Answer, kept_back: &[String]) -> Result<Answer, ServeError> {
     let Some(column) = answer.rows.column_by_name("source") else { return Ok(answer) };
@@ -25,6 +29,10 @@ pub(crate) fn leave_out(mut answer: Answer, kept_back: &[String]) -> Result<Answ
     }
     let n_left_out = may_leave.len() - may_leave.true_count();
     answer.rows = filter_record_batch(&answer.rows, &may_leave)?;
+    // Figures beside the rows were made of them, and say so in words.
+    if answer.facts.remove(FIGURES).is_some() {
+        answer.notes.retain(|note| !note.starts_with(FIGURE_IN_WORDS));
+    }
     answer.notes.push(format!("{n_left_out} rows of sources that may not be passed on are left out"));
     Ok(answer)
 }

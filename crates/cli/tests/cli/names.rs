@@ -4,7 +4,7 @@
 use crate::support::{check, file, json, market, on, said};
 
 fn first(name: &str) -> serde_json::Value {
-    json(market(), &["match", name])["rows"][0].clone()
+    json(market(), &["match", name])[0].clone()
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn names_come_from_a_file_and_from_standard_input() {
     let folder = tempfile::tempdir().unwrap();
     let names = file(&folder, "names.txt", "\u{feff}豆包\r\n\r\n  Kimi  \n");
     let found = json(market(), &["match", "--limit", "1", "--from", names.to_str().unwrap()]);
-    assert_eq!(found["rows"].as_array().unwrap().len(), 2, "{found}");
+    assert_eq!(found.as_array().unwrap().len(), 2, "{found}");
     let mut command = on(market());
     command.args(["match", "-", "--format", "csv", "--limit", "1"]).write_stdin("豆包\n");
     let output = command.output().unwrap();
