@@ -25,6 +25,10 @@ pub fn facts(names: &[String], row: &[f32], parts: &[(usize, f64)]) -> Vec<Strin
     facts
 }
 
+fn ago(periods: f32) -> String {
+    if periods.round() == 1.0 { "a period ago".to_owned() } else { format!("{periods:.0} periods ago") }
+}
+
 fn times(log: f32) -> String {
     format!("{:.2} times", log.exp())
 }
@@ -36,9 +40,11 @@ fn sentence(name: &str, value: f32) -> (&'static str, String) {
     }
     let periods = |text: &str| text.rsplit('_').next().unwrap_or_default().to_owned();
     match name {
-        "change_0" | "acceleration" | "z_score" => {
-            ("last change", format!("its last change stands out: {name} {value:.2} on the log scale"))
+        "change_0" => {
+            ("last change", format!("last period it went to {} its level before, less the market", times(value)))
         }
+        "acceleration" => ("last change", format!("its last change was {} the one before", times(value))),
+        "z_score" => ("last change", format!("its last change is {value:.1} times its usual one")),
         _ if name.starts_with("change_") => (
             "earlier changes",
             format!("{} periods ago it went to {} its level, less the market", periods(name), times(value)),
@@ -58,24 +64,71 @@ fn sentence(name: &str, value: f32) -> (&'static str, String) {
         }
         "log_rank" => ("place", format!("it is at place {:.0} of the list", value.exp())),
         "rank_share" => ("place", format!("it is in the {:.0} % of the list", value * 100.0)),
-        "age" | "n_periods" | "n_periods_12" | "run" | "n_gaps" | "is_reentry" => {
-            ("age", format!("how long the list has had it: {} {value:.0}", name.replace('_', " ")))
+        "age" | "n_periods" | "n_periods_12" | "run" if value < 1.0 => ("age", "it is new on the list".to_owned()),
+        "age" => ("age", format!("it came to the list {}", ago(value))),
+        "n_periods" | "n_periods_12" => ("age", format!("the list has told of it in {value:.0} periods")),
+        "run" => ("age", format!("it has been on the list for {value:.0} periods without a gap")),
+        "n_gaps" => ("age", format!("it was away from the list {value:.0} times")),
+        "is_reentry" => {
+            ("age", if value > 0.0 { "it came back to the list" } else { "it never left the list" }.to_owned())
         }
-        _ if name.starts_with("deviation")
-            || name.contains("typical")
-            || name.contains("largest")
-            || name.contains("smallest") =>
-        {
-            ("liveliness", format!("how much it moves: {} {value:.2} on the log scale", name.replace('_', " ")))
+        _ if name.starts_with("deviation") => {
+            ("liveliness", format!("it moved by a factor of {:.2} from one period to the next, of late", value.exp()))
         }
-        "share_rising_6" | "median_change_6" => {
-            ("steadiness", format!("its last half dozen changes: {} {value:.2}", name.replace('_', " ")))
+        _ if name.starts_with("typical") => {
+            ("liveliness", format!("its usual change is by a factor of {:.2}", value.abs().exp()))
+        }
+        _ if name.starts_with("largest") => {
+            ("liveliness", format!("its largest rise was to {} the level before", times(value)))
+        }
+        _ if name.starts_with("smallest") => {
+            ("liveliness", format!("its least change was to {} the level before", times(value)))
+        }
+        "share_rising_6" => ("steadiness", format!("it rose in {:.0} % of its last six periods", 100.0 * value)),
+        "median_change_6" => {
+            ("steadiness", format!("its middle change of six periods was to {} the level before", times(value)))
         }
         _ if name.starts_with("word_") => {
-            ("words", format!("others with the same words in their names: {} {value:.2}", name.replace('_', " ")))
+            ("words", of_others("others with a word of its name", name.trim_end_matches("_best"), value))
         }
         "market_spread" => ("market", format!("{:.1} % of the list rose by more than half at once", value * 100.0)),
-        _ => ("family", format!("others of its family by name: {} {value:.2}", name.replace('_', " "))),
+        _ => ("family", of_others(family(name), name, value)),
+    }
+}
+
+/// Who is meant by a number of a family.
+fn family(name: &str) -> &'static str {
+    match name {
+        _ if name.starts_with("first_two") => "others whose names begin with the same two words",
+        _ if name.starts_with("first_three") => "others whose names begin with the same three words",
+        _ if name.starts_with("last_word") => "others whose names end with the same word",
+        _ => "others whose names begin with the same word",
+    }
+}
+
+/// What others do: their number is a mean over them, of logarithms where it is about levels.
+fn of_others(who: &str, name: &str, value: f32) -> String {
+    match name {
+        _ if name.ends_with("_change_beside") => format!("its last change was {} that of {who}", times(value)),
+        _ if name.ends_with("_level_beside") => format!("it stands at {} the usual level of {who}", times(value)),
+        _ if name.ends_with("_change") => {
+            format!("{who} went to {} their level last period, less the market", times(value))
+        }
+        _ if name.ends_with("_growth_3") => {
+            format!("{who} went to {} their level in 3 periods, less the market", times(value))
+        }
+        _ if name.ends_with("_growth_6") => {
+            format!("{who} went to {} their level in 6 periods, less the market", times(value))
+        }
+        _ if name.ends_with("_level") => format!("{who} stand at {} the level that the list ends at", times(value)),
+        _ if name.ends_with("_age") => format!("{who} came to the list {} on average", ago(value)),
+        _ if name.ends_with("_over_high_12") => {
+            format!("{who} are at {} their highs of the 12 periods before", times(value))
+        }
+        _ if name.ends_with("_n") => format!("there are {value:.0} {who}"),
+        _ if name.ends_with("_hits") => format!("{:.0} % of {who} broke out before", 100.0 * value),
+        _ if name.ends_with("_entries") => format!("{:.0} % of {who} are new on the list", 100.0 * value),
+        _ => format!("{who}: {} {value:.2}", name.replace('_', " ")),
     }
 }
 
@@ -104,5 +157,16 @@ mod tests {
             facts,
             ["it is at 2.00 times its level of 3 periods ago, less the market", "it is at place 5000 of the list"]
         );
+    }
+
+    #[test]
+    fn every_number_is_told_in_a_sentence_of_its_own() {
+        for name in crate::features::OWN.iter().map(|name| (*name).to_owned()).chain(crate::families::names()) {
+            let (_, told) = sentence(&name, 0.5);
+            assert!(
+                !told.is_empty() && (!told.contains(&name.replace('_', " ")) || !name.contains('_')),
+                "{name}: {told}"
+            );
+        }
     }
 }

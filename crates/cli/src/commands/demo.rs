@@ -4,9 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use crowsnest_lake::questions::{self, OverviewQuestion};
+use crowsnest_detect::detect;
+use crowsnest_detect::lists::Asked;
+use crowsnest_detect::outcome::Task;
+use crowsnest_lake::questions::{self, BreakoutsQuestion, OverviewQuestion};
 use crowsnest_lake::{Lake, Market};
-use crowsnest_run::RunReport;
+use crowsnest_model::Grain;
+use crowsnest_run::{ReconcileRequest, RunReport};
 use crowsnest_serve::ServeOptions;
 
 use super::serve;
@@ -73,8 +77,38 @@ async fn build(context: &Context, dir: PathBuf) -> Result<(Lake, Done), Failure>
             outcome = Done::WithRejects;
         }
     }
+    figures_and_breakouts(context, &lake).await?;
     Ok((lake, outcome))
 }
+
+/// Makes figures of what is new, and looks once for what is about to break out.
+async fn figures_and_breakouts(context: &Context, lake: &Lake) -> Result<(), Failure> {
+    let started = std::time::Instant::now();
+    let request = ReconcileRequest { now: jiff::Timestamp::now().as_microsecond(), ..ReconcileRequest::default() };
+    let reconciled = Box::pin(crowsnest_run::reconcile(lake, &request)).await?;
+    if reconciled.n_added > 0 {
+        let n_figures = number::count(reconciled.n_added as u64);
+        print::line(&format!("reconciled: {n_figures} figures in {:.1} s", started.elapsed().as_secs_f64()))?;
+    }
+    let every = BreakoutsQuestion { limit: 1, ..BreakoutsQuestion::default() };
+    if questions::breakouts(lake, &every).await?.rows.num_rows() > 0 {
+        return Ok(());
+    }
+    let started = std::time::Instant::now();
+    let monthly = Asked { metric: Some(DETECTED.to_owned()), grain: Some(Grain::Month), ..Asked::default() };
+    let report = Box::pin(detect(lake, &monthly, Task::default())).await?;
+    report.notes.iter().for_each(|note| context.note(note));
+    print::line(&format!(
+        "detected: {} signals on {} products of {} in {:.1} s",
+        number::count(report.n_added as u64),
+        number::count(report.n_products as u64),
+        report.source,
+        started.elapsed().as_secs_f64()
+    ))
+}
+
+/// The example's metric with a list long enough to learn from.
+const DETECTED: &str = "downloads_30d";
 
 fn in_words(report: &RunReport) -> String {
     let import = &report.import;
