@@ -482,15 +482,21 @@ struct Anchor {
 }
 
 impl Anchor {
-    /// The mean of pieces of evidence by their variances, those far out bounded (P. J. Huber, 1964).
+    /// The mean of pieces of evidence by their variances and by how much pieces differ beyond those (R. DerSimonian, N. Laird,
+    /// Controlled Clinical Trials 7, 1986), those far out bounded (P. J. Huber, 1964). A few pieces say little of all sources:
+    /// what is official of one product may count something else than what is said of the others.
     fn of(found: &[(f64, f64)]) -> Option<Self> {
         const FAR: f64 = 2.0;
         const ROUNDS: usize = 10;
+        /// By how much all sources together are wrong before anything is known, as a logarithm.
+        const SHARED_SD: f64 = 0.3;
         let mut shift = median(&mut found.iter().map(|(apart, _)| *apart).collect::<Vec<f64>>())?;
-        let mut variance = 0.0;
+        let mut variance = SHARED_SD.powi(2);
         for _ in 0..ROUNDS {
-            let (mut sum, mut weights) = (0.0, 0.0);
+            let between = Self::between(found, shift);
+            let (mut sum, mut weights) = (0.0, 1.0 / SHARED_SD.powi(2));
             for (apart, own) in found {
+                let own = own + between;
                 let score = (apart - shift).abs() / own.sqrt();
                 let weight = (FAR / score.max(FAR)) / own;
                 sum += weight * apart;
@@ -499,10 +505,22 @@ impl Anchor {
             shift = sum / weights;
             variance = 1.0 / weights;
         }
-        // Pieces that are further apart than they should be are less sure than they say.
-        let scores: Vec<f64> = found.iter().map(|(apart, own)| (apart - shift) / own.sqrt()).collect();
-        let wide = if scores.len() >= 5 { spread(&scores, 0.0).max(1.0) } else { 1.0 };
-        Some(Self { shift, variance: variance * wide * wide })
+        Some(Self { shift, variance })
+    }
+
+    /// The variance between pieces beyond their own, some of it taken for granted before any is seen.
+    fn between(found: &[(f64, f64)], shift: f64) -> f64 {
+        const GRANTED: f64 = 5.0;
+        const GRANTED_SD: f64 = 0.2;
+        const FAR: f64 = 2.0;
+        let beyond: f64 = found
+            .iter()
+            .map(|(apart, own)| {
+                let square = (apart - shift).powi(2).min(FAR.powi(2) * (own + GRANTED_SD.powi(2)));
+                square - own
+            })
+            .sum();
+        ((beyond + GRANTED * GRANTED_SD.powi(2)) / (found.len() as f64 + GRANTED)).max(0.0)
     }
 }
 
