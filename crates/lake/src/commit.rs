@@ -27,8 +27,10 @@ use crate::{LakeError, Result, schema};
 /// Rows of a file's row groups and pages: small enough that one product or month reads little, large enough to scan fast.
 const ROW_GROUP_ROWS_MAX: usize = 131_072;
 const PAGE_ROWS_MAX: usize = 8_192;
-/// Rows of a page of ids that rows are sorted by: a name's few rows of a month are in as few pages.
+/// Rows of a page of ids: a name's few rows of a month are in as few pages of those that rows are sorted by.
 const ID_PAGE_ROWS: usize = 1_024;
+/// Rows of a page of numbers that are stored plain: for a row here and there, little around it is read.
+const NUMBER_PAGE_ROWS: usize = 2_048;
 /// How often a row group's filter of those ids says that one is there that is not: a name that is gone, or not there yet,
 /// is looked for in few of the months without it.
 const ID_FILTER_FALSE: f64 = 0.01;
@@ -118,15 +120,15 @@ pub(crate) fn writer_properties(table: &Table) -> WriterProperties {
         if is_of_all_sizes(column) {
             builder = builder
                 .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_data_page_size_limit(path.clone(), NUMBER_PAGE_ROWS * size_of::<f64>())
                 .set_column_statistics_enabled(path, EnabledStatistics::None);
         } else if is_hash {
             builder = builder
                 .set_column_compression(path.clone(), Compression::UNCOMPRESSED)
-                .set_column_dictionary_enabled(path.clone(), false);
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_data_page_size_limit(path.clone(), ID_PAGE_ROWS * size_of::<i64>());
             if table.sort_by.contains(&column.name) {
-                builder = builder
-                    .set_column_data_page_size_limit(path.clone(), ID_PAGE_ROWS * size_of::<i64>())
-                    .set_column_bloom_filter_fpp(path, ID_FILTER_FALSE);
+                builder = builder.set_column_bloom_filter_fpp(path, ID_FILTER_FALSE);
             }
         } else if column.column_type == ColumnType::Text && !BOUNDED_TEXTS.contains(&column.name) {
             // Comparing every text with the bounds so far costs more than the rest of writing it.
