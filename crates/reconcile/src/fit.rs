@@ -8,6 +8,7 @@
 
 use rayon::prelude::*;
 
+use crate::anchor::Anchor;
 use crate::bias::{self, Biases, Search};
 use crate::copies::{self, Copying};
 use crate::growth;
@@ -473,56 +474,6 @@ fn quadratic(matrix: &[f64], weights: &[f64]) -> f64 {
 
 /// What a voice's word weighs in a figure: time, voice, share.
 type Share = (usize, usize, f64);
-
-/// By how much all sources are wrong together.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Anchor {
-    shift: f64,
-    variance: f64,
-}
-
-impl Anchor {
-    /// The mean of pieces of evidence by their variances and by how much pieces differ beyond those (R. DerSimonian, N. Laird,
-    /// Controlled Clinical Trials 7, 1986), those far out bounded (P. J. Huber, 1964). A few pieces say little of all sources:
-    /// what is official of one product may count something else than what is said of the others.
-    fn of(found: &[(f64, f64)]) -> Option<Self> {
-        const FAR: f64 = 2.0;
-        const ROUNDS: usize = 10;
-        /// By how much all sources together are wrong before anything is known, as a logarithm.
-        const SHARED_SD: f64 = 0.3;
-        let mut shift = median(&mut found.iter().map(|(apart, _)| *apart).collect::<Vec<f64>>())?;
-        let mut variance = SHARED_SD.powi(2);
-        for _ in 0..ROUNDS {
-            let between = Self::between(found, shift);
-            let (mut sum, mut weights) = (0.0, 1.0 / SHARED_SD.powi(2));
-            for (apart, own) in found {
-                let own = own + between;
-                let score = (apart - shift).abs() / own.sqrt();
-                let weight = (FAR / score.max(FAR)) / own;
-                sum += weight * apart;
-                weights += weight;
-            }
-            shift = sum / weights;
-            variance = 1.0 / weights;
-        }
-        Some(Self { shift, variance })
-    }
-
-    /// The variance between pieces beyond their own, some of it taken for granted before any is seen.
-    fn between(found: &[(f64, f64)], shift: f64) -> f64 {
-        const GRANTED: f64 = 5.0;
-        const GRANTED_SD: f64 = 0.2;
-        const FAR: f64 = 2.0;
-        let beyond: f64 = found
-            .iter()
-            .map(|(apart, own)| {
-                let square = (apart - shift).powi(2).min(FAR.powi(2) * (own + GRANTED_SD.powi(2)));
-                square - own
-            })
-            .sum();
-        ((beyond + GRANTED * GRANTED_SD.powi(2)) / (found.len() as f64 + GRANTED)).max(0.0)
-    }
-}
 
 /// Claims that may only widen: the square of how far they are apart, by a quarter.
 fn widen(panel: &Panel, logs: &[f64], estimates: &mut [Estimate]) {

@@ -15,6 +15,7 @@
 //! To add a thing that sources do wrong: what is learnt of it in a file of its own, one line in `fit`, and a world in [`worlds`]
 //! that shows it.
 
+mod anchor;
 mod bias;
 mod charts;
 mod copies;
