@@ -59,7 +59,7 @@ pub use engine::LakeOptions;
 pub use error::LakeError;
 pub use identity::{Entity, Identity, Language, Relation, entity_hex};
 pub use lake::Lake;
-pub use market::{Market, MarketConfig, Secrets};
+pub use market::{Breaks, Market, MarketConfig, ReconcileConfig, Secrets, Whole};
 pub use run::Job;
 pub use scratch::Scratch;
 pub use source_card::{Purchase, SourceCard, SourceCollect, SourceCost};

@@ -53,9 +53,50 @@ pub struct MarketConfig {
     /// Metric → name of the segment whose claims are the total of the whole market.
     #[serde(default)]
     pub totals: std::collections::BTreeMap<String, String>,
+    /// How figures are made.
+    #[serde(default)]
+    pub reconcile: ReconcileConfig,
     /// Data files that `crowsnest demo` imports, in order.
     #[serde(default)]
     pub imports: Vec<ImportFile>,
+}
+
+/// How figures are made of claims.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReconcileConfig {
+    /// What becomes of a series where the only source that tells of it changes how it counts.
+    #[serde(default)]
+    pub breaks: Breaks,
+    /// Metric of a chart → metric that it ranks by; `downloads_rank` ranks by `downloads` without a word.
+    #[serde(default)]
+    pub charts: std::collections::BTreeMap<String, String>,
+    /// What adds up to what, so that figures do: `[[reconcile.wholes]]`.
+    #[serde(default)]
+    pub wholes: Vec<Whole>,
+}
+
+/// Values of a dimension that make up one, with nothing missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Whole {
+    /// `region`, `platform` or `segment`.
+    pub dimension: String,
+    /// The value that is the whole, for example `all`.
+    pub whole: String,
+    /// Its parts.
+    pub parts: Vec<String>,
+}
+
+/// What becomes of breaks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Breaks {
+    /// Figures go on as they were counted before the first break.
+    #[default]
+    Splice,
+    /// Figures are as they are counted on either side.
+    Apart,
 }
 
 /// One file that belongs to the market and is imported by `crowsnest demo`.

@@ -39,11 +39,11 @@ pub const VIEWS: &[(&str, &str, &str)] = &[
     ),
     (
         "figures_in_force",
-        "the figure known last of each entity, metric, period, dimensions and unit",
+        "the figure known last of each entity, metric, period, dimensions and unit, unless it is withdrawn",
         "SELECT f.* FROM figures f JOIN ( \
              SELECT entity_id AS last_entity_id, vintage_claim(max(vintage(known_at, figure_id))) AS last_figure_id \
              FROM figures GROUP BY entity_id, about(metric, period_start, period_end, region, platform, segment, unit)) \
-         ON f.entity_id = last_entity_id AND f.figure_id = last_figure_id",
+         ON f.entity_id = last_entity_id AND f.figure_id = last_figure_id WHERE f.method <> 'withdrawn'",
     ),
     (
         "events_named",

@@ -336,7 +336,7 @@ pub static FIGURES: Table = Table {
         required("unit", Text, "Unit, or ISO 4217 code if the value is money."),
         required("n_claims", Int64, "Number of claims that contribute."),
         required("claims", Text, "References of the contributing claims, separated by blanks."),
-        required("method", Text, "Method that reconciled them."),
+        required("method", Text, "Method that reconciled them; `withdrawn` where nothing is said of it any more."),
         required("known_at", Instant, "The moment as of which it holds."),
         optional("low_50", Float64, "Lower end of the 50 % interval, in `unit`."),
         optional("high_50", Float64, "Upper end of the 50 % interval, in `unit`."),

@@ -294,6 +294,10 @@ fn settings() -> String {
     page.push_str(&fields_of(MARKET, "MarketConfig"));
     page.push_str("\n### `[[imports]]`\n\n");
     page.push_str(&fields_of(MARKET, "ImportFile"));
+    page.push_str("\n### `[reconcile]`\n\n");
+    page.push_str(&fields_of(MARKET, "ReconcileConfig"));
+    page.push_str("\n### `[[reconcile.wholes]]`\n\n");
+    page.push_str(&fields_of(MARKET, "Whole"));
     page.push_str("\n## `sources/NAME.toml`\n\nOne card per source. Only `name` is required.\n\n");
     page.push_str(&parts_of_a_card("###"));
     page.push_str("\n## `metrics.toml`\n\nOne table per metric, named by its id, in the form of\n");

@@ -1,8 +1,8 @@
 //! `league`: who leads in a metric for one period, against the period before.
 //!
 //! One value per entity: of the claims in force the official or confirmed one, else the latest known of any that is no
-//! rumour, else the rumour. (A reconciled figure with an interval takes its place once `figures` has any.) Periods are
-//! never mixed, nor are regions, platforms and segments: where none is asked for, the most covered combination is taken
+//! rumour, else the rumour. Beside it stands the reconciled figure with its interval and reason, where there is one: the rank is
+//! that of the claim, which anybody can look up. Periods are never mixed, nor are regions, platforms and segments: where none is asked for, the most covered combination is taken
 //! and the others are named.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::money::Rates;
 use super::roll_up::{self, RollUp};
-use super::{in_force, league_facts, quoted, rows};
+use super::{figures, in_force, league_facts, quoted, rows};
 use crate::{Answer, Lake, LakeError, Language, Result};
 
 /// Which league table.
@@ -101,7 +101,13 @@ pub async fn league(lake: &Lake, question: &LeagueQuestion) -> Result<Answer> {
     notes.extend(league_facts::total_notes(&facts));
     let limit = question.limit.unwrap_or(usize::MAX).min(n_now);
     let kept: Vec<usize> = (0..now.num_columns() - 1).collect();
-    Ok(Answer { rows: now.project(&kept)?.slice(0, limit), facts, notes })
+    let mut rows = now.project(&kept)?.slice(0, limit);
+    if !question.by_source && question.source.is_none() {
+        let about = (question.metric.as_str(), &period, &dimensions);
+        let entities = now.column(now.num_columns() - 1).slice(0, limit);
+        rows = figures::beside(lake, about, question.as_of, rows, &entities).await?;
+    }
+    Ok(Answer { rows, facts, notes })
 }
 
 /// Everything that the parts of the answer are made from.

@@ -1,6 +1,6 @@
-//! `series`: a product's figures over time, one line per source, with every restatement.
+//! `series`: a product's figures over time, one line per source, with every restatement; and the reconciled figures.
 
-use super::{quoted, rows};
+use super::{FiguresQuestion, quoted, rows};
 use crate::{Answer, Lake, Language, Result};
 
 /// Whose figures.
@@ -44,7 +44,18 @@ pub async fn series(lake: &Lake, question: &SeriesQuestion) -> Result<Answer> {
     let identity = lake.identity();
     let entity = identity.find(&question.name, kind)?;
     let sql = sql(&rows::is_entity(&identity, entity), question.metric.as_deref(), question.as_of);
-    let answer = super::run(lake, &sql).await?;
+    let mut answer = super::run(lake, &sql).await?;
+    let asked = FiguresQuestion {
+        name: entity.hex(),
+        metric: question.metric.clone(),
+        as_of: question.as_of,
+        ..FiguresQuestion::default()
+    };
+    let figures = super::figures::figures(lake, &asked).await?;
+    if figures.rows.num_rows() > 0 {
+        let figures: Vec<serde_json::Value> = figures.rows_as()?;
+        answer = answer.with_fact("figures", figures);
+    }
     Ok(answer
         .with_fact("entity", entity.hex())
         .with_fact("name", entity.name(rows::language(lake, question.language)))

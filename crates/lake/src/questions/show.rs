@@ -62,18 +62,9 @@ pub async fn why(lake: &Lake, question: &WhyQuestion) -> Result<Answer> {
 /// The figures in force of what was asked, the latest periods first.
 async fn figures(lake: &Lake, asked: &Asked, question: &ShowQuestion) -> Result<Vec<serde_json::Value>> {
     const FIGURES_MAX: usize = 100;
-    let known = rows::known_by(question.as_of).replace("c.known_at", "known_at");
+    let known = rows::known_by(question.as_of);
     let filter = format!("entity_id = {} AND ({}) AND {known}", asked.entity, asked.about);
-    let sql = format!(
-        "SELECT f.metric, f.period, f.region, f.platform, f.segment, f.unit, f.value, f.low_50, f.high_50, f.low, f.high, \
-                f.low_95, f.high_95, f.n_claims, f.agreement, f.claims, f.weights, f.reason, f.known_at \
-         FROM (SELECT * FROM figures WHERE {filter}) f JOIN ( \
-             SELECT vintage_claim(max(vintage(known_at, figure_id))) AS last_figure_id FROM figures WHERE {filter} \
-             GROUP BY about(metric, period_start, period_end, region, platform, segment, unit)) \
-         ON f.figure_id = last_figure_id \
-         ORDER BY f.period_start DESC, f.period_end DESC, f.metric, f.region, f.platform, f.segment, f.unit \
-         LIMIT {FIGURES_MAX}"
-    );
+    let sql = format!("SELECT * EXCEPT (entity_id) FROM ({}) LIMIT {FIGURES_MAX}", super::figures::sql(&filter));
     super::run(lake, &sql).await?.rows_as()
 }
 

@@ -1,9 +1,10 @@
 //! `state.db`: what is operational and small, in SQLite: runs of commands; cursors, the journal, the ledger and the
-//! quarantine of sources that are collected ([`collecting`]); the audit log.
+//! quarantine of sources that are collected ([`collecting`]); what steps have learnt; the audit log.
 //!
 //! To add a table: its `CREATE` in the file that reads and writes it, and a line in [`connect`].
 
 pub mod collecting;
+mod learnt;
 mod records;
 
 use std::path::{Path, PathBuf};
@@ -149,6 +150,7 @@ fn connect(path: &Path) -> Result<Connection> {
          CREATE TABLE IF NOT EXISTS audit (at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL)",
     )?;
     connection.execute_batch(collecting::TABLES)?;
+    connection.execute_batch(learnt::CREATE)?;
     Ok(connection)
 }
 
