@@ -5,8 +5,15 @@
 //! one that explains most, if it explains much more than chance would and is seen in the periods beside it too. What is
 //! left of a source at one time is drawn towards nothing by how sure it is.
 //!
+//! How far a pair is apart in all, beside its moves, is only as sure as the products that both tell of are many: what a source
+//! always adds to a product does not average out over one. So levels are settled last, given drifts and jumps, from one
+//! difference a pair.
+//!
 //! Differences tell nothing of what all sources share. Claims that anchor have no bias and so fix the scale; without any,
-//! the sources' biases are taken to be nothing on average, with the weight of those far out bounded.
+//! the sources' biases are taken to be nothing on average, with the weight of those far out bounded and of those that are
+//! seldom seen beside others small: whoever tells of three products does not set the scale of a market.
+
+use serde::{Deserialize, Serialize};
 
 use crate::growth::Step;
 use crate::normal_equations::{NormalEquations, Solution};
@@ -14,7 +21,7 @@ use crate::overlaps::Difference;
 use crate::robust::{median, spread};
 
 /// A jump of one source at one time.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Jump {
     /// The source's number.
     pub source: usize,
@@ -27,7 +34,7 @@ pub struct Jump {
 }
 
 /// What is known of the biases of all sources.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Biases {
     /// For each source and time: the natural logarithm of the bias.
     pub logs: Vec<Vec<f64>>,
@@ -75,6 +82,8 @@ pub(crate) struct Search<'a> {
     pub(crate) group_sizes: &'a [usize],
     /// First and last time that each source tells of.
     pub(crate) told: &'a [(usize, usize)],
+    /// In how many cells each source is seen beside another, or beside what anchors.
+    pub(crate) n_beside: &'a [usize],
 }
 
 /// How much better a jump has to explain what is seen, in units of chi square.
@@ -123,7 +132,31 @@ pub(crate) fn find(search: Search<'_>, differences: &[Difference], steps: &[Step
             break;
         }
     }
-    fit.finish(extra)
+    let levels = PairLevel::of(differences, search.n_sources);
+    fit.finish(extra, &levels)
+}
+
+/// How far a pair of sources is apart beside its moves, once: which differences of theirs tell, and how unsure that is.
+struct PairLevel {
+    /// Places among the rows.
+    rows: std::ops::Range<usize>,
+    /// Variance of the whole difference by which products both tell of.
+    variance: f64,
+}
+
+impl PairLevel {
+    fn of(differences: &[Difference], n_sources: usize) -> Vec<Self> {
+        let mut from = 0;
+        let mut levels = Vec::new();
+        for pair in differences.chunk_by(|a, b| (a.left, a.right) == (b.left, b.right)) {
+            let rows = from..from + pair.len();
+            from = rows.end;
+            if pair[0].left < n_sources {
+                levels.push(Self { rows, variance: pair[0].of_series });
+            }
+        }
+        levels
+    }
 }
 
 /// How much differences wander from time to time beyond sampling; jumps hardly move it.
@@ -366,29 +399,88 @@ impl Fit<'_> {
         (sides[1].0 / sides[1].1 - sides[0].0 / sides[0].1) / size > 0.5
     }
 
-    /// The levels' spread is learnt, and those far out and those that only repeat others weigh less.
-    fn settle_levels(&mut self) -> Solution {
+    /// The levels given drifts and jumps, from one difference a pair. Their spread is learnt, and those far out and those
+    /// that only repeat others weigh less. Puts them into the solution in place of its own.
+    fn settle_levels(&mut self, solution: &mut Solution, pairs: &[PairLevel]) {
         const ROUNDS: usize = 8;
         const GRANTED: f64 = 2.0;
-        let mut solution = self.solve();
+        let n_sources = self.search.n_sources;
+        let told: Vec<(Vec<(usize, f64)>, f64, f64)> = pairs.iter().map(|pair| self.level_of(solution, pair)).collect();
+        let mut levels = self.solve_levels(&told);
         for _ in 0..ROUNDS {
-            let levels: Vec<f64> = (0..self.search.n_sources).map(|source| solution.values[2 * source]).collect();
-            let middle_half = spread(&levels, median(&mut levels.clone()).unwrap_or(0.0)).min(0.7);
+            let middle_half = spread(&levels.values, median(&mut levels.values.clone()).unwrap_or(0.0)).min(0.7);
             // Of few sources the spread says little: some are taken for granted.
-            let n = levels.len() as f64;
+            let n = n_sources as f64;
             let sd = ((n * middle_half * middle_half + GRANTED * ALONE_SD * ALONE_SD) / (n + GRANTED)).sqrt();
-            for (source, level) in levels.iter().enumerate() {
+            for (source, level) in levels.values.iter().enumerate() {
                 let far = level / (3.0 * sd);
                 self.precisions[source] = 1.0 / (sd * sd * (1.0 + far * far) * self.search.group_sizes[source] as f64);
             }
-            solution = self.solve();
+            levels = self.solve_levels(&told);
         }
-        solution
+        let shift = if self.has_anchor() { 0.0 } else { self.shift(&levels.values) };
+        let n = self.n_unknowns();
+        for row in 0..n_sources {
+            solution.values[2 * row] = levels.values[row] - if self.is_seen_beside_others(row) { shift } else { 0.0 };
+            for column in 0..n_sources {
+                solution.covariance[2 * row * n + 2 * column] = levels.covariance[row * n_sources + column];
+            }
+        }
     }
 
-    fn finish(mut self, extra: f64) -> Biases {
+    fn has_anchor(&self) -> bool {
+        self.rows.iter().any(|row| row.right.is_none())
+    }
+
+    fn is_seen_beside_others(&self, source: usize) -> bool {
+        self.search.n_beside[source] > 0
+    }
+
+    /// By how much the levels are off nothing on average, those seldom seen beside others weighing little.
+    fn shift(&self, levels: &[f64]) -> f64 {
+        const CELLS_GRANTED: f64 = 30.0;
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for (source, level) in levels.iter().enumerate() {
+            let n = self.search.n_beside[source] as f64;
+            let weight = self.precisions[source] * n / (n + CELLS_GRANTED);
+            sum += weight * level;
+            weights += weight;
+        }
+        if weights > 0.0 { sum / weights } else { 0.0 }
+    }
+
+    /// What a pair tells of levels: which, the difference less drifts and jumps, its variance.
+    fn level_of(&self, solution: &Solution, pair: &PairLevel) -> (Vec<(usize, f64)>, f64, f64) {
+        let (mut sum, mut weights) = (0.0, 0.0);
+        let rows = &self.rows[pair.rows.clone()];
+        for row in rows {
+            let moves: f64 = self
+                .row(row)
+                .iter()
+                .filter(|(at, _)| *at >= 2 * self.search.n_sources || at % 2 == 1)
+                .map(|(at, by)| solution.values[*at] * by)
+                .sum();
+            sum += row.weight * (row.value - moves);
+            weights += row.weight;
+        }
+        let of = |source: Option<usize>, sign: f64| source.map(|source| (source, sign));
+        let unknowns = of(rows[0].left, 1.0).into_iter().chain(of(rows[0].right, -1.0)).collect();
+        (unknowns, sum / weights, 1.0 / weights + pair.variance)
+    }
+
+    fn solve_levels(&self, told: &[(Vec<(usize, f64)>, f64, f64)]) -> Solution {
+        let mut equations = NormalEquations::new(&self.precisions);
+        for (unknowns, value, variance) in told {
+            equations.add(unknowns, *value, 1.0 / variance);
+        }
+        equations.solve()
+    }
+
+    fn finish(mut self, extra: f64, pairs: &[PairLevel]) -> Biases {
         self.jumps.sort_unstable();
-        let solution = self.settle_levels();
+        let mut solution = self.solve();
+        let wobble = self.wobble(&solution, extra);
+        self.settle_levels(&mut solution, pairs);
         let n = self.n_unknowns();
         let first = 2 * self.search.n_sources;
         let jumps: Vec<Jump> = self
@@ -402,7 +494,6 @@ impl Fit<'_> {
                 error: solution.covariance[(first + place) * (n + 1)].sqrt(),
             })
             .collect();
-        let wobble = self.wobble(&solution, extra);
         let at = |source: usize, time: usize| -> f64 {
             let mut unknowns = Vec::new();
             self.unknowns_of(source, time, 1.0, &mut unknowns);
@@ -410,9 +501,8 @@ impl Fit<'_> {
             line + wobble[source][time]
         };
         let logs = (0..self.search.n_sources).map(|s| (0..self.search.n_times).map(|t| at(s, t)).collect()).collect();
-        let compared: Vec<usize> = (0..self.search.n_sources)
-            .filter(|source| self.rows.iter().any(|row| row.left == Some(*source) || row.right == Some(*source)))
-            .collect();
+        let compared: Vec<usize> =
+            (0..self.search.n_sources).filter(|source| self.is_seen_beside_others(*source)).collect();
         let n_sources = self.search.n_sources;
         let pairs = compared.iter().flat_map(|a| compared.iter().map(move |b| 2 * a * n + 2 * b));
         let shared: f64 = pairs.map(|at| solution.covariance[at]).sum();

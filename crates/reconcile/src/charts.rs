@@ -72,7 +72,7 @@ fn of_source(chart: &MetricPanel, source: u16, volumes: &MetricPanel, fitted: &F
     for seen in volumes.panel.observations.iter().filter(|seen| seen.standing != Standing::Widens) {
         let bias = match seen.standing {
             Standing::Anchors => 0.0,
-            _ => fitted.biases.logs[usize::from(seen.source)][seen.time as usize],
+            _ => fitted.model.biases.logs[usize::from(seen.source)][seen.time as usize],
         };
         let key = (volumes.series[seen.series as usize].0, volumes.period(seen.series, seen.time));
         said.entry(key).or_default().push(seen.log - bias);

@@ -4,11 +4,13 @@
 //! happened is the same for every pair; a pair that moves together by much more shares its errors. That needs three
 //! sources. Of two, only digits tell: the same factor between them, again and again, to a thousandth.
 
+use serde::{Deserialize, Serialize};
+
 use crate::panel::{Panel, Standing};
 use crate::robust::{median, spread};
 
 /// Two sources, of which one repeats the other.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Copying {
     /// The one that repeats: it speaks later, or tells of fewer.
     pub source: usize,

@@ -17,7 +17,7 @@ use crate::fit::{Fitted, fit};
 use crate::folder::Folder;
 use crate::hidden;
 use crate::panel::Standing;
-use crate::panels::{MetricPanel, Word, panels};
+use crate::panels::{MetricPanel, panels};
 use crate::robust::median;
 
 /// What is to be evaluated.
@@ -167,8 +167,8 @@ pub fn evaluate(request: &EvaluateRequest) -> Result<Evaluation, ReconcileError>
     let (charted, amounts) = std::mem::take(&mut made.panels).into_iter().partition(is_chart);
     let charted: Vec<MetricPanel> = charted;
     made.panels = amounts;
-    let fitted: Vec<Fitted> =
-        made.panels.iter().map(|panel| fit(&panel.panel, &earlier(panel, &folder.words))).collect();
+    let said = |word: usize| folder.words[word].said;
+    let fitted: Vec<Fitted> = made.panels.iter().map(|panel| fit(&panel.panel, &earlier(panel, &said))).collect();
     let of_ranks = charts::volumes(&folder, &charted, &made.panels, &fitted);
     let mut evaluation = Evaluation {
         n_figures_of_ranks: of_ranks.len(),
@@ -176,7 +176,7 @@ pub fn evaluate(request: &EvaluateRequest) -> Result<Evaluation, ReconcileError>
         n_claims: folder.words.len(),
         n_rejects: folder.n_rejects,
         n_figures: fitted.iter().map(|fitted| fitted.estimates.len()).sum(),
-        is_scale_pinned: fitted.iter().all(|fitted| fitted.is_anchored),
+        is_scale_pinned: fitted.iter().all(|fitted| fitted.model.is_anchored),
         ..Evaluation::default()
     };
     for (panel, fitted) in made.panels.iter().zip(&fitted) {
@@ -193,17 +193,20 @@ pub fn evaluate(request: &EvaluateRequest) -> Result<Evaluation, ReconcileError>
     Ok(evaluation)
 }
 
-/// For each two sources of a panel the share of cells in which the first spoke before the second.
-pub(crate) fn earlier(panel: &MetricPanel, words: &[Word]) -> impl Fn(usize, usize) -> f64 + Sync {
+/// For each two sources of a panel the share of cells in which the first spoke before the second; `said` tells when a word was
+/// said. Of a large panel the first cells tell enough.
+pub(crate) fn earlier(
+    panel: &MetricPanel,
+    said_at: &dyn Fn(usize) -> i64,
+) -> impl Fn(usize, usize) -> f64 + Sync + use<> {
+    const OBSERVATIONS_MAX: usize = 300_000;
     let n = panel.panel.n_sources;
     let mut counts = vec![(0.0, 0.0); n * n];
     let mut at = 0;
-    for cell in panel.panel.observations.chunk_by(|a, b| (a.series, a.time) == (b.series, b.time)) {
-        let said: Vec<(usize, i64)> = cell
-            .iter()
-            .enumerate()
-            .map(|(k, seen)| (usize::from(seen.source), words[panel.words[at + k]].said))
-            .collect();
+    let looked_at = &panel.panel.observations[..panel.panel.observations.len().min(OBSERVATIONS_MAX)];
+    for cell in looked_at.chunk_by(|a, b| (a.series, a.time) == (b.series, b.time)) {
+        let said: Vec<(usize, i64)> =
+            cell.iter().enumerate().map(|(k, seen)| (usize::from(seen.source), said_at(panel.words[at + k]))).collect();
         at += cell.len();
         for (left, left_said) in &said {
             for (right, right_said) in &said {
@@ -221,7 +224,7 @@ pub(crate) fn earlier(panel: &MetricPanel, words: &[Word]) -> impl Fn(usize, usi
 fn describe(panel: &MetricPanel, fitted: &Fitted, folder: &Folder, evaluation: &mut Evaluation) {
     let name = |source: usize| folder.sources.texts[panel.sources[source] as usize].clone();
     let metric = folder.metrics.texts[panel.metric as usize].clone();
-    for jump in &fitted.biases.jumps {
+    for jump in &fitted.model.biases.jumps {
         evaluation.breaks.push(Break {
             source: name(jump.source),
             metric: metric.clone(),
@@ -231,7 +234,7 @@ fn describe(panel: &MetricPanel, fitted: &Fitted, folder: &Folder, evaluation: &
             factor_high: (jump.size + 1.96 * jump.error).exp(),
         });
     }
-    for copy in &fitted.copies {
+    for copy in &fitted.model.copies {
         evaluation.copies.push(Copy {
             source: name(copy.source),
             of: name(copy.of),
@@ -259,8 +262,8 @@ fn source_found(panel: &MetricPanel, fitted: &Fitted, folder: &Folder, source: u
         source: folder.sources.texts[panel.sources[source] as usize].clone(),
         metric: folder.metrics.texts[panel.metric as usize].clone(),
         n_claims: seen.len(),
-        bias: fitted.biases.logs[source][last as usize].exp(),
-        drift: fitted.biases.drifts[source].exp(),
+        bias: fitted.model.biases.logs[source][last as usize].exp(),
+        drift: fitted.model.biases.drifts[source].exp(),
         noise: noise.noise,
         always: noise.always,
         noise_by_size: noise.by_size,
@@ -272,8 +275,8 @@ fn source_found(panel: &MetricPanel, fitted: &Fitted, folder: &Folder, source: u
 /// Figures held against what is true, or was said.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Judged {
-    /// Logarithm of figure over truth, and its standard deviation as it was told.
-    pub(crate) figures: Vec<(f64, f64)>,
+    /// Logarithm of figure over truth, and the standard deviations that its intervals of 50, 80 and 95 % go by.
+    pub(crate) figures: Vec<(f64, [f64; 3])>,
     /// The same of the median of the sources.
     pub(crate) medians: Vec<f64>,
     /// The same of each source, as it stands.
@@ -297,7 +300,7 @@ impl Judged {
         for own in of_ranks {
             let key = (own.subject, own.metric, own.period);
             if let Some(log) = truth.get(&key).filter(|_| ranked.insert(key)) {
-                judged.figures.push((own.log - log, own.sd));
+                judged.figures.push((own.log - log, [own.sd; 3]));
             }
         }
         for (panel, fitted) in panels.iter().zip(fitted) {
@@ -312,7 +315,7 @@ impl Judged {
                     panel.period(estimate.series, estimate.time),
                 );
                 if let Some(log) = truth.get(&key).filter(|_| !ranked.contains(&key)) {
-                    judged.figures.push((estimate.log - log, estimate.variance.sqrt()));
+                    judged.figures.push((estimate.log - log, estimate.sds(&fitted.model.tails)));
                 }
             }
             for cell in panel.panel.observations.chunk_by(|a, b| (a.series, a.time) == (b.series, b.time)) {
@@ -351,13 +354,15 @@ impl Judged {
         let mut signed: Vec<f64> = self.figures.iter().map(|own| own.0).collect();
         let shared = median(&mut signed).unwrap_or(0.0);
         evaluation.error_but_for_scale = middle_error(self.figures.iter().map(|own| own.0 - shared));
-        evaluation.coverage_50 = self.coverage(Z_50);
-        evaluation.coverage_80 = self.coverage(Z_80);
-        evaluation.coverage_95 = self.coverage(Z_95);
+        evaluation.coverage_50 = self.coverage(0);
+        evaluation.coverage_80 = self.coverage(1);
+        evaluation.coverage_95 = self.coverage(2);
     }
 
-    pub(crate) fn coverage(&self, z: f64) -> Option<f64> {
-        let n_within = self.figures.iter().filter(|(apart, sd)| apart.abs() <= z * sd).count();
+    /// How often intervals of 50 (0), 80 (1) or 95 % (2) hold.
+    pub(crate) fn coverage(&self, of: usize) -> Option<f64> {
+        let z = [Z_50, Z_80, Z_95][of];
+        let n_within = self.figures.iter().filter(|(apart, sds)| apart.abs() <= z * sds[of]).count();
         (!self.figures.is_empty()).then(|| n_within as f64 / self.figures.len() as f64)
     }
 }
@@ -391,6 +396,13 @@ fn notes(folder: &Folder, made: &crate::panels::Panels, evaluation: &mut Evaluat
     if folder.units.texts.len() > 1 {
         let units: Vec<&str> = folder.units.texts.iter().map(String::as_str).collect();
         notes.push(format!("units are kept apart, not converted: {}", units.join(", ")));
+    }
+    for panel in &made.panels {
+        for (source, lag) in panel.lags.iter().enumerate().filter(|(_, lag)| **lag > 0) {
+            let name = &folder.sources.texts[panel.sources[source] as usize];
+            let metric = &folder.metrics.texts[panel.metric as usize];
+            notes.push(format!("{name} lags on {metric}: its values are those of {lag} periods before"));
+        }
     }
     for found in &evaluation.sources {
         if found.wild_share > 0.1 {

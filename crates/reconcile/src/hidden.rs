@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::evaluate::{Evaluation, HiddenSource, Judged, Z_80, Z_95, earlier, middle_error};
+use crate::evaluate::{Evaluation, HiddenSource, Judged, earlier, middle_error};
 use crate::fit::fit;
 use crate::folder::Folder;
 use crate::panel::{Observation, Panel, Standing};
@@ -38,8 +38,8 @@ fn told(folder: &Folder, by_source: &HashMap<u32, Judged>) -> Vec<HiddenSource> 
             source: folder.sources.texts[*source as usize].clone(),
             n: own.figures.len(),
             error: middle_error(own.figures.iter().map(|own| own.0)).unwrap_or(0.0),
-            coverage_80: own.coverage(Z_80).unwrap_or(0.0),
-            coverage_95: own.coverage(Z_95).unwrap_or(0.0),
+            coverage_80: own.coverage(1).unwrap_or(0.0),
+            coverage_95: own.coverage(2).unwrap_or(0.0),
         })
         .collect();
     told.sort_by(|a, b| a.source.cmp(&b.source));
@@ -56,17 +56,19 @@ fn hide(folder: &Folder, panel: &MetricPanel, source: u16, half: u32, own: &mut 
     if seen.len() == panel.panel.observations.len() || seen.is_empty() {
         return;
     }
-    let fitted = fit(&Panel { observations: seen, ..panel.panel.clone() }, &earlier(panel, &folder.words));
+    let fitted =
+        fit(&Panel { observations: seen, ..panel.panel.clone() }, &earlier(panel, &|word| folder.words[word].said));
     for cell in panel.panel.observations.chunk_by(|a, b| (a.series, a.time) == (b.series, b.time)) {
         let Some(hidden) = cell.iter().find(|seen| is_hidden(seen)) else { continue };
         let place = fitted.estimates.binary_search_by_key(&(hidden.series, hidden.time), |own| (own.series, own.time));
         let Ok(place) = place else { continue };
         let estimate = fitted.estimates[place];
-        let bias = fitted.biases.logs[usize::from(source)][hidden.time as usize];
+        let bias = fitted.model.biases.logs[usize::from(source)][hidden.time as usize];
         let error = fitted.error_variance(source, estimate.log, hidden.time);
         let apart = fitted.bias_apart(usize::from(source), hidden.series);
         let variance = estimate.variance - estimate.bias_variance + apart + error;
-        own.figures.push((estimate.log + bias - hidden.log, variance.sqrt()));
+        let sds = fitted.model.tails.of_claims(estimate.class).map(|factor| factor * variance.sqrt());
+        own.figures.push((estimate.log + bias - hidden.log, sds));
         let others = cell.iter().filter(|seen| seen.source != source && seen.standing != Standing::Widens);
         for other in others.clone() {
             let number = panel.sources[usize::from(other.source)];

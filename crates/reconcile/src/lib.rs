@@ -15,33 +15,47 @@
 //! To add a thing that sources do wrong: what is learnt of it in a file of its own, one line in `fit`, and a world in [`worlds`]
 //! that shows it.
 
+mod adding_up;
 mod anchor;
 mod bias;
 mod charts;
 mod copies;
+mod derived;
 mod error;
 pub mod evaluate;
 mod figures;
 pub mod fit;
 mod folder;
 mod growth;
+mod held;
 mod hidden;
+mod lags;
+mod learning;
+mod loading;
 mod noise;
 mod normal_equations;
+mod numbered;
+mod outline;
 mod overlaps;
 pub mod panel;
 pub mod panels;
+mod rank_figures;
 pub mod rank_volume;
+mod request;
 mod revisions;
 mod robust;
 mod smoother;
 mod step;
+mod tails;
+mod voices;
 pub mod worlds;
 mod worth;
 
 pub use bias::{Biases, Jump};
 pub use copies::Copying;
 pub use error::ReconcileError;
+pub use request::{MetricReconciled, ReconcileRequest, Reconciled};
 pub use revisions::{Revision, revisions};
-pub use step::{MetricReconciled, ReconcileRequest, Reconciled, STEP, reconcile, worth};
+pub use step::{STEP, reconcile, worth};
+pub use tails::Tails;
 pub use worth::Worth;

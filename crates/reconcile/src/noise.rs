@@ -4,8 +4,10 @@
 //! the series plus a part of its own for each time, both learnt from squares of errors by Fisher scoring (G. K. Smyth,
 //! *Generalized linear models with varying dispersion*, 1989).
 
+use serde::{Deserialize, Serialize};
+
 /// What is known of a voice's errors.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Noise {
     /// Logarithm of the variance for a series of middling size.
     pub(crate) log_variance: f64,
@@ -63,6 +65,12 @@ impl Noise {
         const SIZE_MAX: f64 = 6.0;
         let log = self.log_variance + self.by_size * size.clamp(-SIZE_MAX, SIZE_MAX) + self.by_time[time];
         log.exp().max(VARIANCE_MIN)
+    }
+
+    /// The variance of what a voice says, with the wild and what it always adds.
+    pub(crate) fn claim_variance(&self, size: f64, time: usize) -> f64 {
+        let wild = 1.0 + self.wild_share * (WILD - 1.0);
+        self.variance(size, time) * wild.min(2.0) + self.always
     }
 
     /// How much an observation counts that is so far apart from what is expected, with so much variance of its own and so

@@ -20,10 +20,12 @@ pub(crate) struct Difference {
     pub(crate) apart: f64,
     /// Its variance by sampling alone.
     pub(crate) variance: f64,
+    /// The variance of the whole pair's difference by which series both tell of: the same at all times.
+    pub(crate) of_series: f64,
 }
 
 /// How many cells of a pair are looked at; more tell nothing new.
-const CELLS_MAX: usize = 300_000;
+const CELLS_MAX: usize = 60_000;
 
 #[derive(Default, Clone)]
 struct Cells {
@@ -69,7 +71,7 @@ pub(crate) fn voice(standing: Standing, source: u16, panel: &Panel) -> Option<us
     match standing {
         Standing::Counts => Some(usize::from(source)),
         Standing::Anchors => Some(panel.n_sources),
-        Standing::Widens => None,
+        Standing::Widens | Standing::AtLeast | Standing::AtMost => None,
     }
 }
 
@@ -103,10 +105,42 @@ fn by_time(cells: &Cells, panel: &Panel, pair: (usize, usize), found: &mut Vec<D
         .map(|c| cells.apart[c] - of_series[cells.series[c] as usize] - of_times[cells.times[c] as usize])
         .collect();
     let noise = spread(&left, 0.0).max(0.003);
+    let of_series = of_series_variance(&of_series, &series_places, added);
     for (time, own) in time_places.iter().enumerate().filter(|(_, own)| !own.is_empty()) {
         let variance = std::f64::consts::FRAC_PI_2 * noise * noise / own.len() as f64;
-        found.push(Difference { left: pair.0, right: pair.1, time, apart: of_times[time] + added, variance });
+        found.push(Difference {
+            left: pair.0,
+            right: pair.1,
+            time,
+            apart: of_times[time] + added,
+            variance,
+            of_series,
+        });
     }
+}
+
+/// The variance of a pair's difference by the choice of series: how far series are apart, over how many there are. Of few the
+/// spread says little: some are taken for granted.
+fn of_series_variance(of_series: &[f64], places: &[Vec<usize>], middle: f64) -> f64 {
+    const GRANTED: f64 = 4.0;
+    const GRANTED_SD: f64 = 0.25;
+    let added: Vec<f64> =
+        (0..of_series.len()).filter(|own| !places[*own].is_empty()).map(|own| of_series[own]).collect();
+    let n = added.len() as f64;
+    let seen = spread(&added, middle).powi(2);
+    std::f64::consts::FRAC_PI_2 * (n * seen + GRANTED * GRANTED_SD.powi(2)) / (n + GRANTED) / n.max(1.0)
+}
+
+/// In how many cells each source is seen beside another, or beside what anchors.
+pub(crate) fn n_beside(panel: &Panel) -> Vec<usize> {
+    let mut counts = vec![0; panel.n_sources];
+    for cell in panel.observations.chunk_by(|a, b| (a.series, a.time) == (b.series, b.time)) {
+        let voices = cell.iter().filter_map(|seen| voice(seen.standing, seen.source, panel));
+        if voices.clone().count() > 1 {
+            voices.filter(|voice| *voice < panel.n_sources).for_each(|voice| counts[voice] += 1);
+        }
+    }
+    counts
 }
 
 fn places(numbers: &[u32], n: usize) -> Vec<Vec<usize>> {

@@ -14,6 +14,10 @@ pub enum Standing {
     Anchors,
     /// It widens a figure and does not move it.
     Widens,
+    /// The truth is not below it, by how its source counts: `over 230`.
+    AtLeast,
+    /// The truth is not above it.
+    AtMost,
 }
 
 /// One source's last word on one series at one time.
@@ -60,11 +64,38 @@ impl Panel {
         self.observations.chunk_by(|a, b| a.series == b.series)
     }
 
+    /// The series that it is learnt from: all where there are few observations, else about so many observations of series
+    /// chosen by their keys, the same ones each time, and those that are anchored.
+    pub fn sample(&self, n_max: usize, key: &dyn Fn(u32) -> u64) -> Self {
+        let n = self.observations.len();
+        if n <= n_max {
+            return self.clone();
+        }
+        let apart = (n / n_max + 1) as u64;
+        let mut n_anchored = 0;
+        let mut observations = Vec::with_capacity(n_max + n_max / 4);
+        for series in self.by_series() {
+            let is_anchored = n_anchored < n_max / 4 && series.iter().any(|seen| seen.standing == Standing::Anchors);
+            n_anchored += if is_anchored { series.len() } else { 0 };
+            if is_anchored || mixed(key(series[0].series)) % apart == 0 {
+                observations.extend_from_slice(series);
+            }
+        }
+        Self { observations, ..*self }
+    }
+
     /// The same panel without what a source says.
     pub fn without(&self, source: u16) -> Self {
         let observations = self.observations.iter().filter(|o| o.source != source).copied().collect();
         Self { observations, ..*self }
     }
+}
+
+/// A key whose last digits are as good as any (the finaliser of SplitMix64, G. L. Steele et al., 2014).
+fn mixed(key: u64) -> u64 {
+    let key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    key ^ (key >> 31)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use crowsnest_model::{Grain, Period, Status};
 
+use crate::lags;
 use crate::panel::{Observation, Panel, Standing};
 
 /// What one source said of one subject for one period.
@@ -55,15 +56,37 @@ pub struct MetricPanel {
     pub periods: Vec<Period>,
     /// For each series its subject, and its period where it is a span.
     pub series: Vec<(u32, Option<Period>)>,
+    /// For each subject, where it comes from the lake, the numbers of its entity and of its dimensions.
+    pub(crate) subjects: Vec<(u32, u32)>,
     /// For each source of the panel its number among all.
     pub sources: Vec<u32>,
     /// The numbers.
     pub panel: Panel,
     /// For each observation which word it is.
     pub words: Vec<usize>,
+    /// For each source by how many periods its values lag: observations are at the periods that they are true of.
+    pub lags: Vec<u8>,
 }
 
 impl MetricPanel {
+    /// The same panel with each source's values at the periods that they are true of; what would be before the first is left
+    /// out.
+    pub(crate) fn moved_by_lags(mut self) -> Self {
+        let lags = if self.grain == Grain::Span { Vec::new() } else { lags::find(&self.panel) };
+        if lags.iter().all(|lag| *lag == 0) {
+            return self;
+        }
+        let moved = self.panel.observations.iter().zip(&self.words).filter_map(|(seen, word)| {
+            let time = seen.time.checked_sub(u32::from(lags[usize::from(seen.source)]))?;
+            Some((Observation { time, ..*seen }, *word))
+        });
+        let mut moved: Vec<(Observation, usize)> = moved.collect();
+        moved.sort_by_key(|(seen, _)| (seen.series, seen.time, seen.source));
+        (self.panel.observations, self.words) = moved.into_iter().unzip();
+        self.lags = lags;
+        self
+    }
+
     /// The period of a series at a time.
     pub fn period(&self, series: u32, time: u32) -> Period {
         self.series[series as usize].1.unwrap_or(self.periods[time as usize])
@@ -105,7 +128,7 @@ pub fn panels(words: &[Word]) -> Panels {
             }
         }
         if let Some(panel) = of_words(words, in_force) {
-            made.panels.push(panel);
+            made.panels.push(panel.moved_by_lags());
         }
     }
     made
@@ -139,12 +162,23 @@ fn of_words(words: &[Word], in_force: Vec<usize>) -> Option<MetricPanel> {
     seen.sort_by_key(|(seen, _)| (seen.series, seen.time, seen.source));
     let (observations, places): (Vec<Observation>, Vec<usize>) = seen.into_iter().unzip();
     let panel = Panel::new(series.len(), periods.len(), sources.len(), observations);
-    Some(MetricPanel { metric: first.metric, unit: first.unit, grain, periods, series, sources, panel, words: places })
+    Some(MetricPanel {
+        metric: first.metric,
+        unit: first.unit,
+        grain,
+        periods,
+        series,
+        subjects: Vec::new(),
+        sources,
+        lags: vec![0; panel.n_sources],
+        panel,
+        words: places,
+    })
 }
 
 /// All periods from the first to the last, so that a gap is as long as it is. Only those there are where that cannot be, and
 /// where most are gaps, as with a list that is read on some days of each month: years of days would be filled in between.
-fn times(periods: impl Iterator<Item = Period>) -> Vec<Period> {
+pub(crate) fn times(periods: impl Iterator<Item = Period>) -> Vec<Period> {
     const TIMES_MAX: usize = 4000;
     const TIMES_OF_TOLD_MAX: usize = 4;
     let mut told: Vec<Period> = periods.collect();

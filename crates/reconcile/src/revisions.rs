@@ -6,7 +6,7 @@ use crowsnest_lake::{Lake, sql};
 use serde::Serialize;
 
 use crate::error::ReconcileError;
-use crate::step::texts;
+use crate::loading::text_column;
 
 /// How one source revises one metric.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -51,7 +51,7 @@ pub async fn revisions(lake: &Lake, metric: Option<&str>, as_of: Option<i64>) ->
     );
     let mut found = Vec::new();
     for batch in lake.query(&query).await? {
-        let (sources, metrics) = (texts(&batch, 0)?, texts(&batch, 1)?);
+        let (sources, metrics) = (text_column(&batch, 0)?, text_column(&batch, 1)?);
         let count = |column: usize| batch.column(column).as_primitive::<Int64Type>();
         let number = |column: usize, row: usize| {
             let column = batch.column(column).as_primitive::<Float64Type>();

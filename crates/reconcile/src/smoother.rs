@@ -6,8 +6,10 @@
 //! gives what is likely of each state, disturbance and observation error, and what would have been expected of each
 //! observation had it not been made (P. de Jong, *Smoothing and interpolation with the state-space model*, 1989).
 
+use serde::{Deserialize, Serialize};
+
 /// How a series moves.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Motion {
     /// Variance of the chance in truth's step, a period.
     pub(crate) level: f64,
@@ -84,73 +86,109 @@ pub(crate) struct Smoothed {
 /// The variance of truth before anything is said, around the first thing said.
 const AT_FIRST: f64 = 25.0;
 
-struct Taken {
+/// So many voices of a series have a state of their own; what others always add is part of their errors.
+pub(crate) const OWN_STATES_MAX: usize = 14;
+
+/// An observation on the way forth: how far it was from what was expected, the variance of that, and the gain.
+struct Taken<const N: usize> {
     innovation: f64,
     variance: f64,
-    gain: Vec<f64>,
+    gain: [f64; N],
 }
 
-/// Smooths a series of `n_times` periods; observations are in the order of time.
+type Square<const N: usize> = [[f64; N]; N];
+
+/// Smooths a series of `n_times` periods; observations are in the order of time. A voice whose number is not below the
+/// number of `setting.voices` has no state of its own: what it always adds has to be in its variance.
+///
+/// Loops have a length that the compiler knows, for the few numbers of states there can be: that is five times as fast.
 pub(crate) fn smooth(n_times: usize, seen: &[Seen], setting: &Setting<'_>) -> Smoothed {
-    let n = 2 + setting.voices.len();
-    let mut mean = vec![0.0; n];
-    let mut variance = vec![0.0; n * n];
+    match setting.voices.len() {
+        0 => smooth_of::<2>(n_times, seen, setting),
+        1 => smooth_of::<3>(n_times, seen, setting),
+        2 => smooth_of::<4>(n_times, seen, setting),
+        3 => smooth_of::<5>(n_times, seen, setting),
+        4 => smooth_of::<6>(n_times, seen, setting),
+        5 => smooth_of::<7>(n_times, seen, setting),
+        6 => smooth_of::<8>(n_times, seen, setting),
+        7 | 8 => smooth_of::<10>(n_times, seen, setting),
+        9 | 10 => smooth_of::<12>(n_times, seen, setting),
+        _ => smooth_of::<{ OWN_STATES_MAX + 2 }>(n_times, seen, setting),
+    }
+}
+
+fn smooth_of<const N: usize>(n_times: usize, seen: &[Seen], setting: &Setting<'_>) -> Smoothed {
+    let mut mean = [0.0; N];
+    let mut variance = [[0.0; N]; N];
     mean[0] = seen.first().map_or(0.0, |first| first.log);
     mean[1] = setting.motion.first_growth;
-    variance[0] = AT_FIRST;
-    variance[n + 1] = setting.motion.first_growth_variance;
-    setting.voices.iter().enumerate().for_each(|(voice, own)| variance[(voice + 2) * (n + 1)] = *own);
-    let mut expected = Vec::with_capacity(n_times);
-    let mut taken: Vec<Taken> = Vec::with_capacity(seen.len());
+    variance[0][0] = AT_FIRST;
+    variance[1][1] = setting.motion.first_growth_variance;
+    for (voice, own) in setting.voices.iter().take(N - 2).enumerate() {
+        variance[voice + 2][voice + 2] = *own;
+    }
+    let mut expected: Vec<([f64; N], Square<N>)> = Vec::with_capacity(n_times);
+    let mut taken: Vec<Taken<N>> = Vec::with_capacity(seen.len());
     for time in 0..n_times {
         if time > 0 {
             move_on(&mut mean, &mut variance, setting, time);
         }
-        expected.push((mean.clone(), variance.clone()));
+        expected.push((mean, variance));
         while let Some(next) = seen.get(taken.len()).filter(|next| next.time == time) {
-            taken.push(take(&mut mean, &mut variance, next));
+            let own = own_state(next, setting);
+            taken.push(take(&mut mean, &mut variance, next, own));
         }
     }
-    back(n_times, seen, setting, &expected, &taken)
+    back(seen, setting, &expected, &taken)
 }
 
-fn move_on(mean: &mut [f64], variance: &mut [f64], setting: &Setting<'_>, time: usize) {
-    let n = mean.len();
+/// The state of what an observation's voice always adds, if it has one.
+fn own_state(seen: &Seen, setting: &Setting<'_>) -> Option<usize> {
+    (seen.voice < setting.voices.len().min(OWN_STATES_MAX)).then_some(seen.voice + 2)
+}
+
+fn move_on<const N: usize>(mean: &mut [f64; N], variance: &mut Square<N>, setting: &Setting<'_>, time: usize) {
     mean[0] += mean[1] + setting.market[time];
-    for column in 0..n {
-        variance[column] += variance[n + column];
+    for column in 0..N {
+        variance[0][column] += variance[1][column];
     }
-    for row in 0..n {
-        variance[row * n] += variance[row * n + 1];
+    for row in variance.iter_mut() {
+        row[0] += row[1];
     }
-    variance[0] += setting.motion.level * setting.shock[time];
-    variance[n + 1] += setting.motion.growth;
+    variance[0][0] += setting.motion.level * setting.shock[time];
+    variance[1][1] += setting.motion.growth;
 }
 
-fn take(mean: &mut [f64], variance: &mut [f64], seen: &Seen) -> Taken {
-    let n = mean.len();
-    let own = 2 + seen.voice;
-    let mut gain: Vec<f64> = (0..n).map(|row| variance[row * n] + variance[row * n + own]).collect();
-    let total = gain[0] + gain[own] + seen.variance;
-    let innovation = seen.log - mean[0] - mean[own];
-    for row in 0..n {
-        mean[row] += gain[row] / total * innovation;
-        for column in 0..n {
-            variance[row * n + column] -= gain[row] * gain[column] / total;
+fn take<const N: usize>(mean: &mut [f64; N], variance: &mut Square<N>, seen: &Seen, own: Option<usize>) -> Taken<N> {
+    let mut gain = variance[0];
+    let mut expected = mean[0];
+    let mut total = seen.variance;
+    if let Some(own) = own {
+        let row = variance[own];
+        gain.iter_mut().zip(row).for_each(|(gain, row)| *gain += row);
+        expected += mean[own];
+        total += gain[own];
+    }
+    total += gain[0];
+    let innovation = seen.log - expected;
+    let by = 1.0 / total;
+    for row in 0..N {
+        let scaled = gain[row] * by;
+        mean[row] += scaled * innovation;
+        for column in 0..N {
+            variance[row][column] -= scaled * gain[column];
         }
     }
-    gain.iter_mut().for_each(|gain| *gain /= total);
-    Taken { innovation, variance: total, gain }
+    Taken { innovation, variance: total, gain: gain.map(|gain| gain * by) }
 }
 
-fn back(
-    n_times: usize,
+fn back<const N: usize>(
     seen: &[Seen],
     setting: &Setting<'_>,
-    expected: &[(Vec<f64>, Vec<f64>)],
-    taken: &[Taken],
+    expected: &[([f64; N], Square<N>)],
+    taken: &[Taken<N>],
 ) -> Smoothed {
-    let n = 2 + setting.voices.len();
+    let n_times = expected.len();
     let mut smoothed = Smoothed {
         levels: vec![(0.0, 0.0); n_times],
         steps: vec![StepLikely::default(); n_times],
@@ -158,54 +196,66 @@ fn back(
         added: Vec::new(),
         first_growth: (0.0, 0.0),
     };
-    let (mut slope, mut bend) = (vec![0.0; n], vec![0.0; n * n]);
+    let (mut slope, mut bend) = ([0.0; N], [[0.0; N]; N]);
     let mut left = taken.len();
     for time in (0..n_times).rev() {
         while left > 0 && seen[left - 1].time == time {
             left -= 1;
-            smoothed.errors[left] = give_back(&mut slope, &mut bend, &seen[left], &taken[left]);
+            let own = own_state(&seen[left], setting);
+            smoothed.errors[left] = give_back(&mut slope, &mut bend, &seen[left], own, &taken[left]);
         }
         let (mean, variance) = &expected[time];
-        let of = |state: usize| likely(state, mean, variance, &slope, &bend);
-        smoothed.levels[time] = of(0);
+        smoothed.levels[time] = likely(0, mean, variance, &slope, &bend);
         if time == 0 {
-            smoothed.first_growth = of(1);
-            smoothed.added = (2..n).map(of).collect();
+            smoothed.first_growth = likely(1, mean, variance, &slope, &bend);
+            let n_own = setting.voices.len().min(N - 2);
+            smoothed.added = (2..n_own + 2).map(|state| likely(state, mean, variance, &slope, &bend)).collect();
             break;
         }
-        smoothed.steps[time] = step_likely(setting, time, &slope, &bend, n);
+        smoothed.steps[time] = step_likely(setting, time, &slope, &bend);
         slope[1] += slope[0];
-        for row in 0..n {
-            bend[row * n + 1] += bend[row * n];
+        for row in bend.iter_mut() {
+            row[1] += row[0];
         }
-        for column in 0..n {
-            bend[n + column] += bend[column];
-        }
+        let first = bend[0];
+        bend[1].iter_mut().zip(first).for_each(|(own, first)| *own += first);
     }
     smoothed
 }
 
 /// One observation on the way back: slope and bend are those of the likelihood by the state.
-fn give_back(slope: &mut [f64], bend: &mut [f64], seen: &Seen, taken: &Taken) -> ErrorLikely {
-    let n = slope.len();
-    let own = 2 + seen.voice;
-    let bent: Vec<f64> = (0..n).map(|row| (0..n).map(|c| bend[row * n + c] * taken.gain[c]).sum()).collect();
-    let pulled: f64 = (0..n).map(|row| taken.gain[row] * slope[row]).sum();
-    let curved: f64 = (0..n).map(|row| taken.gain[row] * bent[row]).sum();
-    let score = taken.innovation / taken.variance - pulled;
-    let information = 1.0 / taken.variance + curved;
-    for state in [0, own] {
-        slope[state] += score;
-    }
-    for state in [0, own] {
-        for other in 0..n {
-            bend[state * n + other] -= bent[other];
-            bend[other * n + state] -= bent[other];
+fn give_back<const N: usize>(
+    slope: &mut [f64; N],
+    bend: &mut Square<N>,
+    seen: &Seen,
+    own: Option<usize>,
+    taken: &Taken<N>,
+) -> ErrorLikely {
+    let mut bent = [0.0; N];
+    for row in 0..N {
+        let gain = taken.gain[row];
+        for column in 0..N {
+            bent[column] += bend[row][column] * gain;
         }
     }
-    for a in [0, own] {
-        for b in [0, own] {
-            bend[a * n + b] += information;
+    let (mut pulled, mut curved) = (0.0, 0.0);
+    for row in 0..N {
+        pulled += taken.gain[row] * slope[row];
+        curved += taken.gain[row] * bent[row];
+    }
+    let score = taken.innovation / taken.variance - pulled;
+    let information = 1.0 / taken.variance + curved;
+    let states = [Some(0), own];
+    for state in states.into_iter().flatten() {
+        slope[state] += score;
+        for other in 0..N {
+            bend[state][other] -= bent[other];
+            bend[other][state] -= bent[other];
+        }
+    }
+    for a in states.into_iter().flatten() {
+        for b in states.into_iter().flatten() {
+            bend[a][b] += information;
         }
     }
     let error = seen.variance * score;
@@ -216,27 +266,34 @@ fn give_back(slope: &mut [f64], bend: &mut [f64], seen: &Seen, taken: &Taken) ->
     }
 }
 
-fn likely(state: usize, mean: &[f64], variance: &[f64], slope: &[f64], bend: &[f64]) -> (f64, f64) {
-    let n = mean.len();
-    let row = &variance[state * n..(state + 1) * n];
-    let moved: f64 = row.iter().zip(slope).map(|(v, s)| v * s).sum();
-    let mut less = 0.0;
-    for a in 0..n {
-        for b in 0..n {
-            less += row[a] * bend[a * n + b] * row[b];
+fn likely<const N: usize>(
+    state: usize,
+    mean: &[f64; N],
+    variance: &Square<N>,
+    slope: &[f64; N],
+    bend: &Square<N>,
+) -> (f64, f64) {
+    let row = &variance[state];
+    let (mut moved, mut less) = (0.0, 0.0);
+    for a in 0..N {
+        moved += row[a] * slope[a];
+        let mut bent = 0.0;
+        for b in 0..N {
+            bent += bend[a][b] * row[b];
         }
+        less += row[a] * bent;
     }
     (mean[state] + moved, (row[state] - less).max(1e-12))
 }
 
-fn step_likely(setting: &Setting<'_>, time: usize, slope: &[f64], bend: &[f64], n: usize) -> StepLikely {
+fn step_likely<const N: usize>(setting: &Setting<'_>, time: usize, slope: &[f64; N], bend: &Square<N>) -> StepLikely {
     let level = setting.motion.level * setting.shock[time];
     let growth = setting.motion.growth;
     StepLikely {
         level: level * slope[0],
-        level_square: (level * slope[0]).powi(2) + level - level * level * bend[0],
-        growth_square: (growth * slope[1]).powi(2) + growth - growth * growth * bend[n + 1],
-        score: if bend[0] > 1e-12 { slope[0] / bend[0].sqrt() } else { 0.0 },
+        level_square: (level * slope[0]).powi(2) + level - level * level * bend[0][0],
+        growth_square: (growth * slope[1]).powi(2) + growth - growth * growth * bend[1][1],
+        score: if bend[0][0] > 1e-12 { slope[0] / bend[0][0].sqrt() } else { 0.0 },
     }
 }
 
@@ -268,5 +325,20 @@ mod tests {
         let smoothed = smooth(3, &seen, &setting);
         // A random walk between two known points: the middle, and half the variance of a step.
         assert!((smoothed.levels[1].0 - 1.0).abs() < 1e-6 && (smoothed.levels[1].1 - 0.005).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_voice_that_speaks_once_needs_no_state() {
+        let motion = Motion { level: 0.01, growth: 0.001, first_growth: 0.0, first_growth_variance: 0.01 };
+        let of = |voices: &[f64], variance: f64| {
+            let setting = Setting { motion, market: &[0.0; 3], shock: &[1.0; 3], voices };
+            let seen = [(0, 0, 1.0, 0.01), (1, 0, 1.1, 0.01), (1, 1, 1.5, variance), (2, 0, 1.2, 0.01)]
+                .map(|(time, voice, log, variance)| Seen { time, voice, log, variance });
+            smooth(3, &seen, &setting)
+        };
+        let (with, without) = (of(&[0.02, 0.05], 0.03), of(&[0.02], 0.08));
+        for (with, without) in with.levels.iter().zip(&without.levels) {
+            assert!((with.0 - without.0).abs() < 1e-9 && (with.1 - without.1).abs() < 1e-9, "{with:?} {without:?}");
+        }
     }
 }

@@ -1,23 +1,40 @@
 //! The step: claims in force become figures, one metric after the other.
 //!
-//! In: `claims` as of a moment, with the entity of each mention, by one plan a metric. Out: rows of `figures`, for what is new
-//! or has moved. A figure's `known_at` is the moment at which the last claim of its metric came to be known, so that running
-//! again over the same claims adds nothing, and a metric on which nothing new is known is not looked at.
+//! In: `claims` as of a moment, with the entity of each mention, by one plan a metric, or by several over parts of the entities
+//! where a metric has many claims: memory is bounded by [`CLAIMS_AT_ONCE`] and [`ROWS_AT_ONCE`]. Out: rows of `figures`, for what
+//! is new, has moved, or is told no more. A figure's `known_at` is the moment at which the last claim of its metric came to
+//! be known, so that running again over the same claims adds nothing, and a metric to which nothing was added is not looked at.
+//!
+//! What was learnt is kept in the state. Where a few claims were added, by sources and for periods that were known, only the
+//! entities that they are about are told anew with it; otherwise the metric is learnt again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use arrow::array::{Array as _, AsArray as _, RecordBatch, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType};
-use crowsnest_lake::{Lake, LakeError, Step, sql};
-use crowsnest_model::{Grain, MetricKind, Period, Status, tables};
-use serde::Serialize;
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
+use arrow::datatypes::{Date32Type, Int64Type, TimestampMicrosecondType};
+use crowsnest_lake::{Breaks, Lake, LakeError, Step, sql};
+use crowsnest_model::{Grain, MetricKind, OverTime, Period, tables};
+use futures::TryStreamExt as _;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
+use crate::derived::{self, Growth};
 use crate::error::ReconcileError;
-use crate::figures::{Held, Rows, held, rows_of};
-use crate::fit::fit;
-use crate::panels::{Word, panels, standing};
+use crate::evaluate::earlier;
+use crate::figures::{self, METHOD, METHOD_OF_RANKS, Telling, Told, withdrawn};
+use crate::fit::{Model, fit};
+use crate::held::{Held, Key, held};
+use crate::loading::{COLUMNS, Loaded, Loading, text_column};
+use crate::outline::Outline;
+use crate::panels::MetricPanel;
+use crate::rank_figures;
+use crate::request::{MetricReconciled, ReconcileRequest, Reconciled};
 use crate::worth::{Worth, of_panel};
+
+/// So many claims of a metric are held at once; entities of more are taken in parts.
+const CLAIMS_AT_ONCE: usize = 4 << 20;
+/// So many observations become rows at once.
+const ROWS_AT_ONCE: usize = 1 << 20;
 
 /// This step in the flow.
 pub static STEP: Step = Step {
@@ -27,53 +44,6 @@ pub static STEP: Step = Step {
     writes: &["figures"],
 };
 
-/// What is to be reconciled.
-#[derive(Debug, Clone, Default)]
-pub struct ReconcileRequest {
-    /// Only this metric.
-    pub metric: Option<String>,
-    /// Only claims known by then, in microseconds since 1970-01-01 UTC.
-    pub as_of: Option<i64>,
-    /// Metrics on which nothing new is known too: for after names were brought together.
-    pub is_whole: bool,
-    /// The moment now, for figures that are made anew without new claims.
-    pub now: i64,
-}
-
-/// What was done with one metric.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct MetricReconciled {
-    /// The metric.
-    pub metric: String,
-    /// Claims in force.
-    pub n_claims: usize,
-    /// Sources that they come from.
-    pub n_sources: usize,
-    /// Figures that were made.
-    pub n_figures: usize,
-    /// Figures that are new or have moved.
-    pub n_added: usize,
-    /// Breaks that were found, in words.
-    pub breaks: Vec<String>,
-    /// Sources that repeat others, in words.
-    pub copies: Vec<String>,
-    /// Whether official or confirmed claims fix the scale of all its figures.
-    pub is_scale_pinned: bool,
-}
-
-/// What was done.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Reconciled {
-    /// By metric.
-    pub metrics: Vec<MetricReconciled>,
-    /// Metrics on which nothing new is known.
-    pub n_skipped: usize,
-    /// Figures that are new or have moved.
-    pub n_added: usize,
-    /// Figures that are as they were.
-    pub n_unchanged: usize,
-}
-
 /// Reconciles what is new.
 ///
 /// # Errors
@@ -81,19 +51,23 @@ pub struct Reconciled {
 pub async fn reconcile(lake: &Lake, request: &ReconcileRequest) -> Result<Reconciled, ReconcileError> {
     lake.refresh().await?;
     let mut done = Reconciled::default();
-    for (metric, claims_known, figures_known) in metrics(lake, request).await? {
-        let is_settled = figures_known.is_some_and(|figures_known| figures_known >= claims_known);
+    for asked in metrics(lake, request).await? {
+        let kept = if request.as_of.is_none() { Kept::read(lake, &asked.name) } else { None };
+        let is_settled = match &kept {
+            Some(kept) => asked.figures_known.is_some() && kept.recorded_at >= asked.recorded_at,
+            None => asked.figures_known.is_some_and(|figures_known| figures_known >= asked.claims_known),
+        };
         if is_settled && !request.is_whole {
             done.n_skipped += 1;
             continue;
         }
-        let known_at = if is_settled { request.now } else { claims_known };
-        let (one, batches) = Box::pin(of_metric(lake, request, &metric, known_at)).await?;
-        if !batches.is_empty() {
-            lake.append(&tables::FIGURES, batches).await?;
-        }
+        let is_later = asked.figures_known.is_some_and(|figures_known| figures_known >= asked.claims_known);
+        let known_at = if is_later { request.now } else { asked.claims_known };
+        let work = Work { lake, request, asked: &asked, known_at };
+        let one = Box::pin(work.reconcile(kept.filter(|_| !request.is_whole))).await?;
         done.n_added += one.n_added;
         done.n_unchanged += one.n_figures - one.n_added;
+        done.n_withdrawn += one.n_withdrawn;
         done.metrics.push(one);
     }
     lake.refresh().await?;
@@ -108,42 +82,93 @@ pub async fn worth(lake: &Lake, request: &ReconcileRequest) -> Result<Vec<Worth>
     const DAY_MICROS: f64 = 86_400e6;
     lake.refresh().await?;
     let mut found = Vec::new();
-    for (metric, ..) in metrics(lake, request).await? {
-        let claims = claims(lake, request, &metric).await?;
-        for panel in &panels(&claims.words).panels {
-            let fitted = fit(&panel.panel, &crate::evaluate::earlier(panel, &claims.words));
-            let said = |word: usize| claims.words[word].said as f64 / DAY_MICROS;
+    for asked in metrics(lake, request).await? {
+        if let Some(kept) = kept_worth(lake, request, &asked) {
+            found.extend(kept);
+            continue;
+        }
+        let before = found.len();
+        let work = Work { lake, request, asked: &asked, known_at: request.now };
+        let loaded = work.load(&work.filter("")).await?;
+        let outlines = loaded.outlines();
+        for (number, panel) in loaded.panels(&outlines).unwrap_or_default() {
+            let panel = panel.moved_by_lags();
+            let fitted = fit(&panel.panel, &earlier(&panel, &|word| loaded.known(word)));
+            let said = |word: usize| loaded.known(word) as f64 / DAY_MICROS;
             let name = |source: usize| {
-                let name = claims.sources[panel.sources[source] as usize].clone();
+                let name = outlines[number].sources()[source].clone();
                 let price = lake.market().source(&name).map(|card| card.price.clone()).unwrap_or_default();
                 (name, price)
             };
-            found.extend(of_panel(panel, &fitted, &said, &name, &metric));
+            found.extend(of_panel(&panel, &fitted, &said, &name, &asked.name));
+        }
+        if request.as_of.is_none() {
+            let kept = KeptWorth { recorded_at: asked.recorded_at, worth: found[before..].to_vec() };
+            let body = serde_json::to_string(&kept).map_err(LakeError::from)?;
+            lake.state().keep_learnt(WORTH, &asked.name, &body)?;
         }
     }
     Ok(found)
 }
 
-/// Each metric with the moment of its last claim and of its last figure; ranks are no amounts and have no figures.
-async fn metrics(lake: &Lake, request: &ReconcileRequest) -> Result<Vec<(String, i64, Option<i64>)>, ReconcileError> {
+/// Under which name the state keeps what sources are worth.
+const WORTH: &str = "worth";
+
+/// What sources are worth on a metric, as of its claims.
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptWorth {
+    recorded_at: i64,
+    worth: Vec<Worth>,
+}
+
+/// What was found of the same claims before.
+fn kept_worth(lake: &Lake, request: &ReconcileRequest, asked: &Asked) -> Option<Vec<Worth>> {
+    if request.as_of.is_some() || request.is_whole {
+        return None;
+    }
+    let kept: KeptWorth = serde_json::from_str(&lake.state().learnt(WORTH, &asked.name).ok()??).ok()?;
+    (kept.recorded_at == asked.recorded_at).then_some(kept.worth)
+}
+
+/// A metric, with the moments of its last claim and its last figure.
+#[derive(Debug, Clone, Default)]
+struct Asked {
+    name: String,
+    claims_known: i64,
+    /// When the last of them was written into the lake.
+    recorded_at: i64,
+    n_claims: usize,
+    figures_known: Option<i64>,
+}
+
+/// The metrics that there are claims on; ranks are no amounts and have no figures.
+async fn metrics(lake: &Lake, request: &ReconcileRequest) -> Result<Vec<Asked>, ReconcileError> {
     let known = known_by(request);
     let query = format!(
-        "SELECT c.metric, c.known_at, f.known_at AS figures_known_at \
-         FROM (SELECT metric, max(known_at) AS known_at FROM claims WHERE {known} GROUP BY metric) c \
+        "SELECT c.metric, c.known_at, c.recorded_at, c.n, f.known_at AS figures_known_at \
+         FROM (SELECT metric, max(known_at) AS known_at, max(recorded_at) AS recorded_at, count(*) AS n \
+               FROM claims WHERE {known} GROUP BY metric) c \
          LEFT JOIN (SELECT metric, max(known_at) AS known_at FROM figures WHERE {known} GROUP BY metric) f \
          ON c.metric = f.metric ORDER BY c.metric"
     );
     let mut found = Vec::new();
     for batch in lake.query(&query).await? {
-        let names = texts(&batch, 0)?;
-        let claims = batch.column(1).as_primitive::<TimestampMicrosecondType>();
-        let figures = batch.column(2).as_primitive::<TimestampMicrosecondType>();
+        let names = text_column(&batch, 0)?;
+        let moment = |column: usize| batch.column(column).as_primitive::<TimestampMicrosecondType>();
+        let (known, recorded, figures) = (moment(1), moment(2), moment(4));
+        let counts = batch.column(3).as_primitive::<Int64Type>();
         for row in 0..batch.num_rows() {
             let name = names.value(row);
             let is_wanted = request.metric.as_deref().is_none_or(|wanted| wanted == name);
             let is_rank = lake.market().metrics.get(name).is_some_and(|metric| metric.kind == MetricKind::Rank);
             if is_wanted && !is_rank {
-                found.push((name.to_owned(), claims.value(row), figures.is_valid(row).then(|| figures.value(row))));
+                found.push(Asked {
+                    name: name.to_owned(),
+                    claims_known: known.value(row),
+                    recorded_at: recorded.value(row),
+                    n_claims: counts.value(row) as usize,
+                    figures_known: figures.is_valid(row).then(|| figures.value(row)),
+                });
             }
         }
     }
@@ -160,138 +185,372 @@ fn known_by(request: &ReconcileRequest) -> String {
     request.as_of.map_or("TRUE".to_owned(), |as_of| format!("known_at <= {}", sql::instant(as_of)))
 }
 
-/// Claims of a metric as numbers, and what their numbers stand for.
-#[derive(Debug, Default)]
-pub(crate) struct Claims {
-    pub(crate) words: Vec<Word>,
-    /// For each word its mention and claim.
-    pub(crate) ids: Vec<(i64, i64)>,
-    /// For each subject its entity, region, platform and segment.
-    pub(crate) subjects: Vec<(i64, [String; 3])>,
-    pub(crate) units: Vec<String>,
-    pub(crate) sources: Vec<String>,
+/// What was learnt of a metric, and of which claims.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    method: String,
+    recorded_at: i64,
+    n_claims: usize,
+    outlines: Vec<Outline>,
+    models: Vec<Option<Model>>,
 }
 
-async fn of_metric(
-    lake: &Lake,
-    request: &ReconcileRequest,
-    metric: &str,
+impl Kept {
+    /// What is kept, if it can be read and is of this method: else it is learnt again.
+    fn read(lake: &Lake, metric: &str) -> Option<Self> {
+        let body = lake.state().learnt(STEP.name, metric).ok()??;
+        serde_json::from_str::<Self>(&body).ok().filter(|kept| kept.method == METHOD)
+    }
+
+    fn write(&self, lake: &Lake, metric: &str) -> Result<(), ReconcileError> {
+        let body = serde_json::to_string(self).map_err(LakeError::from)?;
+        Ok(lake.state().keep_learnt(STEP.name, metric, &body)?)
+    }
+}
+
+/// One metric on its way to figures.
+struct Work<'a> {
+    lake: &'a Lake,
+    request: &'a ReconcileRequest,
+    asked: &'a Asked,
     known_at: i64,
-) -> Result<(MetricReconciled, Vec<RecordBatch>), ReconcileError> {
-    let claims = claims(lake, request, metric).await?;
-    let before = held(lake, metric, &known_by(request)).await?;
-    let mut done = MetricReconciled {
-        metric: metric.to_owned(),
-        n_claims: claims.words.len(),
-        n_sources: claims.sources.len(),
-        is_scale_pinned: true,
-        ..MetricReconciled::default()
-    };
-    let mut rows = Rows::default();
-    for panel in &panels(&claims.words).panels {
-        let fitted = fit(&panel.panel, &crate::evaluate::earlier(panel, &claims.words));
-        done.is_scale_pinned &= fitted.is_anchored;
-        let name = |source: usize| claims.sources[panel.sources[source] as usize].as_str();
-        for jump in &fitted.biases.jumps {
-            let (source, period) = (name(jump.source), panel.periods[jump.time]);
-            done.breaks.push(format!("{source} counts ×{:.2} from {period} on", jump.size.exp()));
+}
+
+/// What claims of a metric lead to: models by the number of their outline.
+struct Learnt {
+    outlines: Vec<Outline>,
+    models: Vec<Option<Model>>,
+}
+
+impl Work<'_> {
+    async fn reconcile(&self, kept: Option<Kept>) -> Result<MetricReconciled, ReconcileError> {
+        if let Some(kept) = kept
+            && let Some(done) = Box::pin(self.touched(kept)).await?
+        {
+            return Ok(done);
         }
-        for copy in &fitted.copies {
-            done.copies.push(format!("{} repeats {}", name(copy.source), name(copy.of)));
+        self.whole().await
+    }
+
+    /// All entities, learnt anew.
+    async fn whole(&self) -> Result<MetricReconciled, ReconcileError> {
+        let n_parts = self.asked.n_claims.div_ceil(CLAIMS_AT_ONCE).next_power_of_two();
+        let mut done = MetricReconciled { metric: self.asked.name.clone(), ..MetricReconciled::default() };
+        let mut learnt: Option<Learnt> = None;
+        if n_parts > 1 {
+            let outlines = self.outlines().await?;
+            learnt = Some(Learnt { models: vec![None; outlines.len()], outlines });
         }
-        done.n_figures += fitted.estimates.len();
-        rows_of(&claims, panel, &fitted, &before, &mut rows);
-    }
-    done.n_added = rows.n();
-    let batches = rows.batches(metric, known_at).map_err(LakeError::from)?;
-    Ok((done, batches))
-}
-
-async fn claims(lake: &Lake, request: &ReconcileRequest, metric: &str) -> Result<Claims, ReconcileError> {
-    let filter = format!("metric = {} AND {}", sql::quoted(metric), known_by(request));
-    let query = format!(
-        "SELECT i.entity_id, c.mention_id, c.claim_id, c.period_start, c.period_end, c.grain, c.region, c.platform, \
-                c.segment, c.unit, c.value, c.status, c.source, c.known_at \
-         FROM (SELECT * FROM claims_of_subjects WHERE {filter}) c \
-         JOIN (SELECT subject_id AS last_subject_id, vintage_claim(max(vintage(known_at, claim_id))) AS last_claim_id \
-               FROM claims_of_subjects WHERE {filter} \
-               GROUP BY subject_id, about(metric, period_start, period_end, region, platform, segment)) \
-         ON c.subject_id = last_subject_id AND c.claim_id = last_claim_id \
-         JOIN identities i ON c.mention_id = i.mention_id WHERE c.status NOT IN ('denied', 'withdrawn') \
-         ORDER BY i.entity_id, c.period_start, c.source, c.claim_id"
-    );
-    let mut read = Reading::default();
-    for batch in lake.query(&query).await? {
-        read.take(&batch)?;
-    }
-    Ok(read.claims)
-}
-
-#[derive(Default)]
-struct Reading {
-    claims: Claims,
-    subjects: HashMap<(i64, [String; 3]), u32>,
-    units: HashMap<String, u32>,
-    sources: HashMap<String, u32>,
-}
-
-impl Reading {
-    fn take(&mut self, batch: &RecordBatch) -> Result<(), ReconcileError> {
-        let integers = |column: usize| batch.column(column).as_primitive::<Int64Type>();
-        let days = |column: usize| batch.column(column).as_primitive::<Date32Type>();
-        let (entities, mentions, ids) = (integers(0), integers(1), integers(2));
-        let (starts, ends) = (days(3), days(4));
-        let values = batch.column(10).as_primitive::<Float64Type>();
-        let said = batch.column(13).as_primitive::<TimestampMicrosecondType>();
-        let columns = (5..10).chain(11..13).map(|column| texts(batch, column)).collect::<Result<Vec<_>, _>>()?;
-        for row in 0..batch.num_rows() {
-            let text = |column: usize| columns[column].value(row);
-            let Ok(grain) = text(0).parse::<Grain>() else { continue };
-            let Ok(status) = text(5).parse::<Status>() else { continue };
-            let Ok(period) = Period::new(starts.value(row), ends.value(row), grain) else { continue };
-            let subject = (entities.value(row), [1, 2, 3].map(|column| text(column).to_owned()));
-            let word = Word {
-                subject: number(&mut self.subjects, &mut self.claims.subjects, subject),
-                metric: 0,
-                unit: number(&mut self.units, &mut self.claims.units, text(4).to_owned()),
-                period,
-                source: number(&mut self.sources, &mut self.claims.sources, text(6).to_owned()),
-                value: values.value(row),
-                said: said.value(row),
-                standing: standing(status),
+        for part in 0..n_parts {
+            let (of_claims, of_figures) = match n_parts {
+                1 => (String::new(), String::new()),
+                _ => (
+                    format!(" AND (i.entity_id & {}) = {part}", n_parts - 1),
+                    format!(" AND (entity_id & {}) = {part}", n_parts - 1),
+                ),
             };
-            self.claims.words.push(word);
-            self.claims.ids.push((mentions.value(row), ids.value(row)));
+            let mut loaded = self.load(&self.filter(&of_claims)).await?;
+            let before = self.held(&of_figures, &mut loaded).await?;
+            let known = learnt.get_or_insert_with(|| {
+                let outlines = loaded.outlines();
+                Learnt { models: vec![None; outlines.len()], outlines }
+            });
+            let mut panels = loaded.panels(&known.outlines).unwrap_or_default();
+            if part == 0 && known.learn_lags(&panels) {
+                panels = loaded.panels(&known.outlines).unwrap_or_default();
+            }
+            let mut told = self.tell(&loaded, &panels, known, &before, &mut done).await?;
+            if n_parts == 1 {
+                self.tell_ranks(&mut loaded, &panels, known, (&before, &mut told), &mut done).await?;
+            }
+            self.withdraw(&loaded, (&before, &told), &mut done).await?;
+        }
+        if let Some(known) = learnt {
+            known.describe(&mut done);
+            if self.request.as_of.is_none() {
+                self.keep(known)?;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Only the entities that were spoken of since, with what was learnt before; `None` where that will not do.
+    async fn touched(&self, kept: Kept) -> Result<Option<MetricReconciled>, ReconcileError> {
+        const GROWN_MAX: f64 = 1.1;
+        const MENTIONS_MAX: usize = 20_000;
+        if self.asked.figures_known.is_none() || self.asked.n_claims as f64 > GROWN_MAX * kept.n_claims as f64 {
+            return Ok(None);
+        }
+        let (entities, mentions) = self.spoken_of_since(kept.recorded_at).await?;
+        if mentions.len() > MENTIONS_MAX {
+            return Ok(None);
+        }
+        let listed = |ids: &[i64]| ids.iter().map(i64::to_string).collect::<Vec<String>>().join(", ");
+        let nobody = |ids: &[i64]| if ids.is_empty() { "NULL".to_owned() } else { listed(ids) };
+        let filter = self.filter(&format!(" AND c.mention_id IN ({})", nobody(&mentions)));
+        let mut loaded = self.load(&filter).await?;
+        let Some(panels) = loaded.panels(&kept.outlines) else { return Ok(None) };
+        if panels.iter().any(|(number, _)| kept.models[*number].is_none()) {
+            return Ok(None);
+        }
+        // What ranks tell is told anew with the whole metric.
+        let counted = format!(" AND entity_id IN ({}) AND method <> '{METHOD_OF_RANKS}'", nobody(&entities));
+        let before = self.held(&counted, &mut loaded).await?;
+        let mut done =
+            MetricReconciled { metric: self.asked.name.clone(), is_partial: true, ..MetricReconciled::default() };
+        let mut known = Learnt { outlines: kept.outlines, models: kept.models };
+        let told = self.tell(&loaded, &panels, &mut known, &before, &mut done).await?;
+        self.withdraw(&loaded, (&before, &told), &mut done).await?;
+        known.describe(&mut done);
+        Kept {
+            method: METHOD.to_owned(),
+            recorded_at: self.asked.recorded_at,
+            n_claims: kept.n_claims,
+            outlines: known.outlines,
+            models: known.models,
+        }
+        .write(self.lake, &self.asked.name)?;
+        Ok(Some(done))
+    }
+
+    /// The entities that claims are about that were written since, and all mentions of theirs.
+    async fn spoken_of_since(&self, recorded_at: i64) -> Result<(Vec<i64>, Vec<i64>), ReconcileError> {
+        let query = format!(
+            "SELECT entity_id, mention_id FROM identities WHERE entity_id IN ( \
+                 SELECT i.entity_id FROM claims c JOIN identities i ON c.mention_id = i.mention_id \
+                 WHERE c.metric = {} AND c.recorded_at > {})",
+            sql::quoted(&self.asked.name),
+            sql::instant(recorded_at)
+        );
+        let (mut entities, mut mentions) = (Vec::new(), Vec::new());
+        for batch in self.lake.query(&query).await? {
+            entities.extend(batch.column(0).as_primitive::<Int64Type>().values());
+            mentions.extend(batch.column(1).as_primitive::<Int64Type>().values());
+        }
+        entities.sort_unstable();
+        entities.dedup();
+        Ok((entities, mentions))
+    }
+
+    /// The condition on `c` (claims), with more of it.
+    fn filter(&self, more: &str) -> String {
+        let known = known_by(self.request).replace("known_at", "c.known_at");
+        format!("c.metric = {} AND {known}{more}", sql::quoted(&self.asked.name))
+    }
+
+    async fn load(&self, filter: &str) -> Result<Loaded, ReconcileError> {
+        let metric = self.lake.market().metrics.get(&self.asked.name);
+        let mut growths = Vec::new();
+        for (ending, is_yearly) in [("_growth", false), ("_growth_yoy", true)] {
+            let name = format!("{}{ending}", self.asked.name);
+            if self.lake.market().metrics.get(&name).is_some() {
+                let of_growth = filter.replacen(&sql::quoted(&self.asked.name), &sql::quoted(&name), 1);
+                let loading = self.rows(&of_growth, Loading::of_growth()).await?;
+                growths.extend(Growth::of(&loading.finish(), is_yearly));
+            }
+        }
+        let mut loading = self.rows(filter, Loading::default()).await?;
+        // Parts of a metric are counted by what claims themselves are for.
+        if self.asked.n_claims > CLAIMS_AT_ONCE {
+            return Ok(loading.finish());
+        }
+        derived::name_periods(&mut loading, &growths);
+        let mut loaded = loading.finish();
+        derived::add(&mut loaded, &growths, metric.map_or(OverTime::No, |metric| metric.over_time));
+        Ok(loaded)
+    }
+
+    async fn rows(&self, filter: &str, mut loading: Loading) -> Result<Loading, ReconcileError> {
+        let query =
+            format!("SELECT {COLUMNS} FROM claims c JOIN identities i ON c.mention_id = i.mention_id WHERE {filter}");
+        let mut stream = self.lake.stream(&query).await?;
+        while let Some(batch) = stream.try_next().await.map_err(LakeError::from)? {
+            loading.take(&batch)?;
+        }
+        Ok(loading)
+    }
+
+    async fn held(&self, more: &str, loaded: &mut Loaded) -> Result<HashMap<Key, Held>, ReconcileError> {
+        if self.asked.figures_known.is_none() {
+            return Ok(HashMap::new());
+        }
+        let filter = format!("metric = {} AND {}{more}", sql::quoted(&self.asked.name), known_by(self.request));
+        held(self.lake, &filter, loaded).await
+    }
+
+    /// The outlines of a metric whose claims are too many to be held at once.
+    async fn outlines(&self) -> Result<Vec<Outline>, ReconcileError> {
+        let query = format!(
+            "SELECT c.grain, c.unit, c.source, c.period_start, c.period_end FROM claims c WHERE {} \
+             GROUP BY c.grain, c.unit, c.source, c.period_start, c.period_end",
+            self.filter("")
+        );
+        let mut told = Vec::new();
+        let mut stream = self.lake.stream(&query).await?;
+        while let Some(batch) = stream.try_next().await.map_err(LakeError::from)? {
+            let columns = (0..3).map(|column| text_column(&batch, column)).collect::<Result<Vec<_>, _>>()?;
+            let days = |column: usize| batch.column(column).as_primitive::<Date32Type>();
+            let (starts, ends) = (days(3), days(4));
+            for row in 0..batch.num_rows() {
+                let Ok(grain) = columns[0].value(row).parse::<Grain>() else { continue };
+                let Ok(period) = Period::new(starts.value(row), ends.value(row), grain) else { continue };
+                told.push((columns[1].value(row).to_owned(), period, columns[2].value(row).to_owned()));
+            }
+        }
+        Ok(Outline::of(told))
+    }
+
+    /// Figures of panels, learnt where they are not yet, into the lake.
+    async fn tell(
+        &self,
+        loaded: &Loaded,
+        panels: &[(usize, MetricPanel)],
+        learnt: &mut Learnt,
+        before: &HashMap<Key, Held>,
+        done: &mut MetricReconciled,
+    ) -> Result<HashSet<Key>, ReconcileError> {
+        let mut told: HashSet<Key> = HashSet::new();
+        for (number, panel) in panels {
+            let model = learnt.models[*number].get_or_insert_with(|| {
+                let key = |series: u32| loaded.subject(panel, series).0 as u64;
+                Model::learn(&panel.panel, &key, &earlier(panel, &|word| loaded.known(word)))
+            });
+            model.are_breaks_apart = self.lake.market().config.reconcile.breaks == Breaks::Apart;
+            let telling = Telling {
+                metric: &self.asked.name,
+                known_at: self.known_at,
+                loaded,
+                panel,
+                sources: learnt.outlines[*number].sources(),
+                model,
+                held: before,
+                wholes: &self.lake.market().config.reconcile.wholes,
+            };
+            for slices in slices(panel).chunks(SLICES_AT_ONCE) {
+                let rows: Vec<Told> = slices
+                    .par_iter()
+                    .map(|slice| telling.rows(slice.clone()))
+                    .collect::<Result<_, _>>()
+                    .map_err(LakeError::from)?;
+                done.n_figures += rows.iter().map(|own| own.n_figures).sum::<usize>();
+                told.extend(rows.iter().flat_map(|own| &own.told));
+                done.n_added += self.append(rows.into_iter().map(|own| own.batch).collect()).await?;
+            }
+        }
+        done.n_claims += loaded.n_claims;
+        done.n_not_positive += loaded.n_not_positive;
+        done.n_sources = done.n_sources.max(loaded.sources.len());
+        Ok(told)
+    }
+
+    /// Volumes of what charts rank and nobody counts.
+    async fn tell_ranks(
+        &self,
+        loaded: &mut Loaded,
+        panels: &[(usize, MetricPanel)],
+        learnt: &Learnt,
+        (before, told): (&HashMap<Key, Held>, &mut HashSet<Key>),
+        done: &mut MetricReconciled,
+    ) -> Result<(), ReconcileError> {
+        let market = self.lake.market();
+        let named = market.config.reconcile.charts.iter().filter(|(_, by)| **by == self.asked.name);
+        let charts = named.map(|(chart, _)| chart.clone()).chain([format!("{}_rank", self.asked.name)]);
+        for chart in charts.filter(|chart| market.metrics.get(chart).is_some()) {
+            let filter = self.filter("").replacen(&sql::quoted(&self.asked.name), &sql::quoted(&chart), 1);
+            let ranks = self.rows(&filter, Loading::default()).await?.finish();
+            for (number, panel) in panels {
+                let Some(model) = &learnt.models[*number] else { continue };
+                let figures = rank_figures::of_charts(loaded, panel, model, &ranks);
+                let about = (self.asked.name.as_str(), self.known_at);
+                let rows = figures::of_ranks(about, loaded, panel.unit, &figures, before).map_err(LakeError::from)?;
+                done.n_figures += rows.n_figures;
+                told.extend(rows.told);
+                done.n_added += self.append(vec![rows.batch]).await?;
+            }
         }
         Ok(())
     }
-}
 
-fn number<T: Clone + Eq + std::hash::Hash>(numbers: &mut HashMap<T, u32>, all: &mut Vec<T>, one: T) -> u32 {
-    if let Some(number) = numbers.get(&one) {
-        return *number;
+    /// Says of figures that are held and were not told again that they are no more.
+    async fn withdraw(
+        &self,
+        loaded: &Loaded,
+        (before, told): (&HashMap<Key, Held>, &HashSet<Key>),
+        done: &mut MetricReconciled,
+    ) -> Result<(), ReconcileError> {
+        let mut gone: Vec<(Key, Held)> =
+            before.iter().filter(|(key, _)| !told.contains(*key)).map(|(key, held)| (*key, *held)).collect();
+        gone.sort_unstable_by_key(|(key, _)| *key);
+        done.n_withdrawn += gone.len();
+        let rows = withdrawn(&self.asked.name, self.known_at, loaded, &gone).map_err(LakeError::from)?;
+        self.append(vec![rows]).await?;
+        Ok(())
     }
-    let number = all.len() as u32;
-    all.push(one.clone());
-    numbers.insert(one, number);
-    number
-}
 
-/// A column of texts, however the engine keeps them.
-pub(crate) fn texts(batch: &RecordBatch, column: usize) -> Result<StringArray, ReconcileError> {
-    let cast = cast(batch.column(column), &DataType::Utf8).map_err(LakeError::from)?;
-    Ok(cast.as_string::<i32>().clone())
-}
-
-/// What is held is looked up by this: entity, period, dimensions, unit.
-pub(crate) type Key = (i64, Period, [String; 3], String);
-
-impl Held {
-    /// Whether a figure says the same as what is held: the same claims, and less than a tenth of its interval apart.
-    pub(crate) fn is_as(&self, log: f64, sd: f64, claims: &str) -> bool {
-        const MOVED: f64 = 0.25;
-        const WIDER: f64 = 1.2;
-        let wider = sd / self.sd.max(1e-12);
-        self.claims == claims && (log - self.log).abs() < MOVED * sd && (1.0 / WIDER..WIDER).contains(&wider)
+    async fn append(&self, mut batches: Vec<RecordBatch>) -> Result<usize, ReconcileError> {
+        batches.retain(|batch| batch.num_rows() > 0);
+        if batches.is_empty() {
+            return Ok(0);
+        }
+        Ok(self.lake.append(&tables::FIGURES, batches).await?.n_added)
     }
+
+    fn keep(&self, learnt: Learnt) -> Result<(), ReconcileError> {
+        Kept {
+            method: METHOD.to_owned(),
+            recorded_at: self.asked.recorded_at,
+            n_claims: self.asked.n_claims,
+            outlines: learnt.outlines,
+            models: learnt.models,
+        }
+        .write(self.lake, &self.asked.name)
+    }
+}
+
+impl Learnt {
+    /// By how many periods sources lag, from panels without any moved; whether there are such.
+    fn learn_lags(&mut self, panels: &[(usize, MetricPanel)]) -> bool {
+        panels.iter().for_each(|(number, panel)| self.outlines[*number].learn_lags(&panel.panel));
+        self.outlines.iter().any(Outline::has_lags)
+    }
+
+    /// Breaks and copies in words.
+    fn describe(&self, done: &mut MetricReconciled) {
+        done.is_scale_pinned = true;
+        for (outline, model) in self.outlines.iter().zip(&self.models) {
+            let Some(model) = model else { continue };
+            let name = |source: usize| outline.sources()[source].as_str();
+            done.is_scale_pinned &= model.is_anchored;
+            for source in (0..outline.sources().len()).filter(|source| outline.lag(*source) > 0) {
+                done.lags.push(format!("{} lags by {} periods", name(source), outline.lag(source)));
+            }
+            for jump in &model.biases.jumps {
+                let period = outline.period(jump.time).unwrap_or_default();
+                done.breaks.push(format!("{} counts ×{:.2} from {period} on", name(jump.source), jump.size.exp()));
+            }
+            for copy in &model.copies {
+                done.copies.push(format!("{} repeats {}", name(copy.source), name(copy.of)));
+            }
+        }
+    }
+}
+
+/// Slices that are worked on together, each by one thread.
+const SLICE: usize = 16 << 10;
+const SLICES_AT_ONCE: usize = ROWS_AT_ONCE / SLICE;
+
+/// Whole entities in slices of about [`SLICE`] observations.
+fn slices(panel: &MetricPanel) -> Vec<std::ops::Range<usize>> {
+    let seen = &panel.panel.observations;
+    let (mut slices, mut from) = (Vec::new(), 0);
+    while from < seen.len() {
+        let mut to = (from + SLICE).min(seen.len());
+        let entity = |at: usize| panel.subjects[seen[at].series as usize].0;
+        while to < seen.len() && entity(to) == entity(to - 1) {
+            to += 1;
+        }
+        slices.push(from..to);
+        from = to;
+    }
+    slices
 }

@@ -164,3 +164,48 @@ fn a_vendor_that_confuses_two_metrics_for_some_products_does_little_harm() {
     let confused = found.sources.iter().find(|own| own.source == "B").unwrap();
     assert!(confused.always > 0.3, "what it always adds to a product is large: {confused:?}");
 }
+
+#[test]
+fn where_overlaps_are_thin_a_figure_lies_among_its_sources() {
+    // Two lists tell of many products; papers that count half or double tell of one or two each.
+    let mut claims = HEADER.to_owned();
+    let mut truth = "subject,metric,period,value\n".to_owned();
+    for product in 0..30 {
+        for month in 1..=9 {
+            let value = 1e6 * f64::from(product + 1);
+            for (source, factor) in [("A", 1.03), ("B", 0.97)] {
+                let noise = 1.0 + 0.01 * f64::from((product * 7 + month * 3 + i32::from(source == "A")) % 5 - 2);
+                claims.push_str(&format!(
+                    "p{product},mau,2024-0{month},{source},{},2024-12-01,\n",
+                    value * factor * noise
+                ));
+            }
+            truth.push_str(&format!("p{product},mau,2024-0{month},{value}\n"));
+        }
+    }
+    for (paper, product) in (0..12).zip(0..) {
+        let value = 0.5e6 * f64::from(product + 1);
+        claims.push_str(&format!("p{product},mau,2024-05,paper {paper},{value},2024-12-01,\n"));
+    }
+    let found = evaluated(&claims, Some(&truth)).unwrap();
+    assert!(found.error.unwrap() < 0.04, "between the two lists, which the papers do not move: {:?}", found.error);
+    let told = |name: &str| found.sources.iter().find(|own| own.source == name).unwrap();
+    assert!((0.98..1.1).contains(&told("A").bias) && (0.9..1.02).contains(&told("B").bias), "{:?}", found.sources);
+}
+
+#[test]
+fn a_value_that_overflows_or_is_tiny_keeps_figures_sane() {
+    let mut claims = HEADER.to_owned();
+    for month in 1..=9 {
+        claims
+            .push_str(&format!("p,mau,2024-0{month},A,1e300,2024-12-01,\nq,mau,2024-0{month},A,1e-300,2024-12-01,\n"));
+        claims.push_str(&format!(
+            "p,mau,2024-0{month},B,1e300,2024-12-01,\nq,mau,2024-0{month},B,0.0000001,2024-12-01,\n"
+        ));
+    }
+    let found = evaluated(&claims, None).unwrap();
+    assert!(
+        found.error.is_none_or(f64::is_finite) && found.sources.iter().all(|own| own.noise.is_finite()),
+        "{found:?}"
+    );
+}

@@ -71,9 +71,12 @@ impl Reconcile {
 const FIELDS: &[(&str, Holds)] = &[
     ("metric", Holds::Text),
     ("n_claims", Holds::Count),
+    ("n_not_positive", Holds::Count),
     ("n_sources", Holds::Count),
     ("n_figures", Holds::Count),
     ("n_added", Holds::Count),
+    ("n_withdrawn", Holds::Count),
+    ("is_partial", Holds::Flag),
     ("is_scale_pinned", Holds::Flag),
 ];
 
@@ -86,14 +89,27 @@ fn tell(context: &Context, done: &Reconciled) -> Result<(), Failure> {
     for metric in &done.metrics {
         let scale = if metric.is_scale_pinned { "" } else { "; nothing official pins the scale" };
         print::line(&print::clean(&format!(
-            "{}: {} claims of {} sources, {} figures, {} of them new or moved{scale}",
+            "{}: {} claims{} of {} sources, {} figures, {} of them new or moved{scale}",
             metric.metric,
             number::count(metric.n_claims as u64),
+            if metric.is_partial { " on what was spoken of since" } else { "" },
             metric.n_sources,
             number::count(metric.n_figures as u64),
             number::count(metric.n_added as u64),
         )))?;
-        for told in metric.breaks.iter().chain(&metric.copies) {
+        if metric.n_withdrawn > 0 {
+            print::line(&format!(
+                "  {} figures that nothing tells of any more",
+                number::count(metric.n_withdrawn as u64)
+            ))?;
+        }
+        if metric.n_not_positive > 0 {
+            print::line(&format!(
+                "  {} values of zero or below are left out",
+                number::count(metric.n_not_positive as u64)
+            ))?;
+        }
+        for told in metric.breaks.iter().chain(&metric.copies).chain(&metric.lags) {
             print::line(&print::clean(&format!("  {told}")))?;
         }
     }
@@ -114,9 +130,11 @@ const WORTH: &[(&str, Holds)] = &[
     ("bias", Holds::Number),
     ("noise", Holds::Number),
     ("figures_lost", Holds::Number),
+    ("own_lost", Holds::Number),
     ("wider_without", Holds::Number),
     ("moved_without", Holds::Number),
     ("price", Holds::Text),
+    ("price_per_figure", Holds::Number),
     ("recommendation", Holds::Text),
 ];
 
