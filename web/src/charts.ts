@@ -22,6 +22,17 @@ interface Point {
   inForce: boolean;
 }
 
+/** A reconciled figure; its ends run from the lowest of 95 % to the highest. */
+interface BandPoint {
+  day: number;
+  value: number;
+  ends: [number, number, number, number, number, number];
+  period: string;
+  figure: string;
+  reason: string;
+  link: string;
+}
+
 interface LinesData {
   metric: string;
   title: string;
@@ -29,7 +40,8 @@ interface LinesData {
   language: string;
   lowerIsBetter: boolean;
   lines: { label: string; points: Point[] }[];
-  words: { known: string; restated: string; written: string; open: string };
+  band: BandPoint[];
+  words: { known: string; restated: string; written: string; open: string; reconciled: string };
 }
 
 interface StackData {
@@ -121,8 +133,8 @@ function tooltipStyle() {
 }
 
 function linesOptions(data: LinesData) {
-  const series = data.lines.flatMap((line, index) => lineSeries(line, index % N_STYLES));
-  const values = data.lines.flatMap((line) => line.points.map((point) => point.value));
+  const series = [...bandSeries(data), ...data.lines.flatMap((line, index) => lineSeries(line, index % N_STYLES))];
+  const values = [...data.lines.flatMap((line) => line.points.map((point) => point.value)), ...data.band.map((point) => point.value)];
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const isFarFromZero = least > 0 && most > least && most - least < least * 0.5;
   return {
@@ -147,6 +159,40 @@ function monthLabel(language: string) {
   const locale = language === "en" ? "en-GB" : "zh-CN";
   const month = new Intl.DateTimeFormat(locale, { year: "numeric", month: "short", timeZone: "UTC" });
   return (at: number) => month.format(at);
+}
+
+/** The reconciled figures: areas of 95, 80 and 50 %, each a polygon, and the line through them. */
+function bandSeries(data: LinesData) {
+  const { band } = data;
+  if (band.length === 0) return [];
+  const stroke = colour("reconciled");
+  const most = Math.max(...data.lines.flatMap((line) => line.points.map((point) => point.value)), ...band.map((point) => point.value));
+  // Ends beyond twice the largest value would flatten everything else.
+  const within = (value: number) => Math.min(value, 2 * most);
+  const area = (low: number, opacity: number) => ({
+    type: "custom" as const,
+    silent: true,
+    z: 1,
+    data: [[(band[0]?.day ?? 0) * DAY_MS, band[0]?.value ?? 0]],
+    renderItem: (_: unknown, api: { coord(at: number[]): number[] }) => {
+      const at = (point: BandPoint, end: number) => api.coord([point.day * DAY_MS, within(point.ends[end] ?? point.value)]);
+      const points = [...band.map((point) => at(point, 5 - low)), ...[...band].reverse().map((point) => at(point, low))];
+      return { type: "polygon", shape: { points }, style: { fill: stroke, opacity } };
+    },
+  });
+  const place = (point: BandPoint) => ({ value: [point.day * DAY_MS, point.value], link: point.link, band: point });
+  const line = {
+    type: "line" as const,
+    name: data.words.reconciled,
+    symbol: "diamond",
+    symbolSize: 5,
+    color: stroke,
+    cursor: "pointer",
+    z: 2,
+    lineStyle: { width: 1.5, color: stroke },
+    data: band.map(place),
+  };
+  return [area(0, 0.1), area(1, 0.14), area(2, 0.18), line];
 }
 
 /** The line through the claims in force, the restated ones as hollow points beside it, and ranges as bars. */
@@ -178,12 +224,13 @@ function rangeSeries(points: Point[], stroke: string) {
 }
 
 interface Hit {
-  data: { point: Point; line: string };
+  data: { point: Point; line: string; band?: BandPoint };
 }
 
 /** Built from elements, never from markup: names in it come from strangers. */
 function pointTip(hit: Hit, data: LinesData): HTMLElement {
-  const { point, line } = hit.data;
+  const { point, line, band } = hit.data;
+  if (band) return tip([["b", `${band.period}: ${band.figure}`], ["", data.words.reconciled], ["muted", band.reason]]);
   const rows: [string, string][] = [["b", `${point.period}: ${point.figure}`], ["", `${line} · ${point.status}`]];
   if (point.written) rows.push(["", `${data.words.written}: ${point.written}`]);
   rows.push(["muted", `${data.words.known} ${point.known}${point.inForce ? "" : ` · ${data.words.restated}`}`]);

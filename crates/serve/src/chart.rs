@@ -1,7 +1,7 @@
 //! Charts as SVG, drawn on the server: they work without JavaScript, and carry the same points as JSON for the script
 //! that takes over.
 //!
-//! In: lines of claims. Out: a [`LineChart`] with every coordinate worked out, which `line_chart.svg` places and
+//! In: lines of claims, and the band of reconciled figures around them. Out: a [`LineChart`] with every coordinate worked out, which `line_chart.svg` places and
 //! escapes. Each source is a line of its own, told apart by colour (Okabe & Ito 2008, safe for colour-blind eyes),
 //! dash and symbol alike. Restated values stay visible as hollow points; ranges stand as bars.
 
@@ -47,6 +47,20 @@ pub(crate) struct ChartLine {
     pub(crate) points: Vec<ChartPoint>,
 }
 
+/// A reconciled figure in a chart: its value and the ends of its intervals, from the lowest of 95 % to the highest.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct BandPoint {
+    /// Days since 1970-01-01: the middle of the period.
+    pub(crate) day: f64,
+    pub(crate) value: f64,
+    pub(crate) ends: [f64; 6],
+    pub(crate) period: String,
+    /// The figure and its 80 % interval in words of the language.
+    pub(crate) figure: String,
+    pub(crate) reason: String,
+    pub(crate) link: String,
+}
+
 /// What a chart is drawn from; also what the script gets.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,6 +71,8 @@ pub(crate) struct ChartData {
     pub(crate) language: &'static str,
     pub(crate) lower_is_better: bool,
     pub(crate) lines: Vec<ChartLine>,
+    /// Reconciled figures, oldest first.
+    pub(crate) band: Vec<BandPoint>,
     /// Words of the tooltip.
     pub(crate) words: ChartWords,
 }
@@ -68,6 +84,7 @@ pub(crate) struct ChartWords {
     pub(crate) restated: String,
     pub(crate) written: String,
     pub(crate) open: String,
+    pub(crate) reconciled: String,
 }
 
 /// A mark on an axis.
@@ -93,6 +110,15 @@ pub(crate) struct PlottedLine {
     pub(crate) points: Vec<PlottedPoint>,
 }
 
+/// The reconciled figures of a chart: areas of 95, 80 and 50 %, the line, and its points.
+#[derive(Default)]
+pub(crate) struct PlottedBand {
+    pub(crate) areas: [String; 3],
+    pub(crate) path: String,
+    pub(crate) points: Vec<PlottedPoint>,
+    pub(crate) label: String,
+}
+
 /// A chart ready to be placed.
 pub(crate) struct LineChart {
     pub(crate) metric: String,
@@ -100,6 +126,7 @@ pub(crate) struct LineChart {
     pub(crate) x_ticks: Vec<Tick>,
     pub(crate) y_ticks: Vec<Tick>,
     pub(crate) lines: Vec<PlottedLine>,
+    pub(crate) band: PlottedBand,
     pub(crate) json: String,
 }
 
@@ -110,8 +137,10 @@ impl LineChart {
     /// If the data cannot be written as JSON.
     pub(crate) fn new(data: &ChartData, language: Language) -> Result<Self, serde_json::Error> {
         let points = || data.lines.iter().flat_map(|line| &line.points);
-        let x_axis = Span::of(points().map(|point| point.day)).padded(0.02);
-        let values = points().flat_map(|point| [Some(point.value), point.low, point.high]).flatten();
+        let days = points().map(|point| point.day).chain(data.band.iter().map(|point| point.day));
+        let x_axis = Span::of(days).padded(0.02);
+        let claimed = points().flat_map(|point| [Some(point.value), point.low, point.high]).flatten();
+        let values = claimed.chain(shown_ends(data));
         let y_axis = ValueAxis::new(Span::of(values), data.lower_is_better);
         let place = |point: &ChartPoint| {
             let x = LEFT + x_axis.fraction(point.day) * (RIGHT - LEFT);
@@ -128,8 +157,46 @@ impl LineChart {
             x_ticks: time_ticks(&x_axis, language),
             y_ticks: y_ticks.collect(),
             lines: lines.collect(),
+            band: plot_band(data, &|day| LEFT + x_axis.fraction(day) * (RIGHT - LEFT), &y_axis),
             json: for_script(&serde_json::to_string(data)?),
         })
+    }
+}
+
+/// The ends of 80 % intervals belong to the axis; those of 95 % only where they do not dwarf everything else.
+fn shown_ends(data: &ChartData) -> impl Iterator<Item = f64> {
+    const DWARFS: f64 = 2.0;
+    let said = data.lines.iter().flat_map(|line| &line.points).map(|point| point.value);
+    let most = said.chain(data.band.iter().map(|point| point.value)).fold(0.0, f64::max);
+    let ends = data.band.iter().flat_map(|point| [point.ends[0], point.ends[1], point.ends[4], point.ends[5]]);
+    ends.filter(move |end| *end <= DWARFS * most)
+}
+
+fn plot_band(data: &ChartData, x: &dyn Fn(f64) -> f64, y_axis: &ValueAxis) -> PlottedBand {
+    let band = &data.band;
+    let line = |of: &dyn Fn(&BandPoint) -> f64, points: &mut dyn Iterator<Item = &BandPoint>| -> String {
+        points.map(|point| format!("{:.1},{:.1}", x(point.day), y_axis.place(of(point)))).collect::<Vec<_>>().join("L")
+    };
+    if band.is_empty() {
+        return PlottedBand::default();
+    }
+    let area = |low: usize| {
+        let there = line(&|point| point.ends[5 - low], &mut band.iter());
+        let back = line(&|point| point.ends[low], &mut band.iter().rev());
+        format!("M{there}L{back}Z")
+    };
+    let points = band.iter().map(|point| PlottedPoint {
+        symbol: symbol(3, x(point.day), y_axis.place(point.value)),
+        is_hollow: false,
+        title: format!("{}: {} · {}", point.period, point.figure, point.reason),
+        link: point.link.clone(),
+        range: String::new(),
+    });
+    PlottedBand {
+        areas: [area(0), area(1), area(2)],
+        path: format!("M{}", line(&|point| point.value, &mut band.iter())),
+        points: points.collect(),
+        label: data.words.reconciled.clone(),
     }
 }
 
@@ -308,8 +375,13 @@ mod tests {
 
     fn chart(values: &[f64], lower_is_better: bool) -> LineChart {
         let points = values.iter().enumerate().map(|(index, value)| point(index as f64 * 30.0, *value)).collect();
-        let words =
-            ChartWords { known: String::new(), restated: String::new(), written: String::new(), open: String::new() };
+        let words = ChartWords {
+            known: String::new(),
+            restated: String::new(),
+            written: String::new(),
+            open: String::new(),
+            reconciled: String::new(),
+        };
         let data = ChartData {
             metric: "mau".into(),
             title: "MAU".into(),
@@ -317,6 +389,7 @@ mod tests {
             language: "en",
             lower_is_better,
             lines: vec![ChartLine { label: "a".into(), points }],
+            band: Vec::new(),
             words,
         };
         LineChart::new(&data, Language::En).unwrap()
@@ -344,6 +417,41 @@ mod tests {
         let one = chart(&[5.0], false);
         assert!(one.lines[0].path.starts_with('M') && !one.lines[0].path.contains("NaN"));
         assert!(chart(&[0.0, 0.0], false).y_ticks.len() < 10);
+    }
+
+    #[test]
+    fn a_band_is_drawn_around_the_line_and_wild_ends_do_not_flatten_it() {
+        let mut data = ChartData {
+            metric: "mau".into(),
+            title: "MAU".into(),
+            unit: "users".into(),
+            language: "en",
+            lower_is_better: false,
+            lines: vec![ChartLine { label: "a".into(), points: vec![point(0.0, 10.0), point(30.0, 12.0)] }],
+            band: Vec::new(),
+            words: ChartWords {
+                known: String::new(),
+                restated: String::new(),
+                written: String::new(),
+                open: String::new(),
+                reconciled: "figure".into(),
+            },
+        };
+        assert!(LineChart::new(&data, Language::En).unwrap().band.path.is_empty());
+        let own = |day: f64, value: f64| BandPoint {
+            day,
+            value,
+            ends: [0.1, 0.8, 0.9, 1.1, 1.2, 50.0].map(|by| by * value),
+            period: String::new(),
+            figure: String::new(),
+            reason: String::new(),
+            link: String::new(),
+        };
+        data.band = vec![own(0.0, 10.0), own(30.0, 12.0)];
+        let drawn = LineChart::new(&data, Language::En).unwrap();
+        assert_eq!(drawn.y_ticks.last().unwrap().label, "15", "500 would be nothing but band");
+        assert!(drawn.band.areas.iter().all(|area| area.starts_with('M') && area.ends_with('Z')));
+        assert_eq!((drawn.band.points.len(), drawn.band.label.as_str()), (2, "figure"));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! In: an [`Answer`] and the sources' names. Out: the answer without their rows, with a note that says so. Applies to
 //! every page and format alike, because every question is asked through `PageRequest::ask`.
 
-use arrow::array::{Array, AsArray, BooleanArray};
-use arrow::compute::{cast, filter_record_batch};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{cast, filter_record_batch, not, nullif};
 use arrow::datatypes::DataType;
 use crowsnest_lake::questions::{self, DocumentQuestion};
 use crowsnest_lake::{Answer, Lake};
@@ -18,6 +18,7 @@ const FIGURE_IN_WORDS: &str = "figure of ";
 
 /// Leaves out the rows whose `source` is among `kept_back`; answers without that column stay as they are.
 pub(crate) fn leave_out(mut answer: Answer, kept_back: &[String]) -> Result<Answer, ServeError> {
+    answer = without_figures_of(answer, kept_back)?;
     let Some(column) = answer.rows.column_by_name("source") else { return Ok(answer) };
     let names = cast(column, &DataType::Utf8)?;
     let names = names.as_string::<i32>();
@@ -34,6 +35,37 @@ pub(crate) fn leave_out(mut answer: Answer, kept_back: &[String]) -> Result<Answ
         answer.notes.retain(|note| !note.starts_with(FIGURE_IN_WORDS));
     }
     answer.notes.push(format!("{n_left_out} rows of sources that may not be passed on are left out"));
+    Ok(answer)
+}
+
+/// Leaves out figures whose reason names a source that is kept back, or no source at all: rows of figures, and the figures
+/// beside rows.
+fn without_figures_of(mut answer: Answer, kept_back: &[String]) -> Result<Answer, ServeError> {
+    const OF_NO_SOURCE: &str = "no source tells of it";
+    let names_one = |reason: &str| reason.contains(OF_NO_SOURCE) || kept_back.iter().any(|kept| reason.contains(kept));
+    let may_leave = |name: &str, rows: &RecordBatch| -> Result<Option<BooleanArray>, ServeError> {
+        let Some(column) = rows.column_by_name(name) else { return Ok(None) };
+        let reasons = cast(column, &DataType::Utf8)?;
+        let reasons = reasons.as_string::<i32>();
+        Ok(Some((0..reasons.len()).map(|row| Some(!reasons.is_valid(row) || !names_one(reasons.value(row)))).collect()))
+    };
+    if answer.rows.column_by_name("weights").is_some()
+        && let Some(may_leave) = may_leave("reason", &answer.rows)?
+        && may_leave.true_count() < may_leave.len()
+    {
+        let n_left_out = may_leave.len() - may_leave.true_count();
+        answer.rows = filter_record_batch(&answer.rows, &may_leave)?;
+        answer.notes.push(format!("{n_left_out} rows of sources that may not be passed on are left out"));
+    }
+    if let Some(may_leave) = may_leave("figure_reason", &answer.rows)? {
+        let mut columns = answer.rows.columns().to_vec();
+        for (place, field) in answer.rows.schema().fields().iter().enumerate() {
+            if field.name() == "figure" || field.name().starts_with("figure_") {
+                columns[place] = nullif(&columns[place], &not(&may_leave)?)?;
+            }
+        }
+        answer.rows = RecordBatch::try_new(answer.rows.schema(), columns)?;
+    }
     Ok(answer)
 }
 

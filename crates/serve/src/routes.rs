@@ -3,8 +3,8 @@
 
 use crate::page::Page;
 use crate::pages::{
-    breakouts, claim, cluster, collecting, company, document, events, league, matching, overview, product, products,
-    record, review, source, sources, tenders,
+    breakouts, claim, cluster, collecting, company, document, events, figures, league, matching, overview, product,
+    products, record, review, source, sources, tenders, worth,
 };
 
 /// A page and its address.
@@ -25,6 +25,8 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/breakouts", page: &breakouts::Breakouts },
     Route { path: "/record", page: &record::Record },
     Route { path: "/sources", page: &sources::Sources },
+    Route { path: "/sources/worth", page: &worth::SourcesWorth },
+    Route { path: "/figures/{entity}", page: &figures::Figures },
     Route { path: "/source", page: &source::Source },
     Route { path: "/review", page: &review::Review },
     Route { path: "/collecting", page: &collecting::Collecting },

@@ -1,15 +1,16 @@
 //! What the pages of products, companies and segments have in common: one chart and one table per metric with every
 //! source as its own line, then events.
 //!
-//! Two questions, asked at once: every claim with its vintages (`why`), and the events. Names come from memory.
+//! Three questions, asked at once: every claim with its vintages (`why`), the reconciled figures, and the events. Names come from memory.
 
 use askama::Template;
 use crowsnest_lake::questions::{self, EventsQuestion, WhyQuestion};
 use crowsnest_lake::{Answer, Lake};
 
+use super::figures::{self, FigureRow};
 use super::{is_lower_better, metric_label};
 use crate::ServeError;
-use crate::chart::{ChartData, ChartLine, ChartPoint, ChartWords, LineChart, day_number};
+use crate::chart::{BandPoint, ChartData, ChartLine, ChartPoint, ChartWords, LineChart, day_number};
 use crate::frame::Frame;
 use crate::numbers;
 use crate::request::PageRequest;
@@ -51,12 +52,13 @@ pub(crate) async fn html(
         ..EventsQuestion::default()
     };
     let events = request.ask(questions::events(&request.lake, &events_question));
-    let (claims, events, company_events) =
-        futures::try_join!(ask(request, kind), events, company_events(request, &name))?;
+    let (claims, events, company_events, reconciled) =
+        futures::try_join!(ask(request, kind), events, company_events(request, &name), figures::ask(request, kind))?;
+    let reconciled: Vec<FigureRow> = reconciled.rows_as()?;
     let rows: Vec<ClaimRow> = claims.rows_as()?;
     let event_rows: Vec<EventRow> = events.rows_as()?;
     let page = Frame::new(request, name.shown.clone()).with_notes(&claims.notes).with_chart();
-    let sections = sections(request, &page, &rows)?;
+    let sections = sections(request, &page, &rows, (&reconciled, &name.entity))?;
     let view = EntityView {
         stories: stories(event_rows, &page),
         company_stories: stories(company_events, &page),
@@ -170,18 +172,35 @@ struct MetricSection {
     lines: Vec<ClaimLine>,
     n_lines: usize,
     all_link: String,
+    /// The latest reconciled figure with its interval and reason, and where all are.
+    reconciled: String,
+    reconciled_reason: String,
+    reconciled_link: String,
 }
 
-fn sections(request: &PageRequest, page: &Frame, rows: &[ClaimRow]) -> Result<Vec<MetricSection>, ServeError> {
+/// The reconciled figures of an entity, and its id.
+type Reconciled<'a> = (&'a [FigureRow], &'a str);
+
+fn sections(
+    request: &PageRequest,
+    page: &Frame,
+    rows: &[ClaimRow],
+    reconciled: Reconciled<'_>,
+) -> Result<Vec<MetricSection>, ServeError> {
     let mut sections = Vec::new();
     for claims in rows.chunk_by(|left, right| left.metric == right.metric) {
-        sections.push(section(request, page, claims)?);
+        sections.push(section(request, page, claims, reconciled)?);
     }
     sections.sort_by_key(|section| std::cmp::Reverse((section.n_sources, section.n_lines)));
     Ok(sections)
 }
 
-fn section(request: &PageRequest, page: &Frame, claims: &[ClaimRow]) -> Result<MetricSection, ServeError> {
+fn section(
+    request: &PageRequest,
+    page: &Frame,
+    claims: &[ClaimRow],
+    (figures, entity): Reconciled<'_>,
+) -> Result<MetricSection, ServeError> {
     let metric = claims[0].metric.as_str();
     let label = metric_label(request, metric);
     let language = request.language;
@@ -193,6 +212,9 @@ fn section(request: &PageRequest, page: &Frame, claims: &[ClaimRow]) -> Result<M
     sources.sort_unstable();
     sources.dedup();
     let latest = shown[0];
+    let band = figures::band(figures, metric, language, page, entity);
+    let told = band.last().map(|point| (format!("{} · {}", point.period, point.figure), point.reason.clone()));
+    let (reconciled, reconciled_reason) = told.unwrap_or_default();
     Ok(MetricSection {
         unit: numbers::unit_label(&latest.unit, language),
         latest: latest.figure(language),
@@ -200,7 +222,10 @@ fn section(request: &PageRequest, page: &Frame, claims: &[ClaimRow]) -> Result<M
         latest_link: page.link(&format!("/claim/{}", latest.claim)),
         latest_source: words::say_source(language, &latest.source),
         n_sources: sources.len(),
-        chart: chart(request, page, claims, &label)?,
+        chart: chart(request, page, claims, &label, band)?,
+        reconciled,
+        reconciled_reason,
+        reconciled_link: page.link(&format!("/figures/{entity}?metric={metric}")),
         lines: shown[..n_shown].iter().map(|row| ClaimLine::new(row, page, &label)).collect(),
         n_lines: shown.len(),
         all_link: if n_shown < shown.len() {
@@ -219,8 +244,9 @@ fn chart(
     page: &Frame,
     claims: &[ClaimRow],
     label: &str,
+    band: Vec<BandPoint>,
 ) -> Result<Option<LineChart>, ServeError> {
-    if claims.len() < 2 {
+    if claims.len() + band.len() < 3 && claims.len() < 2 {
         return Ok(None);
     }
     let data = ChartData {
@@ -230,11 +256,13 @@ fn chart(
         language: request.language.tag(),
         lower_is_better: is_lower_better(request, &claims[0].metric),
         lines: chart_lines(request, page, claims),
+        band,
         words: ChartWords {
             known: page.say("col.known").to_owned(),
             restated: page.say("chart.restated").to_owned(),
             written: page.say("col.written").to_owned(),
             open: page.say("chart.open").to_owned(),
+            reconciled: page.say("chart.reconciled").to_owned(),
         },
     };
     Ok(Some(LineChart::new(&data, request.language)?))

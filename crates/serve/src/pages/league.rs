@@ -13,7 +13,7 @@ use crowsnest_lake::{Answer, LakeError};
 use crowsnest_model::Period;
 use serde::Deserialize;
 
-use super::{SCOPE_NOTE, is_lower_better, metric_label};
+use super::{SCOPE_NOTE, figures, is_lower_better, metric_label};
 use crate::ServeError;
 use crate::chart::sparkline;
 use crate::frame::{Choice, Frame};
@@ -76,6 +76,7 @@ impl Page for League {
             has_shares: rows.iter().any(|row| row.share.is_some()) && facts.totals.summed.is_some(),
             has_changes: rows.iter().any(|row| row.previous_value.is_some()),
             has_trends: lines.iter().any(|line| !line.trend.is_empty()),
+            has_figures: lines.iter().any(|line| !line.reconciled.is_empty()),
             summary: summary(&facts, &rows, &page),
             previous: facts
                 .previous_period
@@ -184,11 +185,16 @@ pub(crate) struct LeagueRow {
     pub(crate) status: Option<String>,
     pub(crate) as_written: Option<String>,
     pub(crate) claim: Option<String>,
+    pub(crate) figure: Option<f64>,
+    pub(crate) figure_low: Option<f64>,
+    pub(crate) figure_high: Option<f64>,
+    pub(crate) figure_reason: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Facts {
+    metric: String,
     period: String,
     previous_period: Option<String>,
     region: String,
@@ -249,6 +255,11 @@ struct LeagueLine {
     trend: String,
     source: String,
     more_sources: String,
+    /// The reconciled value, its 80 % interval, why it is so, and where that is shown.
+    reconciled: String,
+    interval: String,
+    reason: String,
+    reconciled_link: String,
 }
 
 fn lines(
@@ -285,6 +296,10 @@ fn lines(
             trend: trend.map(|values| sparkline(values, is_lower_better)).unwrap_or_default(),
             source: say_source(language, row.source.as_deref().unwrap_or_default()),
             more_sources: more_sources(row, facts, page),
+            reconciled: row.figure.map(|value| numbers::with_unit(value, &row.unit, language)).unwrap_or_default(),
+            interval: figures::interval(row.figure_low, row.figure_high, &row.unit, language),
+            reason: figures::reason(row.figure_reason.as_deref().unwrap_or_default(), language),
+            reconciled_link: figures::link(page, row.entity.as_deref(), &facts.metric, &facts.period),
         }
     };
     rows.iter().map(line).collect()
@@ -463,6 +478,7 @@ struct LeagueView<'a> {
     has_shares: bool,
     has_changes: bool,
     has_trends: bool,
+    has_figures: bool,
     summary: Summary,
     previous: String,
     n_rows: i64,

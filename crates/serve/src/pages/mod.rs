@@ -8,6 +8,7 @@ pub(crate) mod company;
 pub(crate) mod document;
 pub(crate) mod entity_view;
 pub(crate) mod events;
+pub(crate) mod figures;
 pub(crate) mod league;
 pub(crate) mod matching;
 pub(crate) mod overview;
@@ -20,6 +21,7 @@ pub(crate) mod source_history;
 pub(crate) mod source_view;
 pub(crate) mod sources;
 pub(crate) mod tenders;
+pub(crate) mod worth;
 
 use crowsnest_lake::Language;
 use crowsnest_model::Metric;
