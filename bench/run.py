@@ -37,7 +37,7 @@ WITHOUT_PEER = {"cluster": cluster.measure_cluster, "sizes": sizes.measure_sizes
                 "resolving": resolving.measure_resolving}
 PARTS = WITH_PEER | WITHOUT_PEER
 #: Parts that need the environment of requirements.txt.
-PEERED = {*WITH_PEER, "throughput", "matching", "resolving"}
+PEERED = {*WITH_PEER, "throughput", "matching", "resolving", "reconciling"}
 #: Parts that need `crowsnest` with its cluster.
 CLUSTERED = {"cluster", "kills"}
 
@@ -214,7 +214,8 @@ def add_growing_arguments(parser):
 
 def add_reconciling_arguments(parser):
     group = parser.add_argument_group("reconciling")
-    group.add_argument("--worlds", type=int, default=3, help="worlds of each kind")
+    group.add_argument("--worlds", type=int, default=3, help="worlds of each kind; 0 for none")
+    group.add_argument("--figures-rows", type=int, default=20_000_000, help="claims that become figures; 0 for none")
     group.add_argument("--python-packages", type=Path, help="CSV of captured_on, project, downloads_30d: the public counts of Python packages")
 
 

@@ -1,4 +1,4 @@
-"""Reconciling: worlds with a known truth, of several kinds; and the public counts of Python packages, breaks and ranks."""
+"""Reconciling: worlds with a known truth, of several kinds; the public counts of Python packages, breaks and ranks; and speed."""
 
 import csv
 import json
@@ -6,6 +6,7 @@ import random
 
 import measure
 import report
+from bars import figures
 
 #: Kinds of worlds: what is said of them, options of the generator, and whether the targets are meant for them.
 KINDS = {
@@ -27,7 +28,8 @@ RUN_SECONDS_MAX = 900
 
 
 def measure_reconciling(run):
-    worlds = {kind: [world(run, kind, seed) for seed in range(1, run.arguments.worlds + 1)] for kind in KINDS}
+    kinds = KINDS if run.arguments.worlds else {}
+    worlds = {kind: [world(run, kind, seed) for seed in range(1, run.arguments.worlds + 1)] for kind in kinds}
     lines, notes = [], []
     for kind, made in worlds.items():
         lines += lines_of(kind, made)
@@ -35,6 +37,10 @@ def measure_reconciling(run):
     if run.arguments.python_packages:
         found["packages"] = packages(run)
         lines += package_lines(found["packages"])
+    if run.arguments.figures_rows:
+        more_lines, more_notes, found["figures"] = figures.measure_figures(run)
+        lines += more_lines
+        notes += more_notes
     notes.append("Each line of a kind of world is the worst of its seeds 1 to " + str(run.arguments.worlds) + ". Without anything official "
                  "nobody can know by how much all sources are wrong together: those lines decide nothing.")
     return {"title": "Reconciling", "sides": ("ours", "—"), "lines": lines, "notes": notes, "found": found}
