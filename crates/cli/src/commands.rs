@@ -25,6 +25,7 @@ mod lake;
 mod league;
 mod matching;
 mod metrics;
+mod movers;
 mod new;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
@@ -81,6 +82,7 @@ commands! {
     Show(show::Show),
     Why(why::Why),
     League(league::League),
+    Movers(movers::Movers),
     Share(share::Share),
     Series(series::Series),
     Claims(claims::Claims),

@@ -27,9 +27,10 @@ pub(crate) struct Frame {
     pub(crate) has_chart: bool,
 }
 
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("/products", "nav.products"),
     ("/league", "nav.league"),
+    ("/movers", "nav.movers"),
     ("/tenders", "nav.tenders"),
     ("/events", "nav.events"),
     ("/breakouts", "nav.breakouts"),
