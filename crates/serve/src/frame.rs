@@ -27,13 +27,14 @@ pub(crate) struct Frame {
     pub(crate) has_chart: bool,
 }
 
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("/products", "nav.products"),
     ("/league", "nav.league"),
     ("/tenders", "nav.tenders"),
     ("/events", "nav.events"),
     ("/breakouts", "nav.breakouts"),
     ("/record", "nav.record"),
+    ("/directions", "nav.directions"),
     ("/sources", "nav.sources"),
     ("/", "nav.overview"),
 ];
