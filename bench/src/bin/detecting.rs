@@ -74,10 +74,13 @@ enum What {
         #[arg(long, default_value_t = 6)]
         back: usize,
     },
-    /// The coefficients of the prior, learnt from a market's list.
+    /// The coefficients of the prior, learnt from a market's list as it was known at the end of a period.
     Prior {
         #[arg(long)]
         market: PathBuf,
+        /// The last period that is known: backtests of the same list from the next on have not been looked at.
+        #[arg(long, default_value = "2023-06")]
+        known: String,
     },
 }
 
@@ -90,7 +93,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         What::Forecasts { market, out, series, horizon, back } => {
             forecasts(&list(market).await?, &out, series, horizon, back)?
         }
-        What::Prior { market } => prior_of(&list(market).await?),
+        What::Prior { market, known } => prior_of(&list(market).await?, &known),
     };
     report(&found);
     Ok(())
@@ -328,11 +331,12 @@ fn forecasts(
 }
 
 /// The prior's coefficients as the file has them.
-fn prior_of(list: &List) -> Value {
+fn prior_of(list: &List, known: &str) -> Value {
     const FIRST: usize = 12;
     const EVERY: usize = 4;
     let mut walk = Walk::new(&list.history, Task::default());
-    list.history.periods.iter().for_each(|_| walk.advance());
+    let last = list.history.periods.iter().position(|period| period.to_string() == known);
+    (0..=last.unwrap_or(list.history.periods.len() - 1)).for_each(|_| walk.advance());
     let (mut rows, mut came) = (Vec::new(), Vec::new());
     for (origin, hits) in walk.origins.iter().zip(&walk.hits).skip(FIRST) {
         for (place, series) in origin.candidates.iter().enumerate().step_by(EVERY) {
