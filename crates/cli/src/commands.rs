@@ -14,6 +14,7 @@ mod deciding;
 mod demo;
 mod detect;
 mod diff;
+mod directions;
 mod doctor;
 mod document;
 mod events;
@@ -94,6 +95,7 @@ commands! {
     Revisions(revisions::Revisions),
     Detect(detect::Detect),
     Breakouts(breakouts::Breakouts),
+    Directions(directions::Directions),
     Call(call::Call),
     Record(record::Record),
     Backtest(backtest::Backtest),

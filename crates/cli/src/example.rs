@@ -41,7 +41,7 @@ pub(crate) fn write_to(dir: &Path) -> Result<Written, Failure> {
         }
     }
     if !dir.join(".gitignore").exists() {
-        files::write_whole(&dir.join(".gitignore"), b"/lake\n/raw\n/reports\n/state.db*\n")?;
+        files::write_whole(&dir.join(".gitignore"), b"/lake\n/raw\n/reports\n/state.db*\n/state.detect\n")?;
     }
     Ok(written)
 }

@@ -176,7 +176,10 @@ impl Market {
         for folder in ["catalogue", "sources", "maps"] {
             files::create_folder(&dir.join(folder))?;
         }
-        files::write_whole(&dir.join(".gitignore"), b"/lake\n/raw\n/reports\n/state.db*\n/state.locks\n")?;
+        files::write_whole(
+            &dir.join(".gitignore"),
+            b"/lake\n/raw\n/reports\n/state.db*\n/state.locks\n/state.detect\n",
+        )?;
         files::write_whole(&dir.join("catalogue/aliases.csv"), b"entity,kind,alias,language\n")?;
         files::write_whole(&dir.join("catalogue/owners.csv"), b"product,company\n")?;
         files::write_whole(&config_path, text.as_bytes())?;

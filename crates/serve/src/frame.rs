@@ -27,7 +27,7 @@ pub(crate) struct Frame {
     pub(crate) has_chart: bool,
 }
 
-const SECTIONS: [(&str, &str); 9] = [
+const SECTIONS: &[(&str, &str)] = &[
     ("/products", "nav.products"),
     ("/league", "nav.league"),
     ("/movers", "nav.movers"),
@@ -35,6 +35,7 @@ const SECTIONS: [(&str, &str); 9] = [
     ("/events", "nav.events"),
     ("/breakouts", "nav.breakouts"),
     ("/record", "nav.record"),
+    ("/directions", "nav.directions"),
     ("/sources", "nav.sources"),
     ("/", "nav.overview"),
 ];

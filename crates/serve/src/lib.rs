@@ -39,6 +39,7 @@ mod rows;
 mod runs;
 mod security;
 mod server;
+mod signal_marks;
 mod site;
 mod words;
 

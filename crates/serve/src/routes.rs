@@ -3,8 +3,8 @@
 
 use crate::page::Page;
 use crate::pages::{
-    breakouts, claim, cluster, collecting, company, document, events, league, matching, movers, overview, product,
-    products, record, review, source, sources, tenders,
+    breakouts, claim, cluster, collecting, company, directions, document, events, league, matching, movers, overview,
+    product, products, record, review, source, sources, tenders,
 };
 
 /// A page and its address.
@@ -25,6 +25,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/events", page: &events::Events },
     Route { path: "/breakouts", page: &breakouts::Breakouts },
     Route { path: "/record", page: &record::Record },
+    Route { path: "/directions", page: &directions::Directions },
     Route { path: "/sources", page: &sources::Sources },
     Route { path: "/source", page: &source::Source },
     Route { path: "/review", page: &review::Review },
