@@ -212,17 +212,20 @@ fn reliability(calls: &[Called]) -> Vec<Value> {
     (0..BINS).map(of).collect()
 }
 
+/// Per metric and period (in text), what was told and what came of it.
+type Told<'a> = BTreeMap<(&'a str, &'a str), Vec<(f64, f64)>>;
+
 /// Of each caller the share of hits among the first so many settled calls of each period, the likeliest first, averaged over
 /// periods. Periods with fewer than five settled calls are left out.
 fn precision(calls: &[Called]) -> Vec<Value> {
     const PLACES: [usize; 6] = [5, 10, 20, 30, 40, 50];
-    let mut by: BTreeMap<String, BTreeMap<(&str, &str), Vec<(f64, f64)>>> = BTreeMap::new();
+    let mut by: BTreeMap<String, Told<'_>> = BTreeMap::new();
     for call in calls {
         let Some(came) = call.came else { continue };
         let periods = by.entry(called_by(call)).or_default();
         periods.entry((&call.metric, &call.period)).or_default().push((call.probability, came));
     }
-    let curve = |(name, periods): (String, BTreeMap<(&str, &str), Vec<(f64, f64)>>)| {
+    let curve = |(name, periods): (String, Told<'_>)| {
         let mut periods: Vec<Vec<(f64, f64)>> = periods.into_values().filter(|own| own.len() >= PLACES[0]).collect();
         periods.iter_mut().for_each(|own| own.sort_by(|a, b| b.0.total_cmp(&a.0)));
         let longest = periods.iter().map(Vec::len).max()?;
