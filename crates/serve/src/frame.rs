@@ -27,13 +27,14 @@ pub(crate) struct Frame {
     pub(crate) has_chart: bool,
 }
 
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("/products", "nav.products"),
     ("/league", "nav.league"),
     ("/tenders", "nav.tenders"),
     ("/events", "nav.events"),
     ("/breakouts", "nav.breakouts"),
     ("/record", "nav.record"),
+    ("/plans", "nav.plans"),
     ("/sources", "nav.sources"),
     ("/", "nav.overview"),
 ];
@@ -145,6 +146,7 @@ impl Frame {
                 address: self.link(path),
                 is_current: here == *path
                     || (*path == "/products" && (here.starts_with("/product/") || here.starts_with("/company/")))
+                    || (*path == "/plans" && (here.starts_with("/plans/") || matches!(here, "/loop" | "/bandits")))
                     || (*path == "/sources" && matches!(here, "/source" | "/collecting")),
             })
             .collect();
