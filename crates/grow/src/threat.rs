@@ -130,6 +130,9 @@ fn segments_of_catalogue(lake: &Lake) -> Result<HashMap<i64, Vec<String>>, GrowE
     Ok(found)
 }
 
+/// Values by period, by who tells of them and for where.
+type ByScope<'a> = BTreeMap<&'a str, Vec<(usize, f64)>>;
+
 fn panel(lake: &Lake, said: Vec<Said>, catalogue: &HashMap<i64, Vec<String>>, is_rank: bool) -> Panel {
     let identity = lake.identity();
     let mut days: Vec<String> = said.iter().map(|own| own.day.clone()).collect();
@@ -137,7 +140,7 @@ fn panel(lake: &Lake, said: Vec<Said>, catalogue: &HashMap<i64, Vec<String>>, is
     days.dedup();
     let place_of: HashMap<&str, usize> = days.iter().enumerate().map(|(at, day)| (day.as_str(), at)).collect();
     // Of several sources, regions or platforms that tell of one product, the one that tells most.
-    let mut scopes: BTreeMap<(i64, &str), BTreeMap<&str, Vec<(usize, f64)>>> = BTreeMap::new();
+    let mut scopes: BTreeMap<(i64, &str), ByScope<'_>> = BTreeMap::new();
     for own in &said {
         let scope = scopes.entry((own.entity_id, own.segment.as_str())).or_default();
         let value = if is_rank { -own.value.ln() } else { own.value.ln() };
