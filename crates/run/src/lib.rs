@@ -34,8 +34,13 @@ use crowsnest_lake::{Lake, LakeError};
 pub use crowsnest_reconcile::{ReconcileError, ReconcileRequest, Reconciled, Revision, Worth, revisions, worth};
 
 /// The steps, in order.
-pub static FLOW: &[&Step] =
-    &[&crowsnest_collect::STEP, &crowsnest_identify::STEP, &crowsnest_reconcile::STEP, &crowsnest_detect::STEP];
+pub static FLOW: &[&Step] = &[
+    &crowsnest_collect::STEP,
+    &crowsnest_identify::STEP,
+    &crowsnest_reconcile::STEP,
+    &crowsnest_detect::STEP,
+    &crowsnest_grow::STEP,
+];
 
 /// What went wrong in a run.
 #[derive(Debug, thiserror::Error)]

@@ -262,7 +262,7 @@ impl ValueAxis {
 }
 
 /// The next of 1, 2, 5, 10 … above a number.
-fn nice_step(rough: f64) -> f64 {
+pub(crate) fn nice_step(rough: f64) -> f64 {
     let power = 10f64.powf(rough.max(1e-12).log10().floor());
     let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= rough * 0.999_999).unwrap_or(10.0);
     factor * power

@@ -36,6 +36,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("/breakouts", "nav.breakouts"),
     ("/record", "nav.record"),
     ("/directions", "nav.directions"),
+    ("/plans", "nav.plans"),
     ("/sources", "nav.sources"),
     ("/", "nav.overview"),
 ];
@@ -147,6 +148,7 @@ impl Frame {
                 address: self.link(path),
                 is_current: here == *path
                     || (*path == "/products" && (here.starts_with("/product/") || here.starts_with("/company/")))
+                    || (*path == "/plans" && (here.starts_with("/plans/") || matches!(here, "/loop" | "/bandits")))
                     || (*path == "/sources" && matches!(here, "/source" | "/collecting")),
             })
             .collect();

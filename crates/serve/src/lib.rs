@@ -4,7 +4,8 @@
 //! and the same addresses as `.json`, `.csv` and `.parquet`.
 //!
 //! Invariants:
-//! - Reads only: no request changes anything; nothing is fetched from elsewhere, by the server or by its pages.
+//! - Reads only: no request changes anything but the log of bandits ([`allocate`]); nothing is fetched from elsewhere, by the
+//!   server or by its pages.
 //! - Every number on a page links to its claim, a claim to its document, a document to its bytes.
 //! - Names and texts come from strangers: templates escape them, chart data is escaped for scripts, CSV guards
 //!   formulas, and raw documents are never served as HTML.
@@ -18,10 +19,12 @@
 //! To add a page: one file in `pages/`, one template, one line in `routes.rs`. To add a phrase: one line in
 //! `words.tsv`.
 
+mod allocate;
 mod assets;
 mod bars;
 mod cache;
 mod chart;
+mod curves;
 mod error;
 mod frame;
 mod metrics;
@@ -29,6 +32,7 @@ mod names;
 mod numbers;
 mod page;
 mod pages;
+mod plan_report;
 mod raw;
 mod reconcile;
 mod redistribution;

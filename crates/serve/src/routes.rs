@@ -3,8 +3,8 @@
 
 use crate::page::Page;
 use crate::pages::{
-    breakouts, claim, cluster, collecting, company, directions, document, events, league, matching, movers, overview,
-    product, products, record, review, source, sources, tenders,
+    bandits, breakouts, claim, cluster, collecting, company, directions, document, events, league, loops, matching,
+    movers, overview, plan, plans, product, products, record, review, source, sources, tenders,
 };
 
 /// A page and its address.
@@ -26,6 +26,10 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/breakouts", page: &breakouts::Breakouts },
     Route { path: "/record", page: &record::Record },
     Route { path: "/directions", page: &directions::Directions },
+    Route { path: "/plans", page: &plans::Plans },
+    Route { path: "/plans/{plan}", page: &plan::Plan },
+    Route { path: "/loop", page: &loops::Loop },
+    Route { path: "/bandits", page: &bandits::Bandits },
     Route { path: "/sources", page: &sources::Sources },
     Route { path: "/source", page: &source::Source },
     Route { path: "/review", page: &review::Review },

@@ -5,7 +5,8 @@
 //! - A request must name a host that is ours: otherwise a web page elsewhere could read the market through a name
 //!   that it points at 127.0.0.1 (DNS rebinding).
 //! - Only GET and HEAD: no request changes anything. One address takes questions by POST, as its standard asks, because
-//!   batches of them are too long for an address; it changes nothing either.
+//!   batches of them are too long for an address; it changes nothing either. Two take choices and rewards of bandits, and see to
+//!   it themselves who may send them.
 
 use std::sync::Arc;
 
@@ -14,10 +15,14 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::allocate::{ALLOCATE_PATH, REWARD_PATH};
 use crate::server::ServeOptions;
 
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What may come by POST.
+const POSTED: &[&str] = &[QUESTIONS_PATH, ALLOCATE_PATH, REWARD_PATH];
 
 /// Where questions may come by POST.
 pub(crate) const QUESTIONS_PATH: &str = "/reconcile";
@@ -48,8 +53,8 @@ pub(crate) async fn add_headers(request: Request, next: Next) -> Response {
 
 /// Refuses everything but reading.
 pub(crate) async fn only_reading(request: Request, next: Next) -> Response {
-    let is_question = *request.method() == Method::POST && request.uri().path() == QUESTIONS_PATH;
-    if is_question || matches!(*request.method(), Method::GET | Method::HEAD) {
+    let is_posted = *request.method() == Method::POST && POSTED.contains(&request.uri().path());
+    if is_posted || matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
     (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "only GET and HEAD\n").into_response()

@@ -15,6 +15,7 @@ mod detecting;
 mod errors;
 mod example_market;
 mod growing;
+mod growing_kept;
 mod matching;
 mod names;
 mod object_store;

@@ -1,5 +1,6 @@
 //! The pages, one file each: the question, the view, the template. `routes.rs` says where they are.
 
+pub(crate) mod bandits;
 pub(crate) mod breakouts;
 pub(crate) mod claim;
 pub(crate) mod cluster;
@@ -10,9 +11,13 @@ pub(crate) mod document;
 pub(crate) mod entity_view;
 pub(crate) mod events;
 pub(crate) mod league;
+pub(crate) mod loops;
 pub(crate) mod matching;
 pub(crate) mod movers;
 pub(crate) mod overview;
+pub(crate) mod plan;
+pub(crate) mod plan_tables;
+pub(crate) mod plans;
 pub(crate) mod product;
 pub(crate) mod products;
 pub(crate) mod record;
