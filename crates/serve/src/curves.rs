@@ -113,7 +113,7 @@ fn mark(at: usize, (label, spend, is_planned): &(String, f64, bool), most: f64, 
         x: format!("{x:.1}"),
         label: label.clone(),
         label_x: format!("{:.1}", if is_right { x - 4.0 } else { x + 4.0 }),
-        label_y: if at % 2 == 0 { "20" } else { "34" },
+        label_y: if at.is_multiple_of(2) { "20" } else { "34" },
         anchor: if is_right { "end" } else { "start" },
         is_planned: *is_planned,
     })
