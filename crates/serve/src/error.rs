@@ -55,6 +55,12 @@ pub enum ServeError {
         /// The cause.
         source: std::io::Error,
     },
+    /// The SQL port could not be made ready.
+    #[error("making the SQL port ready: {0}")]
+    Sql(String),
+    /// An agent could not be served.
+    #[error("serving the agent: {0}")]
+    Agent(String),
     /// A page panicked; the log has more.
     #[error("the page stopped half-way")]
     Panicked,
