@@ -32,7 +32,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt as _};
 use crate::api::Api;
 use crate::api::asked::Asked;
 use crate::api::description::object_of;
-use crate::api::operations::{Kind, OPERATIONS, Operation};
+use crate::api::operations::{OPERATIONS, Operation};
 use crate::api::parameters::Values;
 use crate::api::problem::Problem;
 use crate::caller::{Caller, NoAccounts};
@@ -155,7 +155,7 @@ pub(crate) fn add(
     let service =
         StreamableHttpService::new(move || Ok(agents.clone()), Arc::new(NeverSessionManager::default()), config);
     let checked = axum::middleware::from_fn_with_state(Arc::clone(hosts), check_origin);
-    router.merge(Router::new().route_service(PATH, service).layer(checked))
+    router.merge(Router::<CurrentSite>::new().route_service(PATH, service).layer(checked))
 }
 
 /// Refuses what a page of elsewhere makes a browser send.

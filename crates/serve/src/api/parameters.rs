@@ -56,11 +56,11 @@ impl Parameter {
             Takes::Hex(digits) => text().pattern(Some(format!("^[0-9a-f]{{{digits}}}$"))),
             Takes::Count { most, default } => ObjectBuilder::new()
                 .schema_type(SchemaType::new(Type::Integer))
-                .minimum(Some(1.0))
-                .maximum(Some(most as f64))
+                .minimum(Some(1))
+                .maximum(Some(u64::try_from(most).unwrap_or(u64::MAX)))
                 .default(Some(json!(default))),
             Takes::Share => {
-                ObjectBuilder::new().schema_type(SchemaType::new(Type::Number)).minimum(Some(0.0)).maximum(Some(1.0))
+                ObjectBuilder::new().schema_type(SchemaType::new(Type::Number)).minimum(Some(0)).maximum(Some(1))
             }
         };
         built.build()

@@ -34,8 +34,9 @@ impl SqlLimits {
 
     /// The same answer, which ends with an error where it takes longer or is larger than it may.
     pub(crate) fn within(self, response: Response, deadline: Instant) -> Response {
-        let Response::Query(QueryResponse { command_tag, row_schema, data_rows, .. }) = response else {
-            return response;
+        let QueryResponse { command_tag, row_schema, data_rows, .. } = match response {
+            Response::Query(answered) => answered,
+            other => return other,
         };
         let rows = futures::stream::unfold(Some((data_rows, 0)), move |left| async move {
             let (mut rows, n) = left?;

@@ -3,8 +3,8 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use crowsnest_lake::{Lake, LakeOptions, Market};
 use crowsnest_collect::NoProgress;
+use crowsnest_lake::{Lake, LakeOptions, Market};
 use crowsnest_serve::{ServeOptions, router};
 use serde_json::Value;
 use tempfile::TempDir;
