@@ -176,9 +176,9 @@ fn problem_schema() -> Object {
         .required("title")
         .required("status")
         .required("detail")
-        .example(Some(json!({
+        .examples([json!({
             "type": "about:blank", "title": "Bad Request", "status": 400,
             "detail": "metric \"maus\" cannot be taken", "remedy": "did you mean mau",
-        })))
+        })])
         .build()
 }
