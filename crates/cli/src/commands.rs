@@ -25,6 +25,7 @@ mod import;
 mod lake;
 mod league;
 mod matching;
+mod mcp;
 mod metrics;
 mod movers;
 mod new;
@@ -113,6 +114,7 @@ commands! {
     Sql(sql::Sql),
     Export(export::Export),
     Serve(serve::Serve),
+    Mcp(mcp::Mcp),
     Lake(lake::LakeCommand),
     Cluster(cluster::ClusterCommand),
     Doctor(doctor::Doctor),
@@ -123,6 +125,6 @@ commands! {
 impl Command {
     /// Whether Ctrl-C is how the command is meant to end.
     pub(crate) fn stops_itself(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Demo(_) | Self::Cluster(_) | Self::Collect(_))
+        matches!(self, Self::Serve(_) | Self::Demo(_) | Self::Cluster(_) | Self::Collect(_) | Self::Mcp(_))
     }
 }

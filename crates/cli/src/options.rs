@@ -103,7 +103,7 @@ fn parse_language(tag: &str) -> Result<Language, String> {
     Language::parse(tag).ok_or_else(|| "expected en, zh-Hans or zh-Hant".to_owned())
 }
 
-fn parse_size(text: &str) -> Result<Size, String> {
+pub(crate) fn parse_size(text: &str) -> Result<Size, String> {
     const UNITS: &[(&str, usize)] = &[
         ("gib", 1 << 30),
         ("mib", 1 << 20),

@@ -68,6 +68,12 @@ pub enum ServeError {
     /// A bandit or a plan could not answer.
     #[error(transparent)]
     Grow(#[from] GrowError),
+    /// The SQL port could not be made ready.
+    #[error("making the SQL port ready: {0}")]
+    Sql(String),
+    /// An agent could not be served.
+    #[error("serving the agent: {0}")]
+    Agent(String),
     /// A page panicked; the log has more.
     #[error("the page stopped half-way")]
     Panicked,

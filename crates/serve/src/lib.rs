@@ -19,10 +19,13 @@
 //! To add a page: one file in `pages/`, one template, one line in `routes.rs`. To add a phrase: one line in
 //! `words.tsv`.
 
+mod agents;
 mod allocate;
+mod api;
 mod assets;
 mod bars;
 mod cache;
+pub mod caller;
 mod chart;
 mod curves;
 mod error;
@@ -45,12 +48,15 @@ mod security;
 mod server;
 mod signal_marks;
 mod site;
+mod wire;
 mod words;
 
+pub use agents::{AgentOptions, serve_agent};
 pub use error::ServeError;
 pub use metrics::serve_metrics;
 pub use router::router;
 pub use server::{ServeOptions, serve};
+pub use wire::{SqlLimits, SqlOptions, TlsFiles, serve_sql, serve_sql_to};
 
 /// The result of everything in this crate.
 pub type Result<T, E = ServeError> = std::result::Result<T, E>;

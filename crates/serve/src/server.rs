@@ -53,13 +53,16 @@ pub async fn serve(
     }
     let current = CurrentSite::new(lake, &options);
     let following = tokio::spawn(follow(current.clone()));
-    let served = axum::serve(listener, router_of(current, &options)).with_graceful_shutdown(shutdown).await;
+    let served =
+        axum::serve(listener, router_of(current, &options).into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(shutdown)
+            .await;
     following.abort();
     served.map_err(failed)
 }
 
 /// Sees what imports commit, and which files of sources change, while the pages are served.
-async fn follow(current: CurrentSite) {
+pub(crate) async fn follow(current: CurrentSite) {
     let lake = current.now().lake;
     let is_in_store = lake.market().config.storage.is_some();
     let mut ticks = tokio::time::interval(if is_in_store { FOLLOW_STORE_EVERY } else { FOLLOW_EVERY });
