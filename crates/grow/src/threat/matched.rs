@@ -296,7 +296,7 @@ mod tests {
         }
         for giant in 0..4 {
             let group = Some(panel.number_of_group(&format!("giant {giant}")));
-            let mut add = |panel: &mut Panel, segment: usize, from: usize| {
+            let add = |panel: &mut Panel, segment: usize, from: usize| {
                 let values = (0..N_PERIODS).map(|at| if at < from { f64::NAN } else { 11.0 + common[at] }).collect();
                 panel.series.push(Series {
                     product: format!("g{giant} {segment}"),
