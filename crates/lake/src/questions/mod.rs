@@ -4,6 +4,7 @@
 //! the command line, the pages and the API say the same.
 
 mod breakouts;
+mod cited;
 mod claims;
 mod cluster;
 mod diff;
@@ -14,8 +15,11 @@ mod inventory;
 mod league;
 mod league_facts;
 pub(crate) mod money;
+mod moves;
+mod newcomers;
 mod overview;
 mod products;
+mod rhythm;
 mod roll_up;
 mod rows;
 mod series;
@@ -24,6 +28,7 @@ mod show;
 mod sources;
 
 pub use breakouts::{BreakoutsQuestion, RecordQuestion, breakouts, record};
+pub use cited::{Cited, cited};
 pub use claims::{ClaimsQuestion, claims};
 pub use cluster::cluster;
 pub use diff::{DiffQuestion, diff};
@@ -32,8 +37,11 @@ pub use events::{EventsQuestion, events};
 pub use inventory::{MetricsQuestion, PeriodsQuestion, metrics, periods};
 pub use league::{LeagueQuestion, league};
 pub(crate) use league::{Shape as LeagueShape, Slice as LeagueSlice};
+pub use moves::{MovesQuestion, moves};
+pub use newcomers::{NewcomersQuestion, newcomers};
 pub use overview::{OverviewQuestion, overview};
 pub use products::{ProductsQuestion, RelationsQuestion, products, relations};
+pub use rhythm::{RhythmQuestion, rhythm};
 pub use roll_up::RollUp;
 pub(crate) use rows::is_entity;
 pub(crate) use series::sql as series_sql;
