@@ -27,7 +27,8 @@ pub(crate) struct Frame {
     pub(crate) has_chart: bool,
 }
 
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
+    ("/digest", "nav.digest"),
     ("/products", "nav.products"),
     ("/league", "nav.league"),
     ("/tenders", "nav.tenders"),
@@ -145,6 +146,7 @@ impl Frame {
                 address: self.link(path),
                 is_current: here == *path
                     || (*path == "/products" && (here.starts_with("/product/") || here.starts_with("/company/")))
+                    || (*path == "/digest" && (matches!(here, "/alerts" | "/reports") || here.starts_with("/report/")))
                     || (*path == "/sources" && matches!(here, "/source" | "/collecting")),
             })
             .collect();

@@ -5,6 +5,7 @@
 //!
 //! Invariants:
 //! - Reads only: no request changes anything; nothing is fetched from elsewhere, by the server or by its pages.
+//! - Connects outward for deliveries alone, to channels that the market's own file names, under the rules of [`deliver`].
 //! - Every number on a page links to its claim, a claim to its document, a document to its bytes.
 //! - Names and texts come from strangers: templates escape them, chart data is escaped for scripts, CSV guards
 //!   formulas, and raw documents are never served as HTML.
@@ -22,8 +23,12 @@ mod assets;
 mod bars;
 mod cache;
 mod chart;
+pub mod deliver;
+mod digests;
 mod error;
+mod feed;
 mod frame;
+mod message;
 mod metrics;
 mod names;
 mod numbers;
@@ -32,6 +37,7 @@ mod pages;
 mod raw;
 mod reconcile;
 mod redistribution;
+pub mod reports;
 mod request;
 mod router;
 mod routes;
@@ -40,10 +46,14 @@ mod runs;
 mod security;
 mod server;
 mod site;
+mod telling;
 mod words;
 
+pub use digests::{Audience, digest_mail, digest_markdown, digest_text, in_a_line};
 pub use error::ServeError;
 pub use metrics::serve_metrics;
+pub use pages::alerts::{alerts_answer, raised_alerts};
+pub use pages::digest::happenings_answer;
 pub use router::router;
 pub use server::{ServeOptions, serve};
 

@@ -3,8 +3,8 @@
 
 use crate::page::Page;
 use crate::pages::{
-    breakouts, claim, cluster, collecting, company, document, events, league, matching, overview, product, products,
-    record, review, source, sources, tenders,
+    alerts, breakouts, claim, cluster, collecting, company, digest, document, events, league, matching, overview,
+    product, products, record, reports, review, source, sources, tenders,
 };
 
 /// A page and its address.
@@ -24,6 +24,10 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/events", page: &events::Events },
     Route { path: "/breakouts", page: &breakouts::Breakouts },
     Route { path: "/record", page: &record::Record },
+    Route { path: "/digest", page: &digest::Digest },
+    Route { path: "/alerts", page: &alerts::Alerts },
+    Route { path: "/reports", page: &reports::Reports },
+    Route { path: "/report/{report}", page: &reports::Report },
     Route { path: "/sources", page: &sources::Sources },
     Route { path: "/source", page: &source::Source },
     Route { path: "/review", page: &review::Review },
