@@ -44,6 +44,7 @@ export async function pages() {
     { name: "product", path: `/product/${doubao}` },
     { name: "company", path: `/company/${tencent}` },
     { name: "league", path: "/league?metric=mau&period=2024-12" },
+    { name: "movers", path: "/movers?metric=mau&within=2025&direction=lost" },
     { name: "league-tenders", path: "/league?metric=tender_amount&period=2024-11" },
     { name: "tenders", path: "/tenders" },
     { name: "events", path: "/events" },

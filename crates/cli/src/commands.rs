@@ -27,6 +27,7 @@ mod lake;
 mod league;
 mod matching;
 mod metrics;
+mod movers;
 mod new;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
@@ -84,6 +85,7 @@ commands! {
     Show(show::Show),
     Why(why::Why),
     League(league::League),
+    Movers(movers::Movers),
     Share(share::Share),
     Series(series::Series),
     Claims(claims::Claims),

@@ -27,10 +27,11 @@ pub(crate) struct Frame {
     pub(crate) has_chart: bool,
 }
 
-const SECTIONS: [(&str, &str); 9] = [
+const SECTIONS: [(&str, &str); 10] = [
     ("/digest", "nav.digest"),
     ("/products", "nav.products"),
     ("/league", "nav.league"),
+    ("/movers", "nav.movers"),
     ("/tenders", "nav.tenders"),
     ("/events", "nav.events"),
     ("/breakouts", "nav.breakouts"),

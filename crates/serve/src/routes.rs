@@ -3,8 +3,8 @@
 
 use crate::page::Page;
 use crate::pages::{
-    alerts, breakouts, claim, cluster, collecting, company, digest, document, events, league, matching, overview,
-    product, products, record, reports, review, source, sources, tenders,
+    alerts, breakouts, claim, cluster, collecting, company, digest, document, events, league, matching, movers,
+    overview, product, products, record, reports, review, source, sources, tenders,
 };
 
 /// A page and its address.
@@ -19,6 +19,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/product/{entity}", page: &product::Product },
     Route { path: "/company/{entity}", page: &company::Company },
     Route { path: "/league", page: &league::League },
+    Route { path: "/movers", page: &movers::Movers },
     Route { path: "/match", page: &matching::Matching },
     Route { path: "/tenders", page: &tenders::Tenders },
     Route { path: "/events", page: &events::Events },

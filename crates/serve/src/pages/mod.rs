@@ -12,6 +12,7 @@ pub(crate) mod entity_view;
 pub(crate) mod events;
 pub(crate) mod league;
 pub(crate) mod matching;
+pub(crate) mod movers;
 pub(crate) mod overview;
 pub(crate) mod product;
 pub(crate) mod products;
