@@ -16,6 +16,7 @@ mod demo;
 mod detect;
 mod diff;
 mod digest;
+mod directions;
 mod doctor;
 mod document;
 mod events;
@@ -97,6 +98,7 @@ commands! {
     Revisions(revisions::Revisions),
     Detect(detect::Detect),
     Breakouts(breakouts::Breakouts),
+    Directions(directions::Directions),
     Call(call::Call),
     Record(record::Record),
     Backtest(backtest::Backtest),

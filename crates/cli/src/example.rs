@@ -49,7 +49,7 @@ pub(crate) fn write_to(dir: &Path) -> Result<Written, Failure> {
     if !dir.join(".gitignore").exists() {
         files::write_whole(
             &dir.join(".gitignore"),
-            b"/lake\n/raw\n/reports/*\n!/reports/*.md\n/state.db*\n/alerts.log\n",
+            b"/lake\n/raw\n/reports/*\n!/reports/*.md\n/state.db*\n/state.detect\n/alerts.log\n",
         )?;
     }
     Ok(written)

@@ -13,7 +13,8 @@ use crate::{LakeError, Result, files};
 
 const CONFIG_FILE: &str = "crowsnest.toml";
 /// What git leaves alone: what a market builds for itself. Templates of reports stand beside the reports of imports.
-const GITIGNORE: &[u8] = b"/lake\n/raw\n/reports/*\n!/reports/*.md\n/state.db*\n/state.locks\n/alerts.log\n";
+const GITIGNORE: &[u8] =
+    b"/lake\n/raw\n/reports/*\n!/reports/*.md\n/state.db*\n/state.locks\n/state.detect\n/alerts.log\n";
 pub(crate) const SOURCES_FOLDER: &str = "sources";
 
 /// `crowsnest.toml`: what a market is called and which conventions hold in it.

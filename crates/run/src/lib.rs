@@ -29,6 +29,9 @@ pub use source_states::{RUN_FIELDS, SOURCE_FIELDS, SourceState, collecting_state
 /// Records of archived documents, for those who show where a claim was read.
 pub use crowsnest_collect::{Excerpt, ExcerptRecord, ExcerptRequest, read_excerpt};
 use crowsnest_collect::{ImportError, ImportReport, ImportRequest, Progress};
+/// How good calls were, drawn; for those who show it.
+pub use crowsnest_detect::diagrams;
+pub use crowsnest_detect::measures::Bin;
 /// Whose name a name is, for those who serve it.
 pub use crowsnest_identify::naming::{FoundName, NameIndex, known_names};
 pub use crowsnest_identify::resolving::{Evidence, Side, open_questions};

@@ -27,7 +27,7 @@ pub(crate) struct Frame {
     pub(crate) has_chart: bool,
 }
 
-const SECTIONS: [(&str, &str); 10] = [
+const SECTIONS: &[(&str, &str)] = &[
     ("/digest", "nav.digest"),
     ("/products", "nav.products"),
     ("/league", "nav.league"),
@@ -36,6 +36,7 @@ const SECTIONS: [(&str, &str); 10] = [
     ("/events", "nav.events"),
     ("/breakouts", "nav.breakouts"),
     ("/record", "nav.record"),
+    ("/directions", "nav.directions"),
     ("/sources", "nav.sources"),
     ("/", "nav.overview"),
 ];

@@ -45,6 +45,7 @@ mod rows;
 mod runs;
 mod security;
 mod server;
+mod signal_marks;
 mod site;
 mod telling;
 mod words;

@@ -3,8 +3,8 @@
 
 use crate::page::Page;
 use crate::pages::{
-    alerts, breakouts, claim, cluster, collecting, company, digest, document, events, league, matching, movers,
-    overview, product, products, record, reports, review, source, sources, tenders,
+    alerts, breakouts, claim, cluster, collecting, company, digest, directions, document, events, league, matching,
+    movers, overview, product, products, record, reports, review, source, sources, tenders,
 };
 
 /// A page and its address.
@@ -29,6 +29,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/alerts", page: &alerts::Alerts },
     Route { path: "/reports", page: &reports::Reports },
     Route { path: "/report/{report}", page: &reports::Report },
+    Route { path: "/directions", page: &directions::Directions },
     Route { path: "/sources", page: &sources::Sources },
     Route { path: "/source", page: &source::Source },
     Route { path: "/review", page: &review::Review },

@@ -7,6 +7,7 @@ pub(crate) mod cluster;
 pub(crate) mod collecting;
 pub(crate) mod company;
 pub(crate) mod digest;
+pub(crate) mod directions;
 pub(crate) mod document;
 pub(crate) mod entity_view;
 pub(crate) mod events;
