@@ -2,6 +2,7 @@
 //!
 //! To add one: a file in `commands/` with its arguments and `run`, its `mod`, and one line in the list below.
 
+mod alerts;
 mod backtest;
 mod breakouts;
 mod call;
@@ -14,6 +15,7 @@ mod deciding;
 mod demo;
 mod detect;
 mod diff;
+mod digest;
 mod directions;
 mod doctor;
 mod document;
@@ -36,6 +38,7 @@ mod products;
 mod reconcile;
 mod record;
 mod replay;
+mod report;
 mod resolve;
 mod review;
 mod revisions;
@@ -100,6 +103,9 @@ commands! {
     Call(call::Call),
     Record(record::Record),
     Backtest(backtest::Backtest),
+    Alerts(alerts::Alerts),
+    Digest(digest::Digest),
+    Report(report::Report),
     Resolve(resolve::Resolve),
     Review(review::Review),
     Merge(deciding::Merge),

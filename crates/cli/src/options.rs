@@ -80,6 +80,10 @@ pub(crate) enum Format {
     Ndjson,
     /// A Parquet file; not to a terminal.
     Parquet,
+    /// Markdown.
+    Md,
+    /// HTML that needs nothing else.
+    Html,
 }
 
 /// Whether to use colour.

@@ -59,6 +59,15 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     rename(&temporary, path)
 }
 
+/// Adds a line to the end of a file, in one write; the file is made where missing.
+pub fn append_line(path: &Path, line: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        create_folder(folder)?;
+    }
+    let mut file = File::options().append(true).create(true).open(path).map_err(named("writing", path))?;
+    file.write_all(format!("{line}\n").as_bytes()).map_err(named("writing", path))
+}
+
 /// Moves a file into place.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(named("moving into place", to))

@@ -28,6 +28,7 @@ pub(crate) struct Frame {
 }
 
 const SECTIONS: &[(&str, &str)] = &[
+    ("/digest", "nav.digest"),
     ("/products", "nav.products"),
     ("/league", "nav.league"),
     ("/movers", "nav.movers"),
@@ -149,6 +150,7 @@ impl Frame {
                 is_current: here == *path
                     || (*path == "/products" && (here.starts_with("/product/") || here.starts_with("/company/")))
                     || (*path == "/plans" && (here.starts_with("/plans/") || matches!(here, "/loop" | "/bandits")))
+                    || (*path == "/digest" && (matches!(here, "/alerts" | "/reports") || here.starts_with("/report/")))
                     || (*path == "/sources" && matches!(here, "/source" | "/collecting")),
             })
             .collect();

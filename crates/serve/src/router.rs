@@ -23,7 +23,7 @@ use crate::routes::{ROUTES, Route};
 use crate::security::{self, AllowedHosts};
 use crate::server::ServeOptions;
 use crate::site::{CurrentSite, Site};
-use crate::{ServeError, agents, allocate, api, assets, metrics, raw, reconcile};
+use crate::{ServeError, agents, allocate, api, assets, feed, metrics, raw, reconcile};
 
 /// A market is nobody's search result: pages change with every import, and sources may not permit it.
 const NO_ROBOTS: &str = "User-agent: *\nDisallow: /\n";
@@ -40,6 +40,7 @@ pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router 
         .route("/document/{document}/raw", get(raw::serve))
         .route("/favicon.ico", get(assets::icon))
         .route("/robots.txt", get(|| async { NO_ROBOTS }))
+        .route("/digest.atom", get(feed::serve))
         .route("/metrics", get(metrics::of_pages))
         .route("/healthz", get(|| async { "ok\n" }));
     router = reconcile::add(router, &hosts);

@@ -3,8 +3,9 @@
 
 use crate::page::Page;
 use crate::pages::{
-    bandits, breakouts, claim, cluster, collecting, company, directions, document, events, league, loops, matching,
-    movers, overview, plan, plans, product, products, record, review, source, sources, tenders,
+    alerts, bandits, breakouts, claim, cluster, collecting, company, digest, directions, document, events, league,
+    loops, matching, movers, overview, plan, plans, product, products, record, reports, review, source, sources,
+    tenders,
 };
 
 /// A page and its address.
@@ -25,6 +26,10 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/events", page: &events::Events },
     Route { path: "/breakouts", page: &breakouts::Breakouts },
     Route { path: "/record", page: &record::Record },
+    Route { path: "/digest", page: &digest::Digest },
+    Route { path: "/alerts", page: &alerts::Alerts },
+    Route { path: "/reports", page: &reports::Reports },
+    Route { path: "/report/{report}", page: &reports::Report },
     Route { path: "/directions", page: &directions::Directions },
     Route { path: "/plans", page: &plans::Plans },
     Route { path: "/plans/{plan}", page: &plan::Plan },

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets what it did not expect should stop")]
 
+mod alerting;
 mod answers;
 mod bad_input;
 #[cfg(feature = "cluster")]

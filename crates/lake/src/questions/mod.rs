@@ -4,6 +4,7 @@
 //! the command line, the pages and the API say the same.
 
 mod breakouts;
+mod cited;
 mod claims;
 mod cluster;
 mod diff;
@@ -17,9 +18,12 @@ mod league_facts;
 mod marks;
 pub(crate) mod money;
 mod movers;
+mod moves;
+mod newcomers;
 mod overview;
 mod plans;
 mod products;
+mod rhythm;
 mod roll_up;
 mod rows;
 mod series;
@@ -28,6 +32,7 @@ mod show;
 mod sources;
 
 pub use breakouts::{BreakoutsQuestion, RecordQuestion, breakouts, record};
+pub use cited::{Cited, cited};
 pub use claims::{ClaimsQuestion, claims};
 pub use cluster::cluster;
 pub use diff::{DiffQuestion, diff};
@@ -39,9 +44,12 @@ pub use league::{LeagueQuestion, league};
 pub(crate) use league::{Shape as LeagueShape, Slice as LeagueSlice};
 pub use marks::{MarksQuestion, marks};
 pub use movers::{Direction, MoversQuestion, movers};
+pub use moves::{MovesQuestion, moves};
+pub use newcomers::{NewcomersQuestion, newcomers};
 pub use overview::{OverviewQuestion, overview};
 pub use plans::{LoopQuestion, PlanQuestion, PlansQuestion, plan, plans, the_loop};
 pub use products::{ProductsQuestion, RelationsQuestion, products, relations};
+pub use rhythm::{RhythmQuestion, rhythm};
 pub use roll_up::RollUp;
 pub(crate) use rows::is_entity;
 pub(crate) use series::sql as series_sql;

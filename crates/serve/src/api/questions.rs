@@ -135,6 +135,7 @@ pub(crate) fn breakouts(asked: &Asked) -> Asking<'_> {
             limit: asked.n_rows,
             as_of: asked.as_of,
             language: asked.language(),
+            ..BreakoutsQuestion::default()
         };
         Ok(questions::breakouts(&asked.lake, &question).await?)
     })
