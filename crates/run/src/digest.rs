@@ -102,10 +102,11 @@ pub async fn digest(lake: &Lake, request: &DigestRequest) -> Result<Digest, Lake
     let late_since = since - LATE_DAYS * DAY_MICROS;
     let as_of = request.is_as_of.then_some(request.until);
     let look = Look { lake, now: request.until, as_of, fresh_after: since, language: request.language };
+    let turns = TURNS.map(str::to_owned);
     let (likely, moved, turned, silent, found) = futures::try_join!(
         breakouts(&look, late_since),
         moved(&look, since, last.as_ref().map(|last| last.made_at)),
-        turns_since(&look, &TURNS.map(str::to_owned), late_since),
+        turns_since(&look, &turns, late_since),
         silent_sources(&look, since),
         found(&look, late_since),
     )?;

@@ -107,13 +107,16 @@ async fn many_at_once_each_get_a_number_of_their_own() {
     assert_eq!(n_lines, 400, "each line was written before its answer");
 }
 
+/// Address, headers, body, status, and a word of the answer.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
+
 #[tokio::test]
 async fn what_cannot_be_is_refused_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     let dir = market(folder.path());
     let served = pages(&dir, "127.0.0.1:7171").await;
     let json_type = ("content-type", "application/json");
-    let cases: &[(&str, &[(&str, &str)], &str, u16, &str)] = &[
+    let cases: &[Case<'_>] = &[
         ("/v1/allocate", &[json_type], "{\"bandit\": \"away\"}", 404, "only home"),
         ("/v1/allocate", &[json_type], "{\"bandit\": \"../state\"}", 404, "no bandit"),
         ("/v1/allocate", &[json_type], "{\"bandit\": ", 400, "cannot be read"),

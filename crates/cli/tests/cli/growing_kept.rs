@@ -139,7 +139,7 @@ fn market_with_giants() -> TempDir {
     let mut text = "subject,kind,metric,period,segment,value\n".to_owned();
     let mut owners = "product,company\n".to_owned();
     let entry_of = |segment: usize| 10 + 3 * segment;
-    for month in 0..24 {
+    for month in 0..24_usize {
         let period = format!("{}-{:02}", 2023 + month / 12, month % 12 + 1);
         for segment in 0..5 {
             for product in 0..8 {

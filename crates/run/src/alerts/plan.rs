@@ -4,7 +4,7 @@
 
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan as _, Zoned};
+use jiff::{Timestamp, ToSpan as _, ZonedDateTime};
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -33,12 +33,12 @@ pub struct DigestPlan {
 impl DigestPlan {
     /// The last moment at or before `now` at which it was due; both in microseconds since 1970-01-01 UTC.
     pub fn last_due(&self, now: i64) -> Option<i64> {
-        let here = Timestamp::from_microsecond(now).ok()?.to_zoned(self.time_zone.clone());
+        let here = Timestamp::from_microsecond(now).ok()?.to_zoned_datetime(self.time_zone.clone());
         let days_back = if self.is_weekly { 7 } else { 1 };
         (0..=days_back).find_map(|back| {
             let day = here.date().checked_sub(back.days()).ok()?;
             let is_day = !self.is_weekly || day.weekday() == Weekday::Monday;
-            let due: Zoned = day.to_datetime(self.at).to_zoned(self.time_zone.clone()).ok()?;
+            let due: ZonedDateTime = day.to_datetime(self.at).to_zoned_datetime(self.time_zone.clone()).ok()?;
             let at = due.timestamp().as_microsecond();
             (is_day && at <= now).then_some(at)
         })

@@ -72,28 +72,29 @@ const FIELDS: &[(&str, Holds)] = &[
 /// # Errors
 /// Where they cannot be made rows.
 pub fn happenings_answer(happenings: &[Happening]) -> Result<Answer, LakeError> {
-    let row = |one: &Happening| -> Row<'_> {
-        Row {
-            what: one.what.as_str(),
-            name: &one.name,
-            entity: one.entity.as_deref(),
-            metric: one.metric.as_deref(),
-            period: one.period.as_deref(),
-            value: one.value,
-            before: one.before,
-            change: one.change,
-            unit: one.unit.as_deref(),
-            event: one.event.as_deref(),
-            status: one.status.as_deref(),
-            source: one.sources.join("; "),
-            claim: one.claim.as_deref(),
-            claim_before: one.claim_before.as_deref(),
-            known_at: one.known_at,
-            id: &one.id,
-        }
-    };
     let rows: Vec<Row<'_>> = happenings.iter().map(row).collect();
     own_rows::answer(FIELDS, &rows)
+}
+
+fn row(one: &Happening) -> Row<'_> {
+    Row {
+        what: one.what.as_str(),
+        name: &one.name,
+        entity: one.entity.as_deref(),
+        metric: one.metric.as_deref(),
+        period: one.period.as_deref(),
+        value: one.value,
+        before: one.before,
+        change: one.change,
+        unit: one.unit.as_deref(),
+        event: one.event.as_deref(),
+        status: one.status.as_deref(),
+        source: one.sources.join("; "),
+        claim: one.claim.as_deref(),
+        claim_before: one.claim_before.as_deref(),
+        known_at: one.known_at,
+        id: &one.id,
+    }
 }
 
 #[async_trait]
