@@ -25,9 +25,12 @@ pub fn create(path: &Path) -> Result<File> {
     options.open(path).map_err(named("writing", path))
 }
 
+/// A file that this process alone has, until it is dropped or the process ends.
+pub type Lock = File;
+
 /// Opens a file that only one holder at a time may have, until it is dropped or its process ends; `None` where another
 /// has it.
-pub fn try_lock(path: &Path) -> Result<Option<File>> {
+pub fn try_lock(path: &Path) -> Result<Option<Lock>> {
     let failed = |source| LakeError::File { doing: "locking", path: path.to_owned(), source };
     let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
     match file.try_lock() {

@@ -6,7 +6,6 @@
 //! that changed counts within [`LOOK_EVERY`], and one that cannot be read leaves what was there before.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,7 +36,7 @@ struct Served {
     live: Live,
     text: String,
     looked_at: Instant,
-    _lock: File,
+    _lock: files::Lock,
 }
 
 impl Bandits {

@@ -46,6 +46,10 @@ impl Problem {
             ServeError::NotFound(_) => Some("see what there is in /v1/openapi.json".to_owned()),
             _ => None,
         });
+        let remedy = remedy.or_else(|| {
+            let is_missing = status == StatusCode::NOT_FOUND;
+            is_missing.then(|| "search at /v1/products?search= for what there is".to_owned())
+        });
         Self { status, detail, remedy }
     }
 

@@ -176,7 +176,7 @@ mod tests {
         let asked = "SELECT unnest(pg_catalog.pg_index.indkey), CAST($1 AS REGCLASS) FROM pg_catalog.pg_index";
         assert_eq!(fit(asked), "SELECT no_number(NULL), no_number($1) FROM pg_catalog.pg_index");
         let asked = "SELECT CASE WHEN TRUE THEN (SELECT json_build_object($1::VARCHAR, seqstart) FROM pg_catalog.pg_sequence) END";
-        assert_eq!(fit(asked), "SELECT CASE WHEN TRUE THEN no_text($1::VARCHAR) END");
+        assert_eq!(fit(asked), "SELECT CASE WHEN true THEN no_text($1::VARCHAR) END");
     }
 
     #[test]
