@@ -32,7 +32,7 @@ const WIDE_SHARE_MIN: f64 = 0.25;
 /// A file holds everything if its metrics reach over more than this share of those that files begin or end with.
 const WIDE_REACH: f64 = 0.5;
 /// Of fewer different metrics a question leaves out too little to be worth it.
-const METRICS_MIN: usize = 3;
+const METRICS_MIN: usize = 2;
 
 /// Where rows stand in the table's order, as far as cuts go: metric, first day (days since 1970).
 type Key = (String, i32);
