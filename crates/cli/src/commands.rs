@@ -2,7 +2,6 @@
 //!
 //! To add one: a file in `commands/` with its arguments and `run`, its `mod`, and one line in the list below.
 
-mod alerts;
 mod backtest;
 mod breakouts;
 mod call;
@@ -15,8 +14,6 @@ mod deciding;
 mod demo;
 mod detect;
 mod diff;
-mod digest;
-mod directions;
 mod doctor;
 mod document;
 mod events;
@@ -27,9 +24,7 @@ mod import;
 mod lake;
 mod league;
 mod matching;
-mod mcp;
 mod metrics;
-mod movers;
 mod new;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
@@ -38,7 +33,6 @@ mod products;
 mod reconcile;
 mod record;
 mod replay;
-mod report;
 mod resolve;
 mod review;
 mod revisions;
@@ -87,7 +81,6 @@ commands! {
     Show(show::Show),
     Why(why::Why),
     League(league::League),
-    Movers(movers::Movers),
     Share(share::Share),
     Series(series::Series),
     Claims(claims::Claims),
@@ -99,13 +92,9 @@ commands! {
     Revisions(revisions::Revisions),
     Detect(detect::Detect),
     Breakouts(breakouts::Breakouts),
-    Directions(directions::Directions),
     Call(call::Call),
     Record(record::Record),
     Backtest(backtest::Backtest),
-    Alerts(alerts::Alerts),
-    Digest(digest::Digest),
-    Report(report::Report),
     Resolve(resolve::Resolve),
     Review(review::Review),
     Merge(deciding::Merge),
@@ -120,7 +109,6 @@ commands! {
     Sql(sql::Sql),
     Export(export::Export),
     Serve(serve::Serve),
-    Mcp(mcp::Mcp),
     Lake(lake::LakeCommand),
     Cluster(cluster::ClusterCommand),
     Doctor(doctor::Doctor),
@@ -131,6 +119,6 @@ commands! {
 impl Command {
     /// Whether Ctrl-C is how the command is meant to end.
     pub(crate) fn stops_itself(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Demo(_) | Self::Cluster(_) | Self::Collect(_) | Self::Mcp(_))
+        matches!(self, Self::Serve(_) | Self::Demo(_) | Self::Cluster(_) | Self::Collect(_))
     }
 }

@@ -12,13 +12,7 @@ use crate::failure::Failure;
 struct Files;
 
 /// What a market builds for itself, should somebody have built the example in place.
-const BUILT: &[&str] = &["lake/", "raw/", "reports/", "state.db", "alerts.log", "."];
-
-/// Templates of reports stand in the folder of what imports report.
-fn is_built(name: &str) -> bool {
-    let is_template = name.starts_with("reports/") && name.ends_with(".md");
-    !is_template && BUILT.iter().any(|built| name.starts_with(built))
-}
+const BUILT: &[&str] = &["lake/", "raw/", "reports/", "state.db", "."];
 
 /// What became of the example's files.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,7 +30,7 @@ pub(crate) struct Written {
 pub(crate) fn write_to(dir: &Path) -> Result<Written, Failure> {
     refuse_other_market(dir)?;
     let mut written = Written::default();
-    for name in Files::iter().filter(|name| !is_built(name)) {
+    for name in Files::iter().filter(|name| !BUILT.iter().any(|built| name.starts_with(built))) {
         let Some(file) = Files::get(&name) else { continue };
         let path = dir.join(name.as_ref());
         if !path.exists() {
@@ -47,10 +41,7 @@ pub(crate) fn write_to(dir: &Path) -> Result<Written, Failure> {
         }
     }
     if !dir.join(".gitignore").exists() {
-        files::write_whole(
-            &dir.join(".gitignore"),
-            b"/lake\n/raw\n/reports/*\n!/reports/*.md\n/state.db*\n/state.detect\n/alerts.log\n",
-        )?;
+        files::write_whole(&dir.join(".gitignore"), b"/lake\n/raw\n/reports\n/state.db*\n")?;
     }
     Ok(written)
 }

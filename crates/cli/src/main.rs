@@ -22,7 +22,6 @@ mod progress;
 mod query_rows;
 mod redistribution;
 mod signals;
-mod sql_port;
 mod table;
 
 use std::process::ExitCode;

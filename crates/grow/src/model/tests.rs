@@ -33,7 +33,6 @@ pub(crate) fn history() -> History {
         channels: vec!["tv".into(), "search".into()],
         groups,
         notes: Vec::new(),
-        inputs: String::new(),
     }
 }
 
