@@ -1,8 +1,11 @@
 //! `state.db`: what is operational and small, in SQLite: runs of commands; cursors, the journal, the ledger and the
-//! quarantine of sources that are collected ([`collecting`]); what steps have learnt; the audit log.
+//! quarantine of sources that are collected ([`collecting`]); the log of bandits ([`bandits`]); alerts and their deliveries
+//! ([`alerts`]); what steps have learnt; the audit log.
 //!
 //! To add a table: its `CREATE` in the file that reads and writes it, and a line in [`connect`].
 
+pub mod alerts;
+pub mod bandits;
 pub mod collecting;
 mod learnt;
 mod records;
@@ -151,6 +154,8 @@ fn connect(path: &Path) -> Result<Connection> {
     )?;
     connection.execute_batch(collecting::TABLES)?;
     connection.execute_batch(learnt::CREATE)?;
+    connection.execute_batch(bandits::TABLES)?;
+    connection.execute_batch(alerts::TABLES)?;
     Ok(connection)
 }
 
