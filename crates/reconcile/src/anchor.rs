@@ -5,6 +5,9 @@
 
 use crate::robust::median;
 
+/// How many standard deviations a piece of evidence counts in full.
+const FAR: f64 = 2.0;
+
 /// By how much all sources are wrong together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Anchor {
@@ -17,7 +20,6 @@ impl Anchor {
     /// Controlled Clinical Trials 7, 1986), those far out bounded (P. J. Huber, 1964). A few pieces say little of all sources:
     /// what is official of one product may count something else than what is said of the others.
     pub(crate) fn of(found: &[(f64, f64)]) -> Option<Self> {
-        const FAR: f64 = 2.0;
         const ROUNDS: usize = 10;
         /// By how much all sources together are wrong before anything is known, as a logarithm.
         const SHARED_SD: f64 = 0.3;
@@ -43,7 +45,6 @@ impl Anchor {
     fn between(found: &[(f64, f64)], shift: f64) -> f64 {
         const GRANTED: f64 = 5.0;
         const GRANTED_SD: f64 = 0.2;
-        const FAR: f64 = 2.0;
         let beyond: f64 = found
             .iter()
             .map(|(apart, own)| {

@@ -2,7 +2,11 @@
 //! come with it. A page's parameter is always the last part of its path.
 
 use crate::page::Page;
-use crate::pages::{alerts, bandits, breakouts, claim, cluster, collecting, company, digest, directions, document, events, figures, league, loops, matching, movers, overview, plan, plans, product, products, record, reports, review, source, sources, tenders, worth};
+use crate::pages::{
+    alerts, bandits, breakouts, claim, cluster, collecting, company, digest, directions, document, events, figures,
+    league, loops, matching, movers, overview, plan, plans, product, products, record, reports, review, source,
+    sources, tenders, worth,
+};
 
 /// A page and its address.
 pub(crate) struct Route {
