@@ -99,7 +99,7 @@ mod tests {
         let slices: Vec<&[String; 3]> = slices.iter().collect();
         // 100 against 60 and 50, give or take 1, 6 and 1: the 10 too many go off the 60 nearly alone.
         let mut estimates = vec![estimate(100.0, 0.01), estimate(60.0, 0.1), estimate(50.0, 0.02), estimate(7.0, 0.1)];
-        add_up(&[whole.clone()], &slices, &mut estimates);
+        add_up(std::slice::from_ref(&whole), &slices, &mut estimates);
         let value = |place: usize| estimates[place][0].log.exp();
         assert!((value(0) - value(1) - value(2)).abs() < 1e-9, "{estimates:?}");
         // By variances 1, 36, 1 of 38: 10/38, 360/38, 10/38.

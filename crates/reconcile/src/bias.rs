@@ -144,6 +144,13 @@ struct PairLevel {
     variance: f64,
 }
 
+/// What a pair tells of levels: which, with their signs, the difference less drifts and jumps, and its variance.
+struct LevelTold {
+    unknowns: Vec<(usize, f64)>,
+    value: f64,
+    variance: f64,
+}
+
 impl PairLevel {
     fn of(differences: &[Difference], n_sources: usize) -> Vec<Self> {
         let mut from = 0;
@@ -405,7 +412,7 @@ impl Fit<'_> {
         const ROUNDS: usize = 8;
         const GRANTED: f64 = 2.0;
         let n_sources = self.search.n_sources;
-        let told: Vec<(Vec<(usize, f64)>, f64, f64)> = pairs.iter().map(|pair| self.level_of(solution, pair)).collect();
+        let told: Vec<LevelTold> = pairs.iter().map(|pair| self.level_of(solution, pair)).collect();
         let mut levels = self.solve_levels(&told);
         for _ in 0..ROUNDS {
             let middle_half = spread(&levels.values, median(&mut levels.values.clone()).unwrap_or(0.0)).min(0.7);
@@ -449,8 +456,8 @@ impl Fit<'_> {
         if weights > 0.0 { sum / weights } else { 0.0 }
     }
 
-    /// What a pair tells of levels: which, the difference less drifts and jumps, its variance.
-    fn level_of(&self, solution: &Solution, pair: &PairLevel) -> (Vec<(usize, f64)>, f64, f64) {
+    /// What a pair tells of levels.
+    fn level_of(&self, solution: &Solution, pair: &PairLevel) -> LevelTold {
         let (mut sum, mut weights) = (0.0, 0.0);
         let rows = &self.rows[pair.rows.clone()];
         for row in rows {
@@ -465,13 +472,13 @@ impl Fit<'_> {
         }
         let of = |source: Option<usize>, sign: f64| source.map(|source| (source, sign));
         let unknowns = of(rows[0].left, 1.0).into_iter().chain(of(rows[0].right, -1.0)).collect();
-        (unknowns, sum / weights, 1.0 / weights + pair.variance)
+        LevelTold { unknowns, value: sum / weights, variance: 1.0 / weights + pair.variance }
     }
 
-    fn solve_levels(&self, told: &[(Vec<(usize, f64)>, f64, f64)]) -> Solution {
+    fn solve_levels(&self, told: &[LevelTold]) -> Solution {
         let mut equations = NormalEquations::new(&self.precisions);
-        for (unknowns, value, variance) in told {
-            equations.add(unknowns, *value, 1.0 / variance);
+        for one in told {
+            equations.add(&one.unknowns, one.value, 1.0 / one.variance);
         }
         equations.solve()
     }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use crowsnest_model::{Grain, OverTime, Period};
 
-use crate::loading::{Cell, Loaded, Loading, Made};
+use crate::loading::{Cell, Loaded, Loading, Made, MadeRow};
 
 /// One source's word on growth.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,7 +86,7 @@ fn is_longer(grain: Grain, than: Grain) -> bool {
 
 /// Adds what is implied.
 pub(crate) fn add(loaded: &mut Loaded, growths: &[Growth], over_time: OverTime) {
-    let mut made: Vec<(Cell, f64, (i64, i64, i64), Made)> = Vec::new();
+    let mut made: Vec<MadeRow> = Vec::new();
     added_up(loaded, over_time, &mut made);
     if over_time == OverTime::Sum {
         differences(loaded, &mut made);
@@ -96,8 +96,6 @@ pub(crate) fn add(loaded: &mut Loaded, growths: &[Growth], over_time: OverTime) 
     }
     loaded.add_made(made);
 }
-
-type MadeRow = (Cell, f64, (i64, i64, i64), Made);
 
 /// Longer periods from shorter ones of the same source.
 fn added_up(loaded: &Loaded, over_time: OverTime, made: &mut Vec<MadeRow>) {
@@ -159,10 +157,13 @@ fn added_up(loaded: &Loaded, over_time: OverTime, made: &mut Vec<MadeRow>) {
     }
 }
 
+/// Running totals: last day, total, row.
+type Totals = Vec<(i32, f64, usize)>;
+
 /// What lies between two running totals of one source with the same first day.
 fn differences(loaded: &Loaded, made: &mut Vec<MadeRow>) {
     let panels = loaded.panels_of_rows();
-    let mut running: HashMap<(u32, Cell), Vec<(i32, f64, usize)>> = HashMap::new();
+    let mut running: HashMap<(u32, Cell), Totals> = HashMap::new();
     let units_of_spans: Vec<u32> =
         panels.iter().filter(|(grain, _)| *grain == Grain::Span).map(|(_, unit)| *unit).collect();
     for (number, (_, unit)) in panels.iter().enumerate().filter(|(_, (_, unit))| units_of_spans.contains(unit)) {

@@ -70,6 +70,15 @@ struct Part<'a> {
     lag: u8,
 }
 
+/// What is written of one figure after the other.
+#[derive(Default)]
+struct Texts<'a> {
+    parts: Vec<Part<'a>>,
+    claims: String,
+    weights: String,
+    reason: String,
+}
+
 impl<'a> Telling<'a> {
     /// The rows of a slice of the panel's observations.
     pub(crate) fn rows(&self, slice: Range<usize>) -> Result<Told, ArrowError> {
@@ -77,14 +86,14 @@ impl<'a> Telling<'a> {
         let mut rows = Rows::default();
         let (mut n_figures, mut told) = (0, Vec::new());
         let mut at = 0;
-        let mut reused = (Vec::new(), String::new(), String::new(), String::new());
+        let mut texts = Texts::default();
         for entity in seen.chunk_by(|a, b| self.entity(a) == self.entity(b)) {
             let series: Vec<&[Observation]> = entity.chunk_by(|a, b| a.series == b.series).collect();
             let mut figured: Vec<Figured> = series.iter().map(|series| self.model.figures_of(series)).collect();
             self.add_up(&series, &mut figured);
             for (series, figured) in series.iter().zip(&figured) {
                 n_figures += figured.estimates.len();
-                self.rows_of_series(series, figured, slice.start + at, (&mut rows, &mut told, &mut reused));
+                self.rows_of_series(series, figured, slice.start + at, (&mut rows, &mut told, &mut texts));
                 at += series.len();
             }
         }
@@ -116,12 +125,9 @@ impl<'a> Telling<'a> {
         series: &[Observation],
         figured: &Figured,
         first: usize,
-        (rows, told, (parts, claims, weights, reason)): (
-            &mut Rows,
-            &mut Vec<Key>,
-            &mut (Vec<Part<'a>>, String, String, String),
-        ),
+        (rows, told, texts): (&mut Rows, &mut Vec<Key>, &mut Texts<'a>),
     ) {
+        let Texts { parts, claims, weights, reason } = texts;
         let mut at = 0;
         let sources = sources_of(series);
         let (entity, dimensions) = self.loaded.subject(self.panel, series[0].series);

@@ -68,6 +68,9 @@ pub(crate) enum Made {
     Difference,
 }
 
+/// A row that is implied: its cell and value; mention, claim and moment of what implies it; how.
+pub(crate) type MadeRow = (Cell, f64, (i64, i64, i64), Made);
+
 /// What a row is about, by the numbers of a [`Loaded`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Cell {
@@ -377,11 +380,11 @@ impl Loaded {
     }
 
     /// Adds rows of cells that have none; of several for one cell the first in the order of their ids.
-    pub(crate) fn add_made(&mut self, made: Vec<(Cell, f64, (i64, i64, i64), Made)>) {
+    pub(crate) fn add_made(&mut self, made: Vec<MadeRow>) {
         if made.is_empty() {
             return;
         }
-        let row = |(cell, value, (mention, claim, known), made): (Cell, f64, (i64, i64, i64), Made)| Row {
+        let row = |(cell, value, (mention, claim, known), made): MadeRow| Row {
             key: cell.key() | (FIRST_MADE + made as u128),
             known,
             claim,

@@ -77,7 +77,7 @@ impl Panel {
         for series in self.by_series() {
             let is_anchored = n_anchored < n_max / 4 && series.iter().any(|seen| seen.standing == Standing::Anchors);
             n_anchored += if is_anchored { series.len() } else { 0 };
-            if is_anchored || mixed(key(series[0].series)) % apart == 0 {
+            if is_anchored || mixed(key(series[0].series)).is_multiple_of(apart) {
                 observations.extend_from_slice(series);
             }
         }

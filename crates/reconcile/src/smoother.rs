@@ -149,9 +149,8 @@ fn own_state(seen: &Seen, setting: &Setting<'_>) -> Option<usize> {
 
 fn move_on<const N: usize>(mean: &mut [f64; N], variance: &mut Square<N>, setting: &Setting<'_>, time: usize) {
     mean[0] += mean[1] + setting.market[time];
-    for column in 0..N {
-        variance[0][column] += variance[1][column];
-    }
+    let growth = variance[1];
+    variance[0].iter_mut().zip(growth).for_each(|(level, growth)| *level += growth);
     for row in variance.iter_mut() {
         row[0] += row[1];
     }
@@ -232,11 +231,8 @@ fn give_back<const N: usize>(
     taken: &Taken<N>,
 ) -> ErrorLikely {
     let mut bent = [0.0; N];
-    for row in 0..N {
-        let gain = taken.gain[row];
-        for column in 0..N {
-            bent[column] += bend[row][column] * gain;
-        }
+    for (row, gain) in bend.iter().zip(&taken.gain) {
+        bent.iter_mut().zip(row).for_each(|(bent, bend)| *bent += bend * gain);
     }
     let (mut pulled, mut curved) = (0.0, 0.0);
     for row in 0..N {
