@@ -82,7 +82,7 @@ fn reconciled(claims: &str) -> (tempfile::TempDir, std::path::PathBuf, serde_jso
 
 fn add(folder: &tempfile::TempDir, name: &str, claims: &str) -> serde_json::Value {
     let market = folder.path().join("market");
-    let claims = file(folder, name, &format!("{HEADER}{claims}"));
+    let claims = file(folder, name, format!("{HEADER}{claims}"));
     on(&market).arg("import").arg(&claims).assert().success();
     told(on(&market).args(["reconcile", "--format", "json"]))
 }
