@@ -56,6 +56,8 @@ export async function pages() {
     { name: "review", path: "/review" },
     { name: "match", path: "/match?name=%E8%B1%86%E5%8C%85" },
     { name: "sources", path: "/sources" },
+    { name: "sources-worth", path: "/sources/worth" },
+    { name: "figures", path: `/figures/${doubao}` },
     { name: "source", path: `/source?name=${encodeURIComponent(claim.source)}` },
     { name: "collecting", path: "/collecting" },
     { name: "claim", path: `/claim/${claim.claim}` },
