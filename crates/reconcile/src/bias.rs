@@ -414,18 +414,19 @@ impl Fit<'_> {
         let n_sources = self.search.n_sources;
         let told: Vec<LevelTold> = pairs.iter().map(|pair| self.level_of(solution, pair)).collect();
         let mut levels = self.solve_levels(&told);
+        let mut sd = ALONE_SD;
         for _ in 0..ROUNDS {
             let middle_half = spread(&levels.values, median(&mut levels.values.clone()).unwrap_or(0.0)).min(0.7);
             // Of few sources the spread says little: some are taken for granted.
             let n = n_sources as f64;
-            let sd = ((n * middle_half * middle_half + GRANTED * ALONE_SD * ALONE_SD) / (n + GRANTED)).sqrt();
+            sd = ((n * middle_half * middle_half + GRANTED * ALONE_SD * ALONE_SD) / (n + GRANTED)).sqrt();
             for (source, level) in levels.values.iter().enumerate() {
                 let far = level / (3.0 * sd);
                 self.precisions[source] = 1.0 / (sd * sd * (1.0 + far * far) * self.search.group_sizes[source] as f64);
             }
             levels = self.solve_levels(&told);
         }
-        let shift = if self.has_anchor() { 0.0 } else { self.shift(&levels.values) };
+        let shift = if self.has_anchor() { 0.0 } else { self.shift(&levels.values, sd) };
         let n = self.n_unknowns();
         for row in 0..n_sources {
             solution.values[2 * row] = levels.values[row] - if self.is_seen_beside_others(row) { shift } else { 0.0 };
@@ -443,17 +444,28 @@ impl Fit<'_> {
         self.search.n_beside[source] > 0
     }
 
-    /// By how much the levels are off nothing on average, those seldom seen beside others weighing little.
-    fn shift(&self, levels: &[f64]) -> f64 {
+    /// By how much the levels are off nothing in the middle: those seldom seen beside others weigh little, and so do those far
+    /// from the middle, wherever it is: papers that tell of a product each do not outvote two lists that tell of all.
+    fn shift(&self, levels: &[f64], sd: f64) -> f64 {
         const CELLS_GRANTED: f64 = 30.0;
-        let (mut sum, mut weights) = (0.0, 0.0);
-        for (source, level) in levels.iter().enumerate() {
-            let n = self.search.n_beside[source] as f64;
-            let weight = self.precisions[source] * n / (n + CELLS_GRANTED);
-            sum += weight * level;
-            weights += weight;
+        const ROUNDS: usize = 10;
+        let (mut middle, mut bound) = (0.0, f64::INFINITY);
+        for _ in 0..ROUNDS {
+            let (mut sum, mut weights) = (0.0, 0.0);
+            for (source, level) in levels.iter().enumerate() {
+                let n = self.search.n_beside[source] as f64;
+                let seen = n / (n + CELLS_GRANTED) / self.search.group_sizes[source] as f64;
+                let far = (level - middle) / bound;
+                let weight = seen / (1.0 + far * far);
+                sum += weight * level;
+                weights += weight;
+            }
+            if weights == 0.0 {
+                return 0.0;
+            }
+            (middle, bound) = (sum / weights, 3.0 * sd);
         }
-        if weights > 0.0 { sum / weights } else { 0.0 }
+        middle
     }
 
     /// What a pair tells of levels.
