@@ -448,7 +448,9 @@ impl Fit<'_> {
     /// from the middle, wherever it is: papers that tell of a product each do not outvote two lists that tell of all.
     fn shift(&self, levels: &[f64], sd: f64) -> f64 {
         const CELLS_GRANTED: f64 = 30.0;
-        const ROUNDS: usize = 10;
+        const ROUNDS: usize = 20;
+        /// How many standard deviations from the middle a source has half of its weight.
+        const FAR: f64 = 1.5;
         let (mut middle, mut bound) = (0.0, f64::INFINITY);
         for _ in 0..ROUNDS {
             let (mut sum, mut weights) = (0.0, 0.0);
@@ -463,7 +465,7 @@ impl Fit<'_> {
             if weights == 0.0 {
                 return 0.0;
             }
-            (middle, bound) = (sum / weights, 3.0 * sd);
+            (middle, bound) = (sum / weights, FAR * sd);
         }
         middle
     }
