@@ -447,10 +447,10 @@ impl Fit<'_> {
     /// By how much the levels are off nothing in the middle: those seldom seen beside others weigh little, and so do those far
     /// from the middle, wherever it is: papers that tell of a product each do not outvote two lists that tell of all.
     fn shift(&self, levels: &[f64], sd: f64) -> f64 {
-        const CELLS_GRANTED: f64 = 30.0;
+        const CELLS_GRANTED: f64 = 100.0;
         const ROUNDS: usize = 20;
         /// How many standard deviations from the middle a source has half of its weight.
-        const FAR: f64 = 1.5;
+        const FAR: f64 = 2.0;
         let (mut middle, mut bound) = (0.0, f64::INFINITY);
         for _ in 0..ROUNDS {
             let (mut sum, mut weights) = (0.0, 0.0);
