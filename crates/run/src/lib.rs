@@ -9,12 +9,14 @@
 //! To add a step: its crate exports `STEP`; one line in [`FLOW`], and a call where it belongs below.
 
 mod collecting;
+mod deciding;
 mod source_states;
 
 pub use collecting::{collect, keep_collecting, try_out};
 pub use crowsnest_collect::{
     Clock, CollectRequest, SourceReport, Trial, Watch, WatchEvent, connector, connectors, presets, ready,
 };
+pub use deciding::{Decider, Decision, decide, undo};
 pub use source_states::{RUN_FIELDS, SOURCE_FIELDS, SourceState, collecting_states, source_states, source_states_of};
 
 /// Records of archived documents, for those who show where a claim was read.
@@ -22,7 +24,7 @@ pub use crowsnest_collect::{Excerpt, ExcerptRecord, ExcerptRequest, read_excerpt
 use crowsnest_collect::{ImportError, ImportReport, ImportRequest, Progress};
 /// Whose name a name is, for those who serve it.
 pub use crowsnest_identify::naming::{FoundName, NameIndex, known_names};
-pub use crowsnest_identify::resolving::{Evidence, Side, open_questions};
+pub use crowsnest_identify::resolving::{Change, DecisionError, Evidence, Related, Side, Undone, open_questions};
 use crowsnest_identify::resolving::{ResolveOptions, Resolved, n_unresolved};
 pub use crowsnest_identify::sync_catalogue;
 use crowsnest_identify::{CatalogueError, Synced};
