@@ -3,8 +3,8 @@
 
 use crate::page::Page;
 use crate::pages::{
-    breakouts, claim, cluster, collecting, company, document, events, league, matching, overview, product, products,
-    record, review, source, sources, tenders,
+    account, audit, breakouts, claim, cluster, collecting, company, document, events, identity, league, matching,
+    overview, product, products, record, review, source, sources, tenders,
 };
 
 /// A page and its address.
@@ -27,6 +27,9 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/sources", page: &sources::Sources },
     Route { path: "/source", page: &source::Source },
     Route { path: "/review", page: &review::Review },
+    Route { path: "/identity/{entity}", page: &identity::IdentityPage },
+    Route { path: "/account", page: &account::AccountPage },
+    Route { path: "/audit", page: &audit::Audit },
     Route { path: "/collecting", page: &collecting::Collecting },
     Route { path: "/cluster", page: &cluster::Cluster },
     Route { path: "/claim/{claim}", page: &claim::Claim },

@@ -1,5 +1,7 @@
 //! The pages, one file each: the question, the view, the template. `routes.rs` says where they are.
 
+pub(crate) mod account;
+pub(crate) mod audit;
 pub(crate) mod breakouts;
 pub(crate) mod claim;
 pub(crate) mod cluster;
@@ -8,6 +10,7 @@ pub(crate) mod company;
 pub(crate) mod document;
 pub(crate) mod entity_view;
 pub(crate) mod events;
+pub(crate) mod identity;
 pub(crate) mod league;
 pub(crate) mod matching;
 pub(crate) mod overview;
