@@ -2,7 +2,9 @@
 //!
 //! To add one: a file in `commands/` with its arguments and `run`, its `mod`, and one line in the list below.
 
+mod audit;
 mod backtest;
+mod backup;
 mod breakouts;
 mod call;
 mod claims;
@@ -28,6 +30,7 @@ mod metrics;
 mod new;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
+mod people;
 mod periods;
 mod products;
 mod reconcile;
@@ -109,6 +112,11 @@ commands! {
     Sql(sql::Sql),
     Export(export::Export),
     Serve(serve::Serve),
+    User(people::UserCommand),
+    Token(people::TokenCommand),
+    Audit(audit::Audit),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     Lake(lake::LakeCommand),
     Cluster(cluster::ClusterCommand),
     Doctor(doctor::Doctor),

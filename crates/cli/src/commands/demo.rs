@@ -52,7 +52,9 @@ impl Demo {
         if self.once {
             return Ok(outcome);
         }
-        serve::pages(lake, ServeOptions { listen: self.listen, hosts: Vec::new() }, self.open).await
+        // The example is everybody's, wherever it is shown.
+        let options = ServeOptions { listen: self.listen, is_public: true, ..ServeOptions::default() };
+        serve::pages(lake, options, self.open).await
     }
 }
 

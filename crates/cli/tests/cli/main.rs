@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets what it did not expect should stop")]
 
 mod answers;
+mod backup;
 mod bad_input;
 #[cfg(feature = "cluster")]
 mod cluster;
@@ -18,6 +19,7 @@ mod growing;
 mod matching;
 mod names;
 mod object_store;
+mod people;
 mod reconciling;
 mod s3;
 mod stored_market;
