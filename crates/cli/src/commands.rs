@@ -2,6 +2,7 @@
 //!
 //! To add one: a file in `commands/` with its arguments and `run`, its `mod`, and one line in the list below.
 
+mod alerts;
 mod audit;
 mod backtest;
 mod backup;
@@ -16,6 +17,8 @@ mod deciding;
 mod demo;
 mod detect;
 mod diff;
+mod digest;
+mod directions;
 mod doctor;
 mod document;
 mod events;
@@ -26,7 +29,9 @@ mod import;
 mod lake;
 mod league;
 mod matching;
+mod mcp;
 mod metrics;
+mod movers;
 mod new;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
@@ -36,6 +41,7 @@ mod products;
 mod reconcile;
 mod record;
 mod replay;
+mod report;
 mod resolve;
 mod review;
 mod revisions;
@@ -84,6 +90,7 @@ commands! {
     Show(show::Show),
     Why(why::Why),
     League(league::League),
+    Movers(movers::Movers),
     Share(share::Share),
     Series(series::Series),
     Claims(claims::Claims),
@@ -95,9 +102,13 @@ commands! {
     Revisions(revisions::Revisions),
     Detect(detect::Detect),
     Breakouts(breakouts::Breakouts),
+    Directions(directions::Directions),
     Call(call::Call),
     Record(record::Record),
     Backtest(backtest::Backtest),
+    Alerts(alerts::Alerts),
+    Digest(digest::Digest),
+    Report(report::Report),
     Resolve(resolve::Resolve),
     Review(review::Review),
     Merge(deciding::Merge),
@@ -112,6 +123,7 @@ commands! {
     Sql(sql::Sql),
     Export(export::Export),
     Serve(serve::Serve),
+    Mcp(mcp::Mcp),
     User(people::UserCommand),
     Token(people::TokenCommand),
     Audit(audit::Audit),
@@ -127,6 +139,6 @@ commands! {
 impl Command {
     /// Whether Ctrl-C is how the command is meant to end.
     pub(crate) fn stops_itself(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Demo(_) | Self::Cluster(_) | Self::Collect(_))
+        matches!(self, Self::Serve(_) | Self::Demo(_) | Self::Cluster(_) | Self::Collect(_) | Self::Mcp(_))
     }
 }

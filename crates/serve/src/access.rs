@@ -25,6 +25,8 @@ pub(crate) enum Means {
     Look,
     /// POST that changes nothing: a question too long for an address.
     Ask,
+    /// Any method but GET and HEAD; whoever answers says which of them are questions there, and none changes anything.
+    AskAnyhow,
     /// POST that changes something: a form of our own pages, or the same from a program with a token.
     Change,
     /// POST of JSON by a program, which changes something. A browser sends JSON to another site only where that gives it
@@ -45,10 +47,11 @@ const fn rule(means: Means, path: &'static str, takes: Takes) -> Rule {
     Rule { means, path, takes }
 }
 
-use Means::{Ask, Change, Look, Tell};
+use Means::{Ask, AskAnyhow, Change, Look, Tell};
 use Takes::Nothing;
 
 const VIEWER: Takes = Takes::Role(Role::Viewer);
+const ANALYST: Takes = Takes::Role(Role::Analyst);
 const EDITOR: Takes = Takes::Role(Role::Editor);
 const ADMIN: Takes = Takes::Role(Role::Admin);
 
@@ -61,12 +64,16 @@ const RULES: &[Rule] = &[
     rule(Change, "/login", Nothing),
     rule(Change, "/logout", Nothing),
     rule(Look, "/audit*", ADMIN),
+    // A team's own figures, and what it is going to do.
+    rule(Look, "/plans*", ANALYST),
+    rule(Look, "/loop*", ANALYST),
+    rule(Look, "/bandits*", ANALYST),
     rule(Look, "/*", VIEWER),
     // A visitor's arm, and what came back for it: whoever asks steers traffic.
     rule(Tell, "/v1/allocate", EDITOR),
     rule(Tell, "/v1/reward", EDITOR),
-    rule(Ask, "/v1/*", VIEWER),
-    rule(Ask, "/mcp", VIEWER),
+    rule(AskAnyhow, "/v1/*", VIEWER),
+    rule(AskAnyhow, "/mcp", VIEWER),
     rule(Ask, "/reconcile", VIEWER),
     // One's own password and tokens.
     rule(Change, "/account/*", VIEWER),
@@ -75,22 +82,24 @@ const RULES: &[Rule] = &[
 ];
 
 impl Rule {
-    fn fits(&self, is_post: bool, path: &str) -> bool {
+    fn fits(&self, method: &Method, path: &str) -> bool {
         let is_path = match self.path.strip_suffix('*') {
             Some(beginning) => path.starts_with(beginning),
             None => path == self.path,
         };
-        is_path && is_post == (self.means != Look)
+        let is_looking = matches!(*method, Method::GET | Method::HEAD);
+        let is_meant = match self.means {
+            Look => is_looking,
+            AskAnyhow => !is_looking,
+            Ask | Change | Tell => *method == Method::POST,
+        };
+        is_path && is_meant
     }
 }
 
 /// What a request takes; `None` where nobody may do it.
 pub(crate) fn rule_for(method: &Method, path: &str) -> Option<Rule> {
-    let is_post = *method == Method::POST;
-    if !is_post && !matches!(*method, Method::GET | Method::HEAD) {
-        return None;
-    }
-    RULES.iter().find(|rule| rule.fits(is_post, path)).copied()
+    RULES.iter().find(|rule| rule.fits(method, path)).copied()
 }
 
 #[cfg(test)]
@@ -107,8 +116,9 @@ mod tests {
         for path in ["/", "/products", "/review", "/audit", "/static/app.js", "/nothing", "/login/x", "/v1"] {
             assert_eq!(takes(Method::POST, path), None, "{path}");
         }
+        let others = RULES.iter().filter(|rule| !rule.path.starts_with("/v1/") && rule.path != "/mcp");
         for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS, Method::TRACE, Method::CONNECT] {
-            for rule in RULES {
+            for rule in others.clone() {
                 assert_eq!(takes(method.clone(), rule.path.trim_end_matches('*')), None, "{method} {}", rule.path);
             }
         }
@@ -123,7 +133,11 @@ mod tests {
         for route in ROUTES {
             for ending in ["", ".json", ".csv", ".parquet", "/"] {
                 let path = format!("{}{ending}", route.path);
-                let least = if route.path == "/audit" { ADMIN } else { VIEWER };
+                let least = match route.path {
+                    "/audit" => ADMIN,
+                    "/plans" | "/plans/{plan}" | "/loop" | "/bandits" => ANALYST,
+                    _ => VIEWER,
+                };
                 assert_eq!(takes(Method::GET, &path), Some(least), "{path}");
                 assert_eq!(takes(Method::HEAD, &path), Some(least), "{path}");
             }

@@ -9,12 +9,13 @@
 
 use std::net::SocketAddr;
 
+use async_trait::async_trait;
 use axum::http::{HeaderMap, HeaderValue, header};
 use crowsnest_lake::Lake;
 use crowsnest_lake::state::AuditLine;
 use crowsnest_lake::state::people::{Role, Scope, Token, User};
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Callers};
 use crate::credentials;
 use crate::guesses::Guesses;
 use crate::request::cookie;
@@ -50,12 +51,11 @@ pub(crate) enum Way {
 pub(crate) struct Known {
     pub(crate) caller: Option<Caller>,
     pub(crate) way: Way,
-    pub(crate) has_users: bool,
 }
 
 impl Known {
     fn user(caller: Caller, way: Way) -> Self {
-        Self { caller: Some(caller), way, has_users: true }
+        Self { caller: Some(caller), way }
     }
 }
 
@@ -147,7 +147,7 @@ impl Accounts {
         } else {
             (None, Way::Nobody)
         };
-        Ok(Known { caller, way, has_users })
+        Ok(Known { caller, way })
     }
 
     /// Tries a name and a password; what is wrong is slowed down and noted.
@@ -185,6 +185,29 @@ impl Accounts {
         })?;
         Ok(())
     }
+}
+
+/// What the ways out for programs ask. A state that cannot be read lets nobody in, and the log says why.
+#[async_trait]
+impl Callers for Accounts {
+    async fn of_headers(&self, headers: &HeaderMap) -> Result<Caller> {
+        self.of_headers(headers)
+    }
+
+    async fn of_password(&self, user: &str, password: &str, place: &str) -> Option<Caller> {
+        told(self.of_password(user, password, place).await)
+    }
+
+    fn without_password(&self) -> Option<Caller> {
+        told(self.without_password())
+    }
+}
+
+fn told(found: Result<Option<Caller>>) -> Option<Caller> {
+    found.unwrap_or_else(|error| {
+        tracing::error!(%error, "nobody is let in while the market's users cannot be read");
+        None
+    })
 }
 
 fn of_user(user: User) -> Caller {

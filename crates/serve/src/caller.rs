@@ -1,5 +1,16 @@
-//! Who asks: their name, and what they may do. Found by [`crate::accounts`], from a session, a token, a password, or where
-//! the question comes from; each way into the server is told by it.
+//! Who asks: on a page, over the API, over the SQL port, or as an agent.
+//!
+//! In: what a request or a connection brings along (headers, a user name and a password). Out: a [`Caller`], which says
+//! what they may do, under what name limits are counted and whether rows may be seen that are not to be passed on. Every way
+//! out for programs asks [`Callers`] and nothing else: those of a market are its [`crate::accounts`], where nobody has to log
+//! in they are [`NoAccounts`].
+
+use std::fmt;
+
+use async_trait::async_trait;
+use axum::http::HeaderMap;
+
+use crate::ServeError;
 
 pub use crowsnest_lake::state::people::Role;
 
@@ -23,5 +34,90 @@ impl Caller {
     /// Somebody of whom nothing is known, where everybody may read what may be passed on.
     pub fn visitor() -> Self {
         Self { name: "visitor".to_owned(), role: Role::Viewer, may_read_restricted: false }
+    }
+}
+
+/// Tells who asks.
+#[async_trait]
+pub trait Callers: fmt::Debug + Send + Sync {
+    /// Of an HTTP request.
+    ///
+    /// # Errors
+    /// [`ServeError::NotLoggedIn`] where it is nobody, [`ServeError::WrongToken`] where it brings a token that is none.
+    async fn of_headers(&self, headers: &HeaderMap) -> Result<Caller, ServeError>;
+
+    /// Of a connection from a place, with a user's name and a password, which may be a token; `None` where they are wrong.
+    async fn of_password(&self, user: &str, password: &str, place: &str) -> Option<Caller>;
+
+    /// Of a connection without a password; `None` where one has to be given.
+    fn without_password(&self) -> Option<Caller>;
+}
+
+/// A server without accounts: on loopback everybody is the owner, elsewhere a visitor; connections may need one password.
+#[derive(Clone)]
+pub struct NoAccounts {
+    is_shared: bool,
+    password: Option<String>,
+}
+
+impl fmt::Debug for NoAccounts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let has_password = self.password.is_some();
+        formatter
+            .debug_struct("NoAccounts")
+            .field("is_shared", &self.is_shared)
+            .field("password", &has_password)
+            .finish()
+    }
+}
+
+impl NoAccounts {
+    /// `is_shared` where others than this machine can reach the server.
+    pub fn new(is_shared: bool, password: Option<String>) -> Self {
+        Self { is_shared, password }
+    }
+
+    fn anybody(&self) -> Caller {
+        if self.is_shared { Caller::visitor() } else { Caller::owner() }
+    }
+}
+
+#[async_trait]
+impl Callers for NoAccounts {
+    async fn of_headers(&self, _headers: &HeaderMap) -> Result<Caller, ServeError> {
+        Ok(self.anybody())
+    }
+
+    async fn of_password(&self, user: &str, password: &str, _place: &str) -> Option<Caller> {
+        let is_right = self.password.as_deref().map_or(!self.is_shared, |known| is_same(known, password));
+        is_right.then(|| Caller { name: user.to_owned(), ..self.anybody() })
+    }
+
+    fn without_password(&self) -> Option<Caller> {
+        (self.password.is_none() && !self.is_shared).then(|| self.anybody())
+    }
+}
+
+/// Compares in a time that does not tell where texts differ.
+pub(crate) fn is_same(known: &str, given: &str) -> bool {
+    let differing = known.bytes().zip(given.bytes()).fold(0, |all, (left, right)| all | (left ^ right));
+    differing == 0 && known.len() == given.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_accounts_loopback_is_the_owner_and_elsewhere_nobody_gets_in_unasked() {
+        let home = NoAccounts::new(false, None);
+        assert_eq!(home.without_password(), Some(Caller::owner()));
+        let shared = NoAccounts::new(true, Some("right".to_owned()));
+        assert_eq!(shared.without_password(), None);
+        assert_eq!(shared.of_password("ann", "wrong", "").await, None);
+        assert_eq!(shared.of_password("ann", "right but longer", "").await, None);
+        let ann = shared.of_password("ann", "right", "").await.unwrap();
+        assert_eq!((ann.name.as_str(), ann.may_read_restricted), ("ann", false));
+        assert!(!format!("{shared:?}").contains("right\""), "no password in logs");
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong in serving, and which HTTP status it is.
 
 use axum::http::StatusCode;
+use crowsnest_grow::GrowError;
 use crowsnest_lake::LakeError;
 use crowsnest_lake::state::people::Role;
 use crowsnest_run::DecisionError;
@@ -92,6 +93,21 @@ pub enum ServeError {
         /// The cause.
         source: std::io::Error,
     },
+    /// Too many requests wait.
+    #[error("too many choices wait to be written")]
+    Busy,
+    /// What was chosen could not be written down.
+    #[error("the choice could not be written down and does not count")]
+    NotKept,
+    /// A bandit or a plan could not answer.
+    #[error(transparent)]
+    Grow(#[from] GrowError),
+    /// The SQL port could not be made ready.
+    #[error("making the SQL port ready: {0}")]
+    Sql(String),
+    /// An agent could not be served.
+    #[error("serving the agent: {0}")]
+    Agent(String),
     /// A page panicked; the log has more.
     #[error("the page stopped half-way")]
     Panicked,
@@ -111,6 +127,7 @@ impl ServeError {
             Self::BadRequest { .. } | Self::Lake(LakeError::UnknownMetric { .. } | LakeError::BadQuestion { .. }) => {
                 StatusCode::BAD_REQUEST
             }
+            Self::Grow(error) => of_growing(error),
             Self::NotLoggedIn | Self::WrongToken => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } | Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::NotAForm | Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -121,7 +138,7 @@ impl ServeError {
                 DecisionError::Refused { .. }
                 | DecisionError::Lake(LakeError::UnknownName { .. } | LakeError::BadQuestion { .. }),
             ) => StatusCode::BAD_REQUEST,
-            Self::TimedOut { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TimedOut { .. } | Self::Busy | Self::NotKept => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -142,7 +159,19 @@ impl ServeError {
             Self::ForeignForm => Some("open the page again, and send the form from there".into()),
             Self::NotJson => Some("send application/json, with a token".into()),
             Self::NotAForm => Some("send application/x-www-form-urlencoded".into()),
+            Self::Grow(error) if self.status() != StatusCode::INTERNAL_SERVER_ERROR => error.hint(),
+            Self::Busy | Self::NotKept => Some("ask again in a moment".into()),
             _ => None,
         }
+    }
+}
+
+fn of_growing(error: &GrowError) -> StatusCode {
+    match error {
+        GrowError::NoBandit { .. } => StatusCode::NOT_FOUND,
+        GrowError::Bandit { .. } | GrowError::Experiment(_) | GrowError::Plan(_) => StatusCode::BAD_REQUEST,
+        GrowError::NotWaiting { .. } => StatusCode::CONFLICT,
+        GrowError::BanditTaken(_) => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -29,13 +29,17 @@ pub(crate) struct Frame {
     has_data: bool,
 }
 
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: &[(&str, &str)] = &[
+    ("/digest", "nav.digest"),
     ("/products", "nav.products"),
     ("/league", "nav.league"),
+    ("/movers", "nav.movers"),
     ("/tenders", "nav.tenders"),
     ("/events", "nav.events"),
     ("/breakouts", "nav.breakouts"),
     ("/record", "nav.record"),
+    ("/directions", "nav.directions"),
+    ("/plans", "nav.plans"),
     ("/sources", "nav.sources"),
     ("/", "nav.overview"),
 ];
@@ -152,12 +156,15 @@ impl Frame {
         let here = self.request.path.as_str();
         let mut choices: Vec<Choice> = SECTIONS
             .iter()
+            .filter(|(path, _)| *path != "/plans" || !self.is_shared())
             .map(|(path, key)| Choice {
                 label: self.say(key).to_owned(),
                 value: (*path).to_owned(),
                 address: self.link(path),
                 is_current: here == *path
                     || (*path == "/products" && (here.starts_with("/product/") || here.starts_with("/company/")))
+                    || (*path == "/plans" && (here.starts_with("/plans/") || matches!(here, "/loop" | "/bandits")))
+                    || (*path == "/digest" && (matches!(here, "/alerts" | "/reports") || here.starts_with("/report/")))
                     || (*path == "/sources" && matches!(here, "/source" | "/collecting")),
             })
             .collect();

@@ -22,7 +22,10 @@ use crowsnest_lake::state::people::{Role, digest};
 
 use crate::access::{Means, Rule, Takes, rule_for};
 use crate::accounts::{Accounts, Known, SESSION_COOKIES, Way, is_secure};
-use crate::caller::Caller;
+use crate::agents;
+use crate::api::operations::Kind;
+use crate::api::problem::Problem;
+use crate::caller::{Caller, is_same};
 use crate::credentials;
 use crate::request::{Format, cookie, push_query};
 use crate::router::plain_error;
@@ -91,7 +94,7 @@ impl Posted {
 #[derive(Debug)]
 pub(crate) struct Guard {
     pub(crate) site: CurrentSite,
-    pub(crate) accounts: Accounts,
+    pub(crate) accounts: Arc<Accounts>,
     /// Of this process; empty where the system gives no random numbers: then the owner has no forms.
     secret: String,
 }
@@ -102,14 +105,13 @@ impl Guard {
             tracing::error!(%error, "no forms on the pages");
             String::new()
         });
-        Self { accounts: Accounts::new(&site.now().lake, options), site, secret }
+        Self { accounts: Arc::new(Accounts::new(&site.now().lake, options)), site, secret }
     }
 
     fn who_asks(&self, parts: &Parts) -> Result<Asker> {
         let headers = &parts.headers;
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address);
-        let Known { caller, way, has_users } = self.accounts.known(headers, peer)?;
-        self.site.note_users(has_users);
+        let Known { caller, way } = self.accounts.known(headers, peer)?;
         let is_secure = is_secure(headers);
         let secret = match &way {
             Way::Session(secret) => secret.as_str(),
@@ -140,13 +142,22 @@ impl Guard {
 
     fn error(&self, parts: &Parts, asker: Option<&Asker>, error: &ServeError) -> Response {
         let caller = asker.and_then(|asker| asker.caller.as_ref());
-        let mut response = plain_error(&self.site.now().seen_by(caller), &parts.uri, &parts.headers, error);
+        let mut response = if is_for_programs(parts.uri.path()) {
+            Problem::of(error, Kind::Rows).into_response()
+        } else {
+            plain_error(&self.site.now().seen_by(caller), &parts.uri, &parts.headers, error)
+        };
         if response.status() == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"crowsnest\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }
+}
+
+/// Whether programs ask there, to whom problems are told as the API does.
+fn is_for_programs(path: &str) -> bool {
+    path == agents::PATH || path.starts_with("/v1/")
 }
 
 /// Lets through who may, and tells the handler who it is.
@@ -190,7 +201,7 @@ pub(crate) async fn guard(State(guard): State<Arc<Guard>>, request: Request, nex
 
 /// The fields of a form that changes something, if it is theirs; every other body stays as it is.
 async fn read_form(rule: Rule, asker: &Asker, parts: &Parts, body: Body) -> Result<(Posted, Body)> {
-    if matches!(rule.means, Means::Look | Means::Ask) {
+    if matches!(rule.means, Means::Look | Means::Ask | Means::AskAnyhow) {
         return Ok((Posted::default(), body));
     }
     let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -224,12 +235,6 @@ fn is_from_us(headers: &HeaderMap) -> bool {
     let host = text("host").unwrap_or_default();
     let is_ours = |origin: &str| origin.split_once("://").is_some_and(|(_, of)| of.eq_ignore_ascii_case(host));
     text("origin").is_none_or(is_ours)
-}
-
-/// Whether two texts are the same, in a time that does not tell how much of them is.
-fn is_same(left: &str, right: &str) -> bool {
-    let differences = left.bytes().zip(right.bytes()).fold(0, |sum, (left, right)| sum | (left ^ right));
-    left.len() == right.len() && differences == 0
 }
 
 /// What the forms of whoever has that secret carry.

@@ -4,8 +4,9 @@
 //! and the same addresses as `.json`, `.csv` and `.parquet`.
 //!
 //! Invariants:
-//! - Looking changes nothing. What people decide, and their own accounts, are changed by forms that [`access`] lists, after
-//!   [`guard`] has seen who it is, and told in the audit log. Nothing is fetched from elsewhere, by the server or its pages.
+//! - Looking changes nothing. What people decide, their own accounts, and the log of bandits are changed by what [`access`]
+//!   lists, after [`guard`] has seen who it is; decisions are told in the audit log. No request fetches anything from elsewhere.
+//! - Connects outward for deliveries alone, to channels that the market's own file names, under the rules of [`deliver`].
 //! - Every number on a page links to its claim, a claim to its document, a document to its bytes.
 //! - Names and texts come from strangers: templates escape them, chart data is escaped for scripts, CSV guards
 //!   formulas, and raw documents are never served as HTML.
@@ -22,26 +23,36 @@
 mod access;
 mod account;
 mod accounts;
+mod agents;
+mod allocate;
+mod api;
 mod assets;
 mod bars;
 mod cache;
-mod caller;
+pub mod caller;
 mod chart;
 pub mod credentials;
+mod curves;
 mod deciding;
+pub mod deliver;
+mod digests;
 mod error;
+mod feed;
 mod frame;
 mod guard;
 mod guesses;
 mod login;
+mod message;
 mod metrics;
 mod names;
 mod numbers;
 mod page;
 mod pages;
+mod plan_report;
 mod raw;
 mod reconcile;
 mod redistribution;
+pub mod reports;
 mod request;
 mod router;
 mod routes;
@@ -49,15 +60,23 @@ mod rows;
 mod runs;
 mod security;
 mod server;
+mod signal_marks;
 mod site;
+mod telling;
+mod wire;
 mod words;
 
 pub use accounts::Accounts;
+pub use agents::{AgentOptions, serve_agent};
 pub use caller::{Caller, Role};
+pub use digests::{Audience, digest_mail, digest_markdown, digest_text, in_a_line};
 pub use error::ServeError;
 pub use metrics::serve_metrics;
+pub use pages::alerts::{alerts_answer, raised_alerts};
+pub use pages::digest::happenings_answer;
 pub use router::router;
 pub use server::{ServeOptions, serve};
+pub use wire::{SqlLimits, SqlOptions, TlsFiles, serve_sql, serve_sql_to};
 
 /// The result of everything in this crate.
 pub type Result<T, E = ServeError> = std::result::Result<T, E>;

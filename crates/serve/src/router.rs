@@ -15,6 +15,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 
+use crate::api::Api;
+use crate::caller::Callers;
 use crate::guard::{self, Asker, Guard};
 use crate::page::{Page, error_page, respond};
 use crate::request::{Format, PageRequest};
@@ -22,14 +24,14 @@ use crate::routes::{ROUTES, Route};
 use crate::security::{self, AllowedHosts};
 use crate::server::ServeOptions;
 use crate::site::{CurrentSite, Seen, Site};
-use crate::{ServeError, account, assets, deciding, login, metrics, raw, reconcile};
+use crate::{ServeError, account, agents, allocate, api, assets, deciding, feed, login, metrics, raw, reconcile};
 
 /// A market is nobody's search result: pages change with every import, and sources may not permit it.
 const NO_ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 
 /// All pages over a lake, as options for serving say who may look.
 pub fn router(lake: Lake, options: &ServeOptions) -> Router {
-    router_of(CurrentSite::new(lake, options), options)
+    router_of(CurrentSite::new(lake), options)
 }
 
 pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router {
@@ -40,9 +42,14 @@ pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router 
         .route("/document/{document}/raw", get(raw::serve))
         .route("/favicon.ico", get(assets::icon))
         .route("/robots.txt", get(|| async { NO_ROBOTS }))
+        .route("/digest.atom", get(feed::serve))
         .route("/metrics", get(metrics::of_pages))
         .route("/healthz", get(|| async { "ok\n" }));
     router = deciding::add(account::add(login::add(reconcile::add(router, &hosts), &guard), &guard));
+    router = allocate::add(router, &current);
+    let api = Arc::new(Api::new(Arc::clone(&guard.accounts) as Arc<dyn Callers>));
+    router = agents::add(router, &current, &api, &hosts);
+    router = api::add(router, api);
     for route in ROUTES {
         router = add(router, route.path, route.page);
     }

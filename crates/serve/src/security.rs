@@ -22,7 +22,7 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 const NO_SURROUNDINGS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
      magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
 
-/// Where questions may come by POST.
+/// Where questions may come by POST: reconciliation's, in batches.
 pub(crate) const QUESTIONS_PATH: &str = "/reconcile";
 
 /// The policy for a preview that other programs on this machine show in a frame: text only.

@@ -5,10 +5,9 @@
 //! another site, with empty caches and its own list of what may not be passed on.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use crowsnest_lake::{Lake, SourceFiles};
 
@@ -17,7 +16,6 @@ use crate::caller::Caller;
 use crate::guard::Asker;
 use crate::names::Names;
 use crate::request::Shared;
-use crate::server::ServeOptions;
 
 /// What handlers share.
 #[derive(Clone)]
@@ -64,8 +62,6 @@ impl Site {
 pub(crate) struct CurrentSite {
     site: Arc<RwLock<Site>>,
     files: Arc<Mutex<SourceFiles>>,
-    /// Whether everybody who asks is the owner: then handlers that do not ask who it is show all.
-    is_owners_alone: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for CurrentSite {
@@ -75,24 +71,13 @@ impl std::fmt::Debug for CurrentSite {
 }
 
 impl CurrentSite {
-    pub(crate) fn new(lake: Lake, options: &ServeOptions) -> Self {
-        let files = SourceFiles::of(lake.market());
-        Self {
-            site: Arc::new(RwLock::new(Site::of(lake))),
-            files: Arc::new(Mutex::new(files)),
-            is_owners_alone: Arc::new(AtomicBool::new(!options.is_reached_by_others() && !options.is_public)),
-        }
+    pub(crate) fn new(lake: Lake) -> Self {
+        let files = Arc::new(Mutex::new(SourceFiles::of(lake.market())));
+        Self { site: Arc::new(RwLock::new(Site::of(lake))), files }
     }
 
     pub(crate) fn now(&self) -> Site {
         self.site.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// There are users, and so others than the owner.
-    pub(crate) fn note_users(&self, has_users: bool) {
-        if has_users {
-            self.is_owners_alone.store(false, Ordering::Relaxed);
-        }
     }
 
     /// Looks whether files of sources changed; where one cannot be read, what is known of them stays.
@@ -124,17 +109,6 @@ impl FromRequestParts<CurrentSite> for Seen {
     }
 }
 
-/// As everybody may see it, unless the owner is the only one who asks. A handler takes [`Seen`] rather.
-impl FromRef<CurrentSite> for Site {
-    fn from_ref(current: &CurrentSite) -> Self {
-        let mut site = current.now();
-        if current.is_owners_alone.load(Ordering::Relaxed) {
-            site.shared = Arc::clone(&site.unrestricted);
-        }
-        site
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use axum::body::{Body, to_bytes};
@@ -144,6 +118,7 @@ mod tests {
 
     use super::*;
     use crate::router::router_of;
+    use crate::server::ServeOptions;
 
     #[tokio::test]
     async fn a_source_whose_file_comes_later_is_on_the_pages() {
@@ -157,7 +132,7 @@ mod tests {
             is_public: true,
             ..ServeOptions::default()
         };
-        let current = CurrentSite::new(lake, &options);
+        let current = CurrentSite::new(lake);
         let pages = router_of(current.clone(), &options);
         let sources = async || {
             let request = Request::get("/sources.json").header("host", "127.0.0.1").body(Body::empty()).unwrap();

@@ -1,9 +1,12 @@
 //! `state.db`: what is operational and small, in SQLite: runs of commands; cursors, the journal, the ledger and the
-//! quarantine of sources that are collected ([`collecting`]); who may use the server ([`people`]); the audit log.
+//! quarantine of sources that are collected ([`collecting`]); the log of bandits ([`bandits`]); alerts and their deliveries
+//! ([`alerts`]); who may use the server ([`people`]); the audit log.
 //!
 //! To add a table: its `CREATE` in the file that reads and writes it, and a line in [`connect`].
 
+pub mod alerts;
 mod audit;
+pub mod bandits;
 pub mod collecting;
 pub mod people;
 mod records;
@@ -157,6 +160,8 @@ fn connect(path: &Path) -> Result<Connection> {
     connection.execute_batch(people::TABLES)?;
     connection.execute_batch(audit::TABLES)?;
     audit::add_missing_columns(&mut connection)?;
+    connection.execute_batch(bandits::TABLES)?;
+    connection.execute_batch(alerts::TABLES)?;
     Ok(connection)
 }
 

@@ -22,6 +22,20 @@ const LOOKS: &[(&str, Option<Role>)] = &[
     ("/events", Some(Role::Viewer)),
     ("/breakouts", Some(Role::Viewer)),
     ("/record", Some(Role::Viewer)),
+    ("/digest", Some(Role::Viewer)),
+    ("/digest.atom", Some(Role::Viewer)),
+    ("/alerts", Some(Role::Viewer)),
+    ("/reports", Some(Role::Viewer)),
+    ("/report/{report}", Some(Role::Viewer)),
+    ("/movers", Some(Role::Viewer)),
+    ("/directions", Some(Role::Viewer)),
+    ("/plans", Some(Role::Analyst)),
+    ("/plans/{plan}", Some(Role::Analyst)),
+    ("/loop", Some(Role::Analyst)),
+    ("/bandits", Some(Role::Analyst)),
+    ("/v1", Some(Role::Viewer)),
+    ("/v1/{*name}", Some(Role::Viewer)),
+    ("/mcp", Some(Role::Viewer)),
     ("/sources", Some(Role::Viewer)),
     ("/source", Some(Role::Viewer)),
     ("/review", Some(Role::Viewer)),
@@ -60,6 +74,8 @@ const CHANGES: &[(&str, Option<Role>)] = &[
     ("/identity/split", Some(Role::Editor)),
     ("/identity/rename", Some(Role::Editor)),
     ("/identity/undo", Some(Role::Editor)),
+    ("/v1/allocate", Some(Role::Editor)),
+    ("/v1/reward", Some(Role::Editor)),
 ];
 
 /// The addresses that the sources of the crate name.
@@ -87,8 +103,9 @@ fn named_in_sources() -> Vec<String> {
 }
 
 fn concrete(path: &str) -> String {
-    let path = path.replace("{entity}", "Doubao").replace("{claim}", &"0".repeat(32)).replace("{*name}", "app.css");
-    path.replace("{document}", &"0".repeat(64))
+    let name = if path.starts_with("/v1") { "products" } else { "app.css" };
+    let path = path.replace("{entity}", "Doubao").replace("{claim}", &"0".repeat(32)).replace("{*name}", name);
+    path.replace("{document}", &"0".repeat(64)).replace("{report}", "none").replace("{plan}", "none")
 }
 
 /// Market with a user of each role.
