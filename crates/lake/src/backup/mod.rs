@@ -197,7 +197,7 @@ fn copy_documents(lake: &Lake, pack: &mut Pack) -> Result<usize> {
 }
 
 /// What of a market's folder is no configuration; nor are backups that lie in it.
-const NOT_CONFIGURATION: [&str; 6] = ["lake", "raw", "state.locks", ".git", "target", "node_modules"];
+const NOT_CONFIGURATION: [&str; 7] = ["lake", "raw", "state.locks", "state.detect", ".git", "target", "node_modules"];
 
 fn copy_configuration(lake: &Lake, pack: &mut Pack, to: &Path) -> Result<()> {
     let market = lake.market();

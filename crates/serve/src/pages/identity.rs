@@ -66,8 +66,8 @@ impl Page for IdentityPage {
             request.ask(questions::decided(&request.lake, &of_decisions))
         )?;
         let (written, decided): (Vec<NameRow>, Vec<DecisionRow>) = (written.rows_as()?, decided.rows_as()?);
-        let shown = entity.name(language).to_owned();
-        let page = Frame::new(request, format!("{shown}: {}", say(language, "identity.title")));
+        let title = format!("{}: {}", entity.name(language), say(language, "identity.title"));
+        let page = Frame::new(request, title);
         let folder = if entity.kind == crowsnest_model::Kind::Company { "company" } else { "product" };
         // Beyond those who may read all, what was decided quotes names that sources may not pass on.
         let may_read_all = !request.shared.is_shared || request.shared.kept_back.is_empty();
@@ -88,7 +88,6 @@ impl Page for IdentityPage {
                 Vec::new()
             },
             may_edit,
-            shown,
             page: &page,
         };
         Ok(view.render()?)
@@ -170,7 +169,6 @@ impl Line {
 #[template(path = "identity.html")]
 struct IdentityView<'a> {
     page: &'a Frame,
-    shown: String,
     entity: String,
     kind: &'static str,
     kind_label: String,

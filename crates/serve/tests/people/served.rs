@@ -11,34 +11,34 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 /// What everybody's password is.
-pub const PASSWORD: &str = "correct horse battery staple";
-pub const HOST: &str = "127.0.0.1:7171";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const HOST: &str = "127.0.0.1:7171";
 
 /// A market behind the router.
-pub struct Served {
+pub(crate) struct Served {
     _folder: TempDir,
     pub lake: Lake,
     pub pages: Router,
 }
 
 /// What came back.
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub bytes: Vec<u8>,
 }
 
 impl Answer {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
-    pub fn header(&self, name: impl header::AsHeaderName) -> String {
+    pub(crate) fn header(&self, name: impl header::AsHeaderName) -> String {
         self.headers.get(name).map_or(String::new(), |value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     }
 
     /// The value of a cookie that is set; with its name.
-    pub fn cookies(&self) -> Vec<(String, String)> {
+    pub(crate) fn cookies(&self) -> Vec<(String, String)> {
         let set = self.headers.get_all(header::SET_COOKIE).iter();
         set.filter_map(|value| value.to_str().ok()?.split(';').next()?.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -48,18 +48,18 @@ impl Answer {
 
 /// Somebody with a browser or a program.
 #[derive(Clone, Default)]
-pub struct Client {
+pub(crate) struct Client {
     pub cookies: Vec<(String, String)>,
     pub headers: Vec<(String, String)>,
 }
 
 impl Client {
-    pub fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub fn cookie(&self, name: &str) -> Option<&str> {
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
@@ -89,17 +89,17 @@ impl Client {
 }
 
 /// A form's body.
-pub fn form(fields: &[(&str, &str)]) -> String {
+pub(crate) fn form(fields: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
 impl Served {
     /// A market with these claims and sources, served on this machine alone.
-    pub async fn new(claims: &str, sources: &[(&str, &str)]) -> Self {
+    pub(crate) async fn new(claims: &str, sources: &[(&str, &str)]) -> Self {
         Self::with(claims, sources, ServeOptions::default()).await
     }
 
-    pub async fn with(claims: &str, sources: &[(&str, &str)], options: ServeOptions) -> Self {
+    pub(crate) async fn with(claims: &str, sources: &[(&str, &str)], options: ServeOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("market");
         Market::create(&dir, "test").unwrap();
@@ -119,7 +119,7 @@ impl Served {
         Self { _folder: folder, lake, pages }
     }
 
-    pub fn add_user(&self, name: &str, role: Role) {
+    pub(crate) fn add_user(&self, name: &str, role: Role) {
         // Hashing takes its time on purpose: once is enough.
         static HASH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
         let hash = HASH.get_or_init(|| credentials::hash_password(PASSWORD).unwrap());
@@ -128,7 +128,7 @@ impl Served {
     }
 
     /// A program of a user's, with a token for one scope.
-    pub fn program(&self, user: &str, scope: Scope) -> Client {
+    pub(crate) fn program(&self, user: &str, scope: Scope) -> Client {
         let now = jiff::Timestamp::now().as_microsecond();
         let (token, secret) = credentials::new_token(user, "test", &[scope], 1, now).unwrap();
         self.lake.state().add_token(&token, &secret).unwrap();
@@ -136,34 +136,34 @@ impl Served {
     }
 
     /// A browser of a user's, with a session.
-    pub fn browser(&self, user: &str) -> Client {
+    pub(crate) fn browser(&self, user: &str) -> Client {
         let secret = format!("{:064x}", rand_like(user));
         self.lake.state().begin_session(&secret, user, jiff::Timestamp::now().as_microsecond()).unwrap();
         Client { cookies: vec![("crowsnest_session".into(), secret)], headers: Vec::new() }
     }
 
-    pub async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.pages.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let bytes = to_bytes(response.into_body(), 64 << 20).await.unwrap().to_vec();
         Answer { status, headers, bytes }
     }
 
-    pub async fn get(&self, client: &Client, path: &str) -> Answer {
+    pub(crate) async fn get(&self, client: &Client, path: &str) -> Answer {
         self.send(client.request("GET", path).body(Body::empty()).unwrap()).await
     }
 
-    pub async fn ask(&self, client: &Client, method: &str, path: &str, media_type: &str, body: &str) -> Answer {
+    pub(crate) async fn ask(&self, client: &Client, method: &str, path: &str, media_type: &str, body: &str) -> Answer {
         let request = client.request(method, path).header("content-type", media_type);
         self.send(request.body(Body::from(body.to_owned())).unwrap()).await
     }
 
-    pub async fn post(&self, client: &Client, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post(&self, client: &Client, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.ask(client, "POST", path, "application/x-www-form-urlencoded", &form(fields)).await
     }
 
     /// The token that forms on a page carry.
-    pub async fn form_token(&self, client: &mut Client, path: &str) -> String {
+    pub(crate) async fn form_token(&self, client: &mut Client, path: &str) -> String {
         let answer = self.get(client, path).await;
         client.keep(&answer);
         let text = answer.text();
@@ -172,7 +172,7 @@ impl Served {
     }
 
     /// Logs in by the form, as people do.
-    pub async fn log_in(&self, client: &mut Client, name: &str, password: &str) -> Answer {
+    pub(crate) async fn log_in(&self, client: &mut Client, name: &str, password: &str) -> Answer {
         let token = self.form_token(client, "/login").await;
         let answer = self.post(client, "/login", &[("form", &token), ("name", name), ("password", password)]).await;
         client.keep(&answer);
