@@ -47,6 +47,9 @@ impl Problem {
             _ => None,
         });
         let remedy = match remedy {
+            None if is_sql && status == StatusCode::BAD_REQUEST => {
+                Some("ask with one SELECT; SHOW TABLES and SHOW COLUMNS FROM tell what there is".to_owned())
+            }
             None if status == StatusCode::NOT_FOUND => {
                 Some("search at /v1/products?search= for what there is".to_owned())
             }
