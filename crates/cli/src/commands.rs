@@ -135,10 +135,3 @@ commands! {
     Flow(flow::Flow),
     Completions(completions::Completions),
 }
-
-impl Command {
-    /// Whether Ctrl-C is how the command is meant to end.
-    pub(crate) fn stops_itself(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Demo(_) | Self::Cluster(_) | Self::Collect(_) | Self::Mcp(_))
-    }
-}
