@@ -41,7 +41,7 @@ pub enum ServeError {
     /// Something else than a form was sent.
     #[error("what was sent is no form")]
     NotAForm,
-    /// Something else than JSON was sent, or by a page of another site.
+    /// Something else than JSON was sent.
     #[error("what was sent is no JSON of a program")]
     NotJson,
     /// A body that is larger than what is meant for it.

@@ -206,9 +206,11 @@ async fn read_form(rule: Rule, asker: &Asker, parts: &Parts, body: Body) -> Resu
     }
     let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if rule.means == Means::Tell {
-        let is_ours =
-            media_type.starts_with("application/json") && (asker.way == Way::Token || is_from_us(&parts.headers));
-        return if is_ours { Ok((Posted::default(), body)) } else { Err(ServeError::NotJson) };
+        if asker.way != Way::Token && !is_from_us(&parts.headers) {
+            return Err(ServeError::ForeignForm);
+        }
+        let is_json = is_json(media_type);
+        return if is_json { Ok((Posted::default(), body)) } else { Err(ServeError::NotJson) };
     }
     if !media_type.starts_with("application/x-www-form-urlencoded") {
         return Err(ServeError::NotAForm);
@@ -220,6 +222,10 @@ async fn read_form(rule: Rule, asker: &Asker, parts: &Parts, body: Body) -> Resu
         return Err(ServeError::ForeignForm);
     }
     Ok((posted, Body::empty()))
+}
+
+fn is_json(media_type: &str) -> bool {
+    media_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
 
 fn is_own_form(asker: &Asker, headers: &HeaderMap, posted: &Posted) -> bool {

@@ -69,7 +69,7 @@ async fn a_public_server_answers_whoever_comes_and_keeps_plans_and_restricted_ro
     let pages = small.pages(SHARED);
     let reply = get(&pages, SQL).await;
     assert!(reply.status == StatusCode::OK && !reply.text().contains("Secret"), "{}", reply.text());
-    for (address, status) in [("/plans", 403), ("/loop.json", 403), ("/bandits.csv", 403), ("/movers", 200)] {
+    for (address, status) in [("/plans", 403), ("/loop.json", 403), ("/bandits.csv", 403), ("/products", 200)] {
         assert_eq!(get(&pages, address).await.status.as_u16(), status, "{address}");
     }
     assert!(!get(&pages, "/").await.text().contains("href=\"/plans\""), "no way leads where nobody may go");
