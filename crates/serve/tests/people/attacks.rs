@@ -58,6 +58,13 @@ const QUERIES: &[&str] = &[
     "/reconcile?extend=",
     "/reconcile/suggest/entity?prefix=",
     "/reconcile/preview?id=",
+    "/movers?metric=mau&within=",
+    "/directions?metric=",
+    "/digest?since=",
+    "/v1/products?search=",
+    "/v1/league?metric=mau&period=",
+    "/v1/sql?query=",
+    "/v1/claims?cursor=",
     "/login?next=",
     "/account?did=",
     "/identity/x?did=",
@@ -220,6 +227,11 @@ fn everywhere(entity: &str) -> Vec<String> {
         "/collecting",
         "/review",
         "/match",
+        "/movers",
+        "/directions",
+        "/digest",
+        "/alerts",
+        "/reports",
     ] {
         for (ending, query) in
             [("", ""), (".json", ""), (".csv", ""), (".parquet", ""), ("", "?lang=zh-Hans"), ("", "?as_of=2025-06-01")]
@@ -237,6 +249,17 @@ fn everywhere(entity: &str) -> Vec<String> {
     addresses.push("/match.json?name=Quiet%20product".to_owned());
     addresses.push("/source.json?name=Licensed%20Lab".to_owned());
     addresses.push("/metrics".to_owned());
+    addresses.push("/digest.atom".to_owned());
+    for question in [
+        "claims",
+        "products",
+        "sources",
+        "series?name=Quiet+product",
+        "sql?query=SELECT+*+FROM+claims_named",
+        "figures?name=Quiet+product",
+    ] {
+        addresses.push(format!("/v1/{question}"));
+    }
     addresses
 }
 
