@@ -1,6 +1,7 @@
 // What the script adds to pages that work without it: colours without a reload, search while typing, "/" to search,
-// forms that need no button, parts that follow what goes on, and charts that answer to the pointer.
+// forms that need no button, keys for the review, parts that follow what goes on, and charts that answer to the pointer.
 import { keepLive } from "./live";
+import { pressByKey } from "./review";
 import { suggest, searchInPlace } from "./search";
 
 document.documentElement.classList.add("scripted");
@@ -56,6 +57,7 @@ submitOnChange();
 suggest();
 searchInPlace();
 keepLive();
+pressByKey();
 if (document.querySelector("[data-chart]")) {
   void import("./charts").then(({ drawAll }) => drawAll());
 }

@@ -3,7 +3,9 @@
 //! To add one: a file in `commands/` with its arguments and `run`, its `mod`, and one line in the list below.
 
 mod alerts;
+mod audit;
 mod backtest;
+mod backup;
 mod breakouts;
 mod call;
 mod claims;
@@ -33,6 +35,7 @@ mod movers;
 mod new;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
+mod people;
 mod periods;
 mod products;
 mod reconcile;
@@ -121,16 +124,14 @@ commands! {
     Export(export::Export),
     Serve(serve::Serve),
     Mcp(mcp::Mcp),
+    User(people::UserCommand),
+    Token(people::TokenCommand),
+    Audit(audit::Audit),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
     Lake(lake::LakeCommand),
     Cluster(cluster::ClusterCommand),
     Doctor(doctor::Doctor),
     Flow(flow::Flow),
     Completions(completions::Completions),
-}
-
-impl Command {
-    /// Whether Ctrl-C is how the command is meant to end.
-    pub(crate) fn stops_itself(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Demo(_) | Self::Cluster(_) | Self::Collect(_) | Self::Mcp(_))
-    }
 }

@@ -13,6 +13,7 @@ use crowsnest_identify::resolving::DecisionError;
 use crowsnest_lake::LakeError;
 use crowsnest_run::{ReconcileError, RunError};
 use crowsnest_serve::ServeError;
+use crowsnest_serve::credentials::CredentialError;
 
 use crate::{engine_message, print};
 
@@ -82,6 +83,13 @@ impl From<DecisionError> for Failure {
             DecisionError::Lake(error) => Self::Lake(error),
             DecisionError::Refused { message, hint } => Self::users(message, hint),
         }
+    }
+}
+
+impl From<CredentialError> for Failure {
+    fn from(error: CredentialError) -> Self {
+        let hint = error.hint();
+        Self::users(error.to_string(), hint)
     }
 }
 

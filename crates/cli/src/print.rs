@@ -23,6 +23,11 @@ pub(crate) fn is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
+/// Whether somebody types on standard input.
+pub(crate) fn is_input_terminal() -> bool {
+    std::io::stdin().is_terminal()
+}
+
 /// Whether standard error is a terminal.
 pub(crate) fn is_error_terminal() -> bool {
     std::io::stderr().is_terminal()

@@ -85,6 +85,45 @@ impl DocumentStore {
         Ok(stores::wait(listing).map_err(waiting_failed)??)
     }
 
+    /// Every body as it is stored: its place in the archive (`ab/abcdef….zst`), sorted.
+    pub(crate) fn packed(&self) -> Result<Vec<String>> {
+        let Some((store, place)) = &self.store else {
+            let mut names = Vec::new();
+            for folder in files::folders(&self.folder)? {
+                let within = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                for path in files::list(&folder, "zst")? {
+                    names.push(format!("{within}/{}", path.file_name().unwrap_or_default().to_string_lossy()));
+                }
+            }
+            return Ok(names);
+        };
+        let (store, place) = (Arc::clone(store), place.clone());
+        let listing =
+            async move { store.list(Some(&place)).map_ok(|object| object.location).try_collect::<Vec<_>>().await };
+        let mut names = Vec::new();
+        for location in stores::wait(listing).map_err(waiting_failed)?? {
+            let parts: Vec<_> = location.parts().map(|part| part.as_ref().to_owned()).collect();
+            if let [.., folder, file] = parts.as_slice() {
+                names.push(format!("{folder}/{file}"));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Opens a body as it is stored, by its place in the archive; `None` where it is gone by now.
+    pub(crate) fn open_packed(&self, name: &str) -> Result<Option<Box<dyn Read + Send>>> {
+        let Some((store, place)) = &self.store else {
+            let path = self.folder.join(name);
+            return if path.is_file() { Ok(Some(Box::new(files::open(&path)?))) } else { Ok(None) };
+        };
+        let path = name.split('/').fold(place.clone(), |path, part| path.join(part));
+        match objects::read(Arc::clone(store), path) {
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            body => Ok(Some(Box::new(body?))),
+        }
+    }
+
     /// Keeps a body and gives its SHA-256 in lower-case hex.
     pub fn put(&self, bytes: &[u8]) -> Result<String> {
         let mut writer = self.writer()?;

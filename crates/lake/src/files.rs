@@ -40,6 +40,39 @@ pub fn try_lock(path: &Path) -> Result<Option<Lock>> {
     }
 }
 
+/// Makes (or empties) a file that only its owner may read, for writing; its folder is made where missing.
+pub(crate) fn create_private(path: &Path) -> Result<File> {
+    if let Some(folder) = path.parent() {
+        create_folder(folder)?;
+    }
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path).map_err(named("writing", path))
+}
+
+/// Takes from a file what users of this machine may who are neither its owner nor of its group; one that is not there is
+/// no error.
+pub(crate) fn close_to_others(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let Ok(found) = std::fs::metadata(path) else { return Ok(()) };
+        let mode = found.permissions().mode();
+        if mode & 0o007 != 0 {
+            let closed = std::fs::Permissions::from_mode(mode & !0o007);
+            std::fs::set_permissions(path, closed).map_err(named("closing to others", path))?;
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
+
 /// Makes a folder and those above it.
 pub fn create_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(named("making folder", path))
@@ -89,6 +122,34 @@ pub fn remove_quietly(path: &Path) {
     if let Err(error) = std::fs::remove_file(path) {
         tracing::trace!(%error, path = %path.display(), "temporary file not removed");
     }
+}
+
+/// Removes a folder with all that is in it; that it is not there, or cannot be removed, is no error.
+pub(crate) fn remove_folder_quietly(path: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(path) {
+        tracing::trace!(%error, path = %path.display(), "temporary folder not removed");
+    }
+}
+
+/// Whether something is in the way of making a file or folder there: anything but an empty folder.
+pub(crate) fn is_taken(path: &Path) -> bool {
+    match std::fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(_) => path.symlink_metadata().is_ok(),
+    }
+}
+
+/// The files below a folder, all levels, sorted, but for those that are left out; linked folders are not entered.
+pub(crate) fn all_below(folder: &Path, is_left_out: &dyn Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in entries(folder, |path| !is_left_out(path))? {
+        if path.is_file() {
+            files.push(path);
+        } else if path.is_dir() && !path.is_symlink() {
+            files.extend(all_below(&path, is_left_out)?);
+        }
+    }
+    Ok(files)
 }
 
 /// The files of a folder with an ending, sorted; none where the folder is missing.

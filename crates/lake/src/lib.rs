@@ -15,6 +15,7 @@
 
 pub mod answer;
 mod append;
+pub mod backup;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 mod coded;

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crowsnest_model::tables::{TABLES, Table};
+use crowsnest_model::tables::{PLANS, TABLES, Table};
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::datasource::ViewTable;
@@ -36,6 +36,8 @@ pub struct Narrowing {
     pub as_of: Option<i64>,
     /// Sources whose rows are left out.
     pub kept_back: Vec<String>,
+    /// Whether plans are left out: a team's own figures, and what it is going to do.
+    pub without_plans: bool,
 }
 
 /// Bytes that some queries may hold together, out of what the lake may use. Clones are the same share.
@@ -115,7 +117,9 @@ async fn context_of(
 fn condition(table: &Table, narrowing: &Narrowing) -> Option<String> {
     let known = narrowing.as_of.filter(|_| table.column("known_at").is_some());
     let known = known.map(|moment| format!("known_at <= {}", sql::instant(moment)));
-    let parts: Vec<String> = known.into_iter().chain(may_leave(table, &narrowing.kept_back)).collect();
+    let is_own = narrowing.without_plans && table.name == PLANS.name;
+    let own = is_own.then(|| "false".to_owned());
+    let parts: Vec<String> = known.into_iter().chain(own).chain(may_leave(table, &narrowing.kept_back)).collect();
     (!parts.is_empty()).then(|| parts.join(" AND "))
 }
 

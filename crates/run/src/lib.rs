@@ -13,6 +13,7 @@
 
 pub mod alerts;
 mod collecting;
+mod deciding;
 pub mod digest;
 pub mod happening;
 mod source_states;
@@ -24,6 +25,7 @@ pub use crowsnest_collect::{
 };
 /// What all that goes outward keeps to: public addresses, and secrets that no message holds.
 pub use crowsnest_collect::{PublicOnly, Secrets};
+pub use deciding::{Decider, Decision, decide, undo};
 pub use source_states::{RUN_FIELDS, SOURCE_FIELDS, SourceState, collecting_states, source_states, source_states_of};
 
 /// Records of archived documents, for those who show where a claim was read.
@@ -34,7 +36,7 @@ pub use crowsnest_detect::diagrams;
 pub use crowsnest_detect::measures::Bin;
 /// Whose name a name is, for those who serve it.
 pub use crowsnest_identify::naming::{FoundName, NameIndex, known_names};
-pub use crowsnest_identify::resolving::{Evidence, Side, open_questions};
+pub use crowsnest_identify::resolving::{Change, DecisionError, Evidence, Related, Side, Undone, open_questions};
 use crowsnest_identify::resolving::{ResolveOptions, Resolved, n_unresolved};
 pub use crowsnest_identify::sync_catalogue;
 use crowsnest_identify::{CatalogueError, Synced};

@@ -4,15 +4,15 @@
 //! written in one transaction, so that thousands a second cost one disk write each few milliseconds; none is answered before its line
 //! is written. The choosing itself is `grow`'s.
 //!
-//! Invariants: a page of another site can send nothing here (only JSON is taken, which browsers ask leave for, and foreign origins are
-//! refused); beyond loopback nothing is taken ([`may_write`], where users and tokens have their place); so many requests wait at most.
+//! Invariants: who may steer traffic is in [`crate::access`], and [`crate::guard`] has asked before: a page of another site can send
+//! nothing here, because only JSON is taken, which browsers ask leave for; so many requests wait at most.
 
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::DefaultBodyLimit;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use crowsnest_grow::bandit::live::Reward;
@@ -25,11 +25,8 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ServeError;
-use crate::security::AllowedHosts;
-use crate::site::{CurrentSite, Site};
+use crate::site::CurrentSite;
 
-pub(crate) const ALLOCATE_PATH: &str = "/v1/allocate";
-pub(crate) const REWARD_PATH: &str = "/v1/reward";
 /// Requests that may wait for their lines to be written.
 const WAITING_MAX: usize = 8_192;
 /// Requests whose lines are written in one transaction.
@@ -58,30 +55,25 @@ struct Note {
 struct Desk {
     lake: Lake,
     bandits: Arc<Bandits>,
-    hosts: Arc<AllowedHosts>,
     notes: OnceLock<mpsc::Sender<Note>>,
 }
 
 /// Adds the two addresses.
-pub(crate) fn add(
-    router: Router<CurrentSite>,
-    current: &CurrentSite,
-    hosts: &Arc<AllowedHosts>,
-) -> Router<CurrentSite> {
+pub(crate) fn add(router: Router<CurrentSite>, current: &CurrentSite) -> Router<CurrentSite> {
     let lake = current.now().lake;
     let bandits = Arc::new(Bandits::new(lake.clone()));
-    let desk = Arc::new(Desk { lake, bandits, hosts: Arc::clone(hosts), notes: OnceLock::new() });
+    let desk = Arc::new(Desk { lake, bandits, notes: OnceLock::new() });
     let (for_arms, for_rewards) = (Arc::clone(&desk), desk);
-    let allocate = post(move |State(site): State<Site>, headers: HeaderMap, body: Bytes| {
+    let allocate = post(move |body: Bytes| {
         let desk = Arc::clone(&for_arms);
-        async move { answered(desk.allocate(&site, &headers, &body).await) }
+        async move { answered(desk.allocate(&body).await) }
     });
-    let reward = post(move |State(site): State<Site>, headers: HeaderMap, body: Bytes| {
+    let reward = post(move |body: Bytes| {
         let desk = Arc::clone(&for_rewards);
-        async move { answered(desk.reward(&site, &headers, &body).await) }
+        async move { answered(desk.reward(&body).await) }
     });
     let limited = || DefaultBodyLimit::max(BODY_BYTES_MAX);
-    router.route(ALLOCATE_PATH, allocate.layer(limited())).route(REWARD_PATH, reward.layer(limited()))
+    router.route("/v1/allocate", allocate.layer(limited())).route("/v1/reward", reward.layer(limited()))
 }
 
 fn answered(result: Result<Value, ServeError>) -> Response {
@@ -96,18 +88,9 @@ fn answered(result: Result<Value, ServeError>) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], value.to_string()).into_response()
 }
 
-/// Whether whoever asks may steer traffic. On loopback that is everybody on this machine. Beyond, nobody yet: users' tokens
-/// are looked at here.
-fn may_write(site: &Site, _headers: &HeaderMap) -> Result<(), ServeError> {
-    if site.shared.is_shared {
-        return Err(ServeError::Forbidden("bandits answer on the server's own machine only".to_owned()));
-    }
-    Ok(())
-}
-
 impl Desk {
-    async fn allocate(&self, site: &Site, headers: &HeaderMap, body: &[u8]) -> Result<Value, ServeError> {
-        let asked: Asked = self.read(site, headers, body)?;
+    async fn allocate(&self, body: &[u8]) -> Result<Value, ServeError> {
+        let asked: Asked = read(body)?;
         let place = self.place()?;
         let now = jiff::Timestamp::now().as_microsecond();
         let (written, done) = oneshot::channel();
@@ -119,8 +102,8 @@ impl Desk {
         Ok(serde_json::to_value(chosen)?)
     }
 
-    async fn reward(&self, site: &Site, headers: &HeaderMap, body: &[u8]) -> Result<Value, ServeError> {
-        let told: Reward = self.read(site, headers, body)?;
+    async fn reward(&self, body: &[u8]) -> Result<Value, ServeError> {
+        let told: Reward = read(body)?;
         let place = self.place()?;
         let now = jiff::Timestamp::now().as_microsecond();
         let (written, done) = oneshot::channel();
@@ -129,27 +112,6 @@ impl Desk {
         self.bandits.reward(&told, now, |lines, sheet| _ = hand_over(lines, sheet))?;
         is_written(done).await?;
         Ok(json!({ "bandit": told.bandit, "choice": told.choice, "is_counted": true }))
-    }
-
-    fn read<T: DeserializeOwned>(&self, site: &Site, headers: &HeaderMap, body: &[u8]) -> Result<T, ServeError> {
-        may_write(site, headers)?;
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        if text(header::ORIGIN).is_some_and(|origin| !self.hosts.allows_origin(origin)) {
-            return Err(ServeError::Forbidden("pages of other sites may not steer traffic here".to_owned()));
-        }
-        let media_type = text(header::CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or_default();
-        if !media_type.trim().eq_ignore_ascii_case("application/json") {
-            return Err(ServeError::bad_request(
-                "the body is not said to be JSON",
-                "send content-type: application/json",
-            ));
-        }
-        serde_json::from_slice(body).map_err(|error| {
-            ServeError::bad_request(
-                format!("the body cannot be read: {error}"),
-                r#"{"bandit": "NAME", "segment": "new"} asks for an arm, {"bandit": "NAME", "choice": 1, "reward": 1} tells what came back"#,
-            )
-        })
     }
 
     /// A place in the queue, taken before anything is chosen: what is chosen is surely handed over.
@@ -161,6 +123,15 @@ impl Desk {
         });
         notes.clone().try_reserve_owned().map_err(|_| ServeError::Busy)
     }
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ServeError> {
+    serde_json::from_slice(body).map_err(|error| {
+        ServeError::bad_request(
+            format!("the body cannot be read: {error}"),
+            r#"{"bandit": "NAME", "segment": "new"} asks for an arm, {"bandit": "NAME", "choice": 1, "reward": 1} tells what came back"#,
+        )
+    })
 }
 
 async fn is_written(done: oneshot::Receiver<bool>) -> Result<(), ServeError> {

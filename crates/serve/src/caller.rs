@@ -1,8 +1,9 @@
-//! Who asks: over HTTP, over the SQL port, or as an agent.
+//! Who asks: on a page, over the API, over the SQL port, or as an agent.
 //!
 //! In: what a request or a connection brings along (headers, a user name and a password). Out: a [`Caller`], which says
-//! under what name limits are counted and whether rows may be seen that are not to be passed on. Every way out for
-//! programs asks [`Callers`] and nothing else, so that accounts and tokens are one implementation of it.
+//! what they may do, under what name limits are counted and whether rows may be seen that are not to be passed on. Every way
+//! out for programs asks [`Callers`] and nothing else: those of a market are its [`crate::accounts`], where nobody has to log
+//! in they are [`NoAccounts`].
 
 use std::fmt;
 
@@ -11,23 +12,12 @@ use axum::http::HeaderMap;
 
 use crate::ServeError;
 
-/// What somebody may do, each more than the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Looks.
-    Viewer,
-    /// Looks, and asks in SQL.
-    Analyst,
-    /// Decides who is who, besides.
-    Editor,
-    /// Everything.
-    Admin,
-}
+pub use crowsnest_lake::state::people::Role;
 
 /// Somebody who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// Under which limits are counted.
+    /// By which decisions are signed and limits counted.
     pub name: String,
     /// What they may do.
     pub role: Role,
@@ -36,14 +26,14 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whoever works on the machine that the market is on.
+    /// Whoever works on the machine that the market is on: may do everything.
     pub fn owner() -> Self {
         Self { name: "owner".to_owned(), role: Role::Admin, may_read_restricted: true }
     }
 
-    /// Somebody of whom nothing is known.
+    /// Somebody of whom nothing is known, where everybody may read what may be passed on.
     pub fn visitor() -> Self {
-        Self { name: "visitor".to_owned(), role: Role::Analyst, may_read_restricted: false }
+        Self { name: "visitor".to_owned(), role: Role::Viewer, may_read_restricted: false }
     }
 }
 
@@ -53,11 +43,11 @@ pub trait Callers: fmt::Debug + Send + Sync {
     /// Of an HTTP request.
     ///
     /// # Errors
-    /// [`ServeError::BadRequest`] and the like, where what it brings along is wrong.
+    /// [`ServeError::NotLoggedIn`] where it is nobody, [`ServeError::WrongToken`] where it brings a token that is none.
     async fn of_headers(&self, headers: &HeaderMap) -> Result<Caller, ServeError>;
 
-    /// Of a connection with a user's name and a password, which may be a token; `None` where they are wrong.
-    async fn of_password(&self, user: &str, password: &str) -> Option<Caller>;
+    /// Of a connection from a place, with a user's name and a password, which may be a token; `None` where they are wrong.
+    async fn of_password(&self, user: &str, password: &str, place: &str) -> Option<Caller>;
 
     /// Of a connection without a password; `None` where one has to be given.
     fn without_password(&self) -> Option<Caller>;
@@ -98,8 +88,8 @@ impl Callers for NoAccounts {
         Ok(self.anybody())
     }
 
-    async fn of_password(&self, user: &str, password: &str) -> Option<Caller> {
-        let is_right = self.password.as_deref().is_none_or(|known| is_same(known, password));
+    async fn of_password(&self, user: &str, password: &str, _place: &str) -> Option<Caller> {
+        let is_right = self.password.as_deref().map_or(!self.is_shared, |known| is_same(known, password));
         is_right.then(|| Caller { name: user.to_owned(), ..self.anybody() })
     }
 
@@ -109,7 +99,7 @@ impl Callers for NoAccounts {
 }
 
 /// Compares in a time that does not tell where texts differ.
-fn is_same(known: &str, given: &str) -> bool {
+pub(crate) fn is_same(known: &str, given: &str) -> bool {
     let differing = known.bytes().zip(given.bytes()).fold(0, |all, (left, right)| all | (left ^ right));
     differing == 0 && known.len() == given.len()
 }
@@ -124,9 +114,9 @@ mod tests {
         assert_eq!(home.without_password(), Some(Caller::owner()));
         let shared = NoAccounts::new(true, Some("right".to_owned()));
         assert_eq!(shared.without_password(), None);
-        assert_eq!(shared.of_password("ann", "wrong").await, None);
-        assert_eq!(shared.of_password("ann", "right but longer").await, None);
-        let ann = shared.of_password("ann", "right").await.unwrap();
+        assert_eq!(shared.of_password("ann", "wrong", "").await, None);
+        assert_eq!(shared.of_password("ann", "right but longer", "").await, None);
+        let ann = shared.of_password("ann", "right", "").await.unwrap();
         assert_eq!((ann.name.as_str(), ann.may_read_restricted), ("ann", false));
         assert!(!format!("{shared:?}").contains("right\""), "no password in logs");
     }

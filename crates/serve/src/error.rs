@@ -3,6 +3,10 @@
 use axum::http::StatusCode;
 use crowsnest_grow::GrowError;
 use crowsnest_lake::LakeError;
+use crowsnest_lake::state::people::Role;
+use crowsnest_run::DecisionError;
+
+use crate::credentials::CredentialError;
 
 /// An error of serving. Messages are one clause; [`ServeError::hint`] says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +23,39 @@ pub enum ServeError {
         /// What to write instead.
         hint: String,
     },
+    /// Nobody is logged in.
+    #[error("this is for those who are logged in")]
+    NotLoggedIn,
+    /// A token that is none, or no longer.
+    #[error("that token opens nothing here")]
+    WrongToken,
+    /// Somebody who may not.
+    #[error("this takes the role {needed}")]
+    Forbidden {
+        /// The least role that may.
+        needed: Role,
+    },
+    /// A form that is not of our own pages, or of another login.
+    #[error("the form is not from a page of this login")]
+    ForeignForm,
+    /// Something else than a form was sent.
+    #[error("what was sent is no form")]
+    NotAForm,
+    /// Something else than JSON was sent.
+    #[error("what was sent is no JSON of a program")]
+    NotJson,
+    /// A body that is larger than what is meant for it.
+    #[error("what was sent has more than {n_bytes_max} bytes")]
+    TooLarge {
+        /// The limit.
+        n_bytes_max: usize,
+    },
+    /// A name, a password or a token that is none.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// A decision that was not taken.
+    #[error(transparent)]
+    Decision(#[from] DecisionError),
     /// The question took longer than it may.
     #[error("the question took longer than {seconds} seconds and was stopped")]
     TimedOut {
@@ -56,9 +93,6 @@ pub enum ServeError {
         /// The cause.
         source: std::io::Error,
     },
-    /// Whoever asks may not.
-    #[error("{0}")]
-    Forbidden(String),
     /// Too many requests wait.
     #[error("too many choices wait to be written")]
     Busy,
@@ -94,7 +128,16 @@ impl ServeError {
                 StatusCode::BAD_REQUEST
             }
             Self::Grow(error) => of_growing(error),
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotLoggedIn | Self::WrongToken => StatusCode::UNAUTHORIZED,
+            Self::Forbidden { .. } | Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::NotAForm | Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Credential(CredentialError::Failed(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Credential(_)
+            | Self::Decision(
+                DecisionError::Refused { .. }
+                | DecisionError::Lake(LakeError::UnknownName { .. } | LakeError::BadQuestion { .. }),
+            ) => StatusCode::BAD_REQUEST,
             Self::TimedOut { .. } | Self::Busy | Self::NotKept => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -105,7 +148,17 @@ impl ServeError {
         match self {
             Self::BadRequest { hint, .. } => Some(hint.clone()),
             Self::Listen { .. } => Some("choose another address with --listen, for example 127.0.0.1:7272".into()),
-            Self::Lake(error) if self.status().is_client_error() => error.hint(),
+            Self::Lake(error) | Self::Decision(DecisionError::Lake(error)) if self.status().is_client_error() => {
+                error.hint()
+            }
+            Self::Decision(DecisionError::Refused { hint, .. }) => Some(hint.clone()),
+            Self::Credential(error) => Some(error.hint().into()),
+            Self::NotLoggedIn => Some("log in at /login, or send a token: Authorization: Bearer …".into()),
+            Self::WrongToken => Some("make another with `crowsnest token add`".into()),
+            Self::Forbidden { .. } => Some("ask an admin of this market for it".into()),
+            Self::ForeignForm => Some("open the page again, and send the form from there".into()),
+            Self::NotJson => Some("send application/json, with a token".into()),
+            Self::NotAForm => Some("send application/x-www-form-urlencoded".into()),
             Self::Grow(error) if self.status() != StatusCode::INTERNAL_SERVER_ERROR => error.hint(),
             Self::Busy | Self::NotKept => Some("ask again in a moment".into()),
             _ => None,

@@ -1,6 +1,5 @@
 //! `/digest.atom`: the digests that were told, as an Atom feed (RFC 4287). Licences hold, whoever asks: a feed is passed on.
 
-use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Response};
 use crowsnest_lake::Language;
@@ -11,13 +10,13 @@ use crate::digests::{Audience, digest_message};
 use crate::message::escaped;
 use crate::page::error_page;
 use crate::request::PageRequest;
-use crate::site::Site;
+use crate::site::{Seen, Site};
 use crate::words::say;
 
 const N_ENTRIES: usize = 30;
 
 /// Answers with the feed.
-pub(crate) async fn serve(State(site): State<Site>, uri: Uri, headers: HeaderMap) -> Response {
+pub(crate) async fn serve(Seen(site): Seen, uri: Uri, headers: HeaderMap) -> Response {
     let request = match PageRequest::read(&site.lake, &site.shared, &uri, &headers, None) {
         Ok(request) => request,
         Err(error) => return crate::router::plain_error(&site, &uri, &headers, &error),

@@ -25,6 +25,8 @@ pub(crate) struct Frame {
     pub(crate) notes: Vec<String>,
     /// Whether the page has a chart that the script can take over.
     pub(crate) has_chart: bool,
+    /// Whether the page can be had as data.
+    has_data: bool,
 }
 
 const SECTIONS: &[(&str, &str)] = &[
@@ -44,7 +46,7 @@ const SECTIONS: &[(&str, &str)] = &[
 
 impl Frame {
     pub(crate) fn new(request: &PageRequest, title: impl Into<String>) -> Self {
-        Self { request: request.clone(), title: title.into(), notes: Vec::new(), has_chart: false }
+        Self { request: request.clone(), title: title.into(), notes: Vec::new(), has_chart: false, has_data: true }
     }
 
     pub(crate) fn with_notes(mut self, notes: &[String]) -> Self {
@@ -61,6 +63,17 @@ impl Frame {
     pub(crate) fn with_chart(mut self) -> Self {
         self.has_chart = true;
         self
+    }
+
+    /// A page that is not to be had as data.
+    pub(crate) fn without_data(mut self) -> Self {
+        self.has_data = false;
+        self
+    }
+
+    /// What forms on the page must carry. Only pages that are made anew each time may have one.
+    pub(crate) fn form_token(&self) -> &str {
+        &self.request.form_token
     }
 
     pub(crate) fn language(&self) -> Language {
@@ -143,6 +156,7 @@ impl Frame {
         let here = self.request.path.as_str();
         let mut choices: Vec<Choice> = SECTIONS
             .iter()
+            .filter(|(path, _)| *path != "/plans" || !self.is_shared())
             .map(|(path, key)| Choice {
                 label: self.say(key).to_owned(),
                 value: (*path).to_owned(),
@@ -186,6 +200,7 @@ impl Frame {
         let formats = [("JSON", ".json"), ("CSV", ".csv"), ("Parquet", ".parquet")];
         formats
             .into_iter()
+            .filter(|_| self.has_data)
             .map(|(label, ending)| Choice {
                 label: label.to_owned(),
                 value: ending.to_owned(),

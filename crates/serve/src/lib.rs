@@ -4,21 +4,25 @@
 //! and the same addresses as `.json`, `.csv` and `.parquet`.
 //!
 //! Invariants:
-//! - Reads only: no request changes anything but the log of bandits ([`allocate`]); no request fetches anything from elsewhere.
+//! - Looking changes nothing. What people decide, their own accounts, and the log of bandits are changed by what [`access`]
+//!   lists, after [`guard`] has seen who it is; decisions are told in the audit log. No request fetches anything from elsewhere.
 //! - Connects outward for deliveries alone, to channels that the market's own file names, under the rules of [`deliver`].
 //! - Every number on a page links to its claim, a claim to its document, a document to its bytes.
 //! - Names and texts come from strangers: templates escape them, chart data is escaped for scripts, CSV guards
 //!   formulas, and raw documents are never served as HTML.
-//! - What sources' servers said (errors, differences, addresses) is shown on the owner's machine only.
+//! - What sources' servers said (errors, differences, addresses) is shown to the owner and to analysts only.
 //! - Few questions a page, asked at once; nothing is computed per request that the lake could have answered.
 //! - Prints nothing.
 //!
-//! A request goes [`router`] → `request` (parts, language, as-of) → `page` (time limit, format) → `pages/NAME.rs`
+//! A request goes [`router`] → `guard` (who asks, whether they may) → `request` (parts, language, as-of) → `page` (time limit, format) → `pages/NAME.rs`
 //! (question, view) → `templates/NAME.html`, with `numbers`, `words` and `chart` for what people read.
 //!
 //! To add a page: one file in `pages/`, one template, one line in `routes.rs`. To add a phrase: one line in
 //! `words.tsv`.
 
+mod access;
+mod account;
+mod accounts;
 mod agents;
 mod allocate;
 mod api;
@@ -27,12 +31,17 @@ mod bars;
 mod cache;
 pub mod caller;
 mod chart;
+pub mod credentials;
 mod curves;
+mod deciding;
 pub mod deliver;
 mod digests;
 mod error;
 mod feed;
 mod frame;
+mod guard;
+mod guesses;
+mod login;
 mod message;
 mod metrics;
 mod names;
@@ -57,7 +66,9 @@ mod telling;
 mod wire;
 mod words;
 
+pub use accounts::Accounts;
 pub use agents::{AgentOptions, serve_agent};
+pub use caller::{Caller, Role};
 pub use digests::{Audience, digest_mail, digest_markdown, digest_text, in_a_line};
 pub use error::ServeError;
 pub use metrics::serve_metrics;

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use axum::Router;
-use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -13,7 +12,7 @@ use crowsnest_lake::Lake;
 use crowsnest_model::tables::TABLES;
 use crowsnest_run::SourceState;
 
-use crate::site::Site;
+use crate::site::Seen;
 use crate::{Result, ServeError};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -32,7 +31,7 @@ pub async fn serve_metrics(listen: SocketAddr, text: fn() -> String) -> Result<(
 }
 
 /// The figures of a market that is being served.
-pub(crate) async fn of_pages(State(site): State<Site>) -> impl IntoResponse {
+pub(crate) async fn of_pages(Seen(site): Seen) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, TEXT)], of_lake(&site.lake) + &of_sources(&site.lake) + &of_process())
 }
 

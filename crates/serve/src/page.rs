@@ -126,6 +126,8 @@ pub(crate) fn error_page(error: &ServeError, request: &PageRequest) -> Response 
     }
     let title = match status {
         StatusCode::NOT_FOUND => "error.404",
+        StatusCode::UNAUTHORIZED => "error.401",
+        StatusCode::FORBIDDEN => "error.403",
         StatusCode::SERVICE_UNAVAILABLE => "error.timeout",
         _ => "error.title",
     };

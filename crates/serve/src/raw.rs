@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use futures::{StreamExt as _, stream};
@@ -14,18 +14,13 @@ use futures::{StreamExt as _, stream};
 use crate::pages::document::{DocumentRow, row_of};
 use crate::router::plain_error;
 use crate::security::DOCUMENT_POLICY;
-use crate::site::Site;
+use crate::site::{Seen, Site};
 use crate::{ServeError, redistribution};
 
 const CHUNK_BYTES: usize = 128 * 1024;
 
 /// Serves a document's bytes: UTF-8 text as `text/plain`, other media as a download.
-pub(crate) async fn serve(
-    State(site): State<Site>,
-    Path(document): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
+pub(crate) async fn serve(Seen(site): Seen, Path(document): Path<String>, uri: Uri, headers: HeaderMap) -> Response {
     let is_download = uri.query().is_some_and(|query| query.contains("download"));
     match open(&site, &document).await {
         Ok(opened) => respond(&document, opened, is_download),

@@ -29,7 +29,7 @@ use crate::names::NAME_CHARACTERS_MAX;
 use crate::pages::matching::{MatchRow, found};
 use crate::request::PageRequest;
 use crate::security::{AllowedHosts, PREVIEW_POLICY, QUESTIONS_PATH};
-use crate::site::{CurrentSite, Site};
+use crate::site::{CurrentSite, Seen, Site};
 use crate::words::say;
 
 /// Queries of a batch, and candidates of a query.
@@ -76,11 +76,11 @@ async fn allow_origin(
     response
 }
 
-async fn by_address(State(site): State<Site>, uri: Uri, headers: HeaderMap) -> Response {
+async fn by_address(Seen(site): Seen, uri: Uri, headers: HeaderMap) -> Response {
     answered(&site, &uri, &headers, &[]).await
 }
 
-async fn by_form(State(site): State<Site>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn by_form(Seen(site): Seen, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     answered(&site, &uri, &headers, &body).await
 }
 
@@ -310,7 +310,7 @@ fn value_of(request: &PageRequest, entity: &Entity, property: &str) -> Vec<Value
     }
 }
 
-async fn suggest_entity(State(site): State<Site>, uri: Uri, headers: HeaderMap) -> Response {
+async fn suggest_entity(Seen(site): Seen, uri: Uri, headers: HeaderMap) -> Response {
     suggested(&site, &uri, &headers, |request, prefix| {
         let kind = request.get("type").and_then(|kind| kind.parse().ok());
         let identity = request.lake.identity();
@@ -327,14 +327,14 @@ async fn suggest_entity(State(site): State<Site>, uri: Uri, headers: HeaderMap) 
     })
 }
 
-async fn suggest_type(State(site): State<Site>, uri: Uri, headers: HeaderMap) -> Response {
+async fn suggest_type(Seen(site): Seen, uri: Uri, headers: HeaderMap) -> Response {
     suggested(&site, &uri, &headers, |request, prefix| {
         let types = KINDS.map(|kind| type_of(kind, request.language));
         types.into_iter().filter(|kind| begins(kind, prefix)).collect()
     })
 }
 
-async fn suggest_property(State(site): State<Site>, uri: Uri, headers: HeaderMap) -> Response {
+async fn suggest_property(Seen(site): Seen, uri: Uri, headers: HeaderMap) -> Response {
     suggested(&site, &uri, &headers, |_, prefix| properties().filter(|property| begins(property, prefix)).collect())
 }
 
@@ -362,7 +362,7 @@ fn suggested(
     }
 }
 
-async fn propose_properties(State(site): State<Site>, uri: Uri, headers: HeaderMap) -> Response {
+async fn propose_properties(Seen(site): Seen, uri: Uri, headers: HeaderMap) -> Response {
     match PageRequest::read(&site.lake, &site.shared, &uri, &headers, None) {
         Ok(request) => {
             let kind = request.get("type").unwrap_or_default();
@@ -373,7 +373,7 @@ async fn propose_properties(State(site): State<Site>, uri: Uri, headers: HeaderM
 }
 
 /// A few words about an entity, for a frame beside the spreadsheet.
-async fn preview(State(site): State<Site>, uri: Uri, headers: HeaderMap) -> Response {
+async fn preview(Seen(site): Seen, uri: Uri, headers: HeaderMap) -> Response {
     let request = match PageRequest::read(&site.lake, &site.shared, &uri, &headers, None) {
         Ok(request) => request,
         Err(error) => return refused(&error),

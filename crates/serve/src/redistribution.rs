@@ -10,6 +10,7 @@ use crowsnest_lake::questions::{self, DocumentQuestion};
 use crowsnest_lake::{Answer, Lake};
 
 use crate::ServeError;
+use crate::cache;
 use crate::request::Shared;
 
 /// Where an answer's figures stand, and how they begin in its notes.
@@ -69,15 +70,24 @@ fn without_figures_of(mut answer: Answer, kept_back: &[String]) -> Result<Answer
     Ok(answer)
 }
 
-/// Refuses the bytes of a document whose source may not be passed on, where others may look.
+/// Refuses a document any of whose rows is of a source that may not be passed on, where others may look.
 pub(crate) async fn check_document(lake: &Lake, shared: &Shared, document: &str) -> Result<(), ServeError> {
     if !shared.is_shared || shared.kept_back.is_empty() {
         return Ok(());
     }
-    let question = DocumentQuestion { document: document.to_owned() };
-    let rows: Vec<SourceOnly> = questions::document(lake, &question).await?.rows_as()?;
+    let (generation, key) = (cache::generation(lake), format!("sources of {document}"));
+    let answer = match shared.answers.get(generation, &key) {
+        Some(answer) => answer,
+        None => {
+            let question = DocumentQuestion { document: document.to_owned() };
+            let answer = questions::document_sources(lake, &question).await?;
+            shared.answers.put(generation, key, answer.clone(), answer.rows.get_array_memory_size());
+            answer
+        }
+    };
+    let rows: Vec<SourceOnly> = answer.rows_as()?;
     let is_kept_back = rows.iter().any(|row| shared.kept_back.contains(&row.source));
-    if is_kept_back { Err(ServeError::NotFound(format!("/document/{document}/raw"))) } else { Ok(()) }
+    if is_kept_back { Err(ServeError::NotFound(format!("/document/{document}"))) } else { Ok(()) }
 }
 
 #[derive(serde::Deserialize)]

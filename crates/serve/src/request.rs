@@ -12,6 +12,8 @@ use crowsnest_lake::{Answer, Lake, Language};
 
 use crate::ServeError;
 use crate::cache::{self, Cache};
+use crate::caller::Caller;
+use crate::guard::Asker;
 use crate::names::Names;
 use crate::page::Made;
 use crate::redistribution;
@@ -77,6 +79,12 @@ pub(crate) struct PageRequest {
     pub(crate) as_of_day: Option<String>,
     /// The last microsecond of that day in UTC, since the epoch.
     pub(crate) as_of: Option<i64>,
+    /// Who asks. Only pages that are made anew each time may show it: others are kept for everybody.
+    pub(crate) caller: Caller,
+    /// Whether they are a user: neither the owner nor a visitor.
+    pub(crate) has_account: bool,
+    /// What forms on the page must carry; empty where there can be none.
+    pub(crate) form_token: String,
 }
 
 impl PageRequest {
@@ -115,7 +123,18 @@ impl PageRequest {
             theme,
             as_of_day,
             as_of,
+            caller: Caller::visitor(),
+            has_account: false,
+            form_token: String::new(),
         })
+    }
+
+    /// The same, with who asks.
+    pub(crate) fn asked_by(mut self, asker: &Asker) -> Self {
+        self.caller = asker.caller.clone().unwrap_or_else(Caller::visitor);
+        self.has_account = asker.is_user();
+        self.form_token = asker.form_token.clone();
+        self
     }
 
     /// The same with everyone who they were known to be at the moment asked for.
@@ -271,7 +290,7 @@ fn find<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
     query.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
     cookies.split(';').find_map(|pair| {
         let (known, value) = pair.trim().split_once('=')?;

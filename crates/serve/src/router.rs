@@ -1,40 +1,42 @@
 //! Wiring: the routes list, embedded files, raw documents, and the layers around them.
 //!
-//! Layers from the outside in: security headers, Host check, compression, only GET and HEAD, pages.
+//! Layers from the outside in: security headers, Host check, guard (who may do what), compression, pages.
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{RawPathParams, State};
+use axum::extract::RawPathParams;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use crowsnest_lake::Lake;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 
 use crate::api::Api;
-use crate::caller::NoAccounts;
+use crate::caller::Callers;
+use crate::guard::{self, Asker, Guard};
 use crate::page::{Page, error_page, respond};
 use crate::request::{Format, PageRequest};
 use crate::routes::{ROUTES, Route};
 use crate::security::{self, AllowedHosts};
 use crate::server::ServeOptions;
-use crate::site::{CurrentSite, Site};
-use crate::{ServeError, agents, allocate, api, assets, feed, metrics, raw, reconcile};
+use crate::site::{CurrentSite, Seen, Site};
+use crate::{ServeError, account, agents, allocate, api, assets, deciding, feed, login, metrics, raw, reconcile};
 
 /// A market is nobody's search result: pages change with every import, and sources may not permit it.
 const NO_ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 
 /// All pages over a lake, as options for serving say who may look.
 pub fn router(lake: Lake, options: &ServeOptions) -> Router {
-    router_of(CurrentSite::new(lake, options), options)
+    router_of(CurrentSite::new(lake), options)
 }
 
 pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router {
     let hosts = Arc::new(AllowedHosts::new(options));
+    let guard = Arc::new(Guard::new(current.clone(), options));
     let mut router = Router::new()
         .route("/static/{*name}", get(assets::serve))
         .route("/document/{document}/raw", get(raw::serve))
@@ -43,10 +45,9 @@ pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router 
         .route("/digest.atom", get(feed::serve))
         .route("/metrics", get(metrics::of_pages))
         .route("/healthz", get(|| async { "ok\n" }));
-    router = reconcile::add(router, &hosts);
-    router = allocate::add(router, &current, &hosts);
-    let is_shared = !options.listen.ip().is_loopback();
-    let api = Arc::new(Api::new(Arc::new(NoAccounts::new(is_shared, None))));
+    router = deciding::add(account::add(login::add(reconcile::add(router, &hosts), &guard), &guard));
+    router = allocate::add(router, &current);
+    let api = Arc::new(Api::new(Arc::clone(&guard.accounts) as Arc<dyn Callers>));
     router = agents::add(router, &current, &api, &hosts);
     router = api::add(router, api);
     for route in ROUTES {
@@ -58,7 +59,7 @@ pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router 
         .with_state(current)
         .layer(CatchPanicLayer::new())
         .layer(CompressionLayer::new().gzip(true).compress_when(is_compressible))
-        .layer(middleware::from_fn(security::only_reading))
+        .layer(middleware::from_fn_with_state(guard, guard::guard))
         .layer(middleware::from_fn_with_state(hosts, security::check_host))
         .layer(middleware::from_fn(security::add_headers))
 }
@@ -66,11 +67,16 @@ pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router 
 /// One route per page. Where the path ends in a parameter, the format's ending is part of what it matches; elsewhere
 /// the endings are routes of their own.
 fn add(mut router: Router<CurrentSite>, path: &'static str, page: &'static dyn Page) -> Router<CurrentSite> {
-    let handler =
-        get(move |State(site): State<Site>, parameters: RawPathParams, uri: Uri, headers: HeaderMap| async move {
+    let handler = get(
+        move |Seen(site): Seen,
+              Extension(asker): Extension<Asker>,
+              parameters: RawPathParams,
+              uri: Uri,
+              headers: HeaderMap| async move {
             let parameter = parameters.iter().next().map(|(_, value)| value.to_owned());
-            show(page, &site, &uri, &headers, parameter.as_deref()).await
-        });
+            show(page, &site, &asker, (&uri, &headers), parameter.as_deref()).await
+        },
+    );
     router = router.route(path, handler.clone());
     if path.ends_with('}') {
         return router;
@@ -84,12 +90,12 @@ fn add(mut router: Router<CurrentSite>, path: &'static str, page: &'static dyn P
 async fn show(
     page: &'static dyn Page,
     site: &Site,
-    uri: &Uri,
-    headers: &HeaderMap,
+    asker: &Asker,
+    (uri, headers): (&Uri, &HeaderMap),
     parameter: Option<&str>,
 ) -> Response {
     match PageRequest::read(&site.lake, &site.shared, uri, headers, parameter) {
-        Ok(request) => match request.at_its_moment().await {
+        Ok(request) => match request.asked_by(asker).at_its_moment().await {
             Ok(request) => respond(page, request).await,
             Err(error) => plain_error(site, uri, headers, &error),
         },
@@ -97,7 +103,7 @@ async fn show(
     }
 }
 
-async fn nowhere(State(site): State<Site>, uri: Uri, headers: HeaderMap) -> Response {
+async fn nowhere(Seen(site): Seen, uri: Uri, headers: HeaderMap) -> Response {
     if let Some(address) = without_slash(&uri) {
         return Redirect::permanent(&address).into_response();
     }

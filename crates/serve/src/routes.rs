@@ -3,9 +3,9 @@
 
 use crate::page::Page;
 use crate::pages::{
-    alerts, bandits, breakouts, claim, cluster, collecting, company, digest, directions, document, events, figures,
-    league, loops, matching, movers, overview, plan, plans, product, products, record, reports, review, source,
-    sources, tenders, worth,
+    account, alerts, audit, bandits, breakouts, claim, cluster, collecting, company, digest, directions, document,
+    events, figures, identity, league, loops, matching, movers, overview, plan, plans, product, products, record,
+    reports, review, source, sources, tenders, worth,
 };
 
 /// A page and its address.
@@ -40,6 +40,9 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/figures/{entity}", page: &figures::Figures },
     Route { path: "/source", page: &source::Source },
     Route { path: "/review", page: &review::Review },
+    Route { path: "/identity/{entity}", page: &identity::IdentityPage },
+    Route { path: "/account", page: &account::AccountPage },
+    Route { path: "/audit", page: &audit::Audit },
     Route { path: "/collecting", page: &collecting::Collecting },
     Route { path: "/cluster", page: &cluster::Cluster },
     Route { path: "/claim/{claim}", page: &claim::Claim },

@@ -102,7 +102,8 @@ pub(crate) fn for_everybody(mut states: Vec<SourceState>, request: &PageRequest)
 }
 
 /// What is said where messages are left out.
-pub(crate) const LEFT_OUT: &str = "messages, differences and the ledger are shown on the market's own machine only";
+pub(crate) const LEFT_OUT: &str =
+    "messages, differences and the ledger are shown to analysts and on the market's own machine only";
 
 /// An answer that says what is left out of it.
 pub(crate) fn with_note(mut answer: Answer, is_shared: bool) -> Answer {

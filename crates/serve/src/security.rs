@@ -1,28 +1,26 @@
-//! What protects the visitor and the owner: headers on every response, a check of the Host header, reading only.
+//! What protects the visitor and the owner: headers on every response, and a check of the Host header. Who may do what is
+//! in [`crate::access`].
 //!
 //! - A page may load scripts, styles, images and data from its own origin and nothing else, and nobody may frame it.
 //!   No inline script or style is needed anywhere, so none is allowed.
 //! - A request must name a host that is ours: otherwise a web page elsewhere could read the market through a name
 //!   that it points at 127.0.0.1 (DNS rebinding).
-//! - Only GET and HEAD: no request changes anything. A few addresses take questions by POST, because they are too long for
-//!   an address or their standard asks so; they change nothing either. Two take choices and rewards of bandits, and see to
-//!   it themselves who may send them.
+//! - No page may use what a browser knows of its surroundings: camera, place, sensors.
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::allocate::{ALLOCATE_PATH, REWARD_PATH};
 use crate::server::ServeOptions;
 
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// What may come by POST besides what the API and agents judge themselves.
-const POSTED: &[&str] = &[QUESTIONS_PATH, ALLOCATE_PATH, REWARD_PATH];
+const NO_SURROUNDINGS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
+     magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
 
 /// Where questions may come by POST: reconciliation's, in batches.
 pub(crate) const QUESTIONS_PATH: &str = "/reconcile";
@@ -33,13 +31,15 @@ pub(crate) const PREVIEW_POLICY: &str = "default-src 'none'; sandbox allow-popup
 /// The policy for raw documents: whatever they hold, nothing in them runs or loads.
 pub(crate) const DOCUMENT_POLICY: &str = "default-src 'none'; sandbox; frame-ancestors 'none'";
 
-const HEADERS: [(HeaderName, &str); 6] = [
+const HEADERS: [(HeaderName, &str); 8] = [
     (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), NO_SURROUNDINGS),
+    (HeaderName::from_static("x-permitted-cross-domain-policies"), "none"),
 ];
 
 /// Adds the headers that a response does not have already.
@@ -49,17 +49,6 @@ pub(crate) async fn add_headers(request: Request, next: Next) -> Response {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
-}
-
-/// Refuses everything but reading.
-pub(crate) async fn only_reading(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let is_posted = *request.method() == Method::POST && POSTED.contains(&path);
-    let is_judged_there = path == crate::agents::PATH || path.starts_with("/v1/");
-    if is_posted || is_judged_there || matches!(*request.method(), Method::GET | Method::HEAD) {
-        return next.run(request).await;
-    }
-    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "only GET and HEAD\n").into_response()
 }
 
 /// The hosts under which the server may be asked.

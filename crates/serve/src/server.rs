@@ -28,11 +28,29 @@ pub struct ServeOptions {
     pub listen: SocketAddr,
     /// Further names under which visitors reach the server, without port.
     pub hosts: Vec<String>,
+    /// Whether anybody who reaches the server may read what may be passed on, without logging in.
+    pub is_public: bool,
+    /// By what name whoever runs the server signs decisions, as long as there are no users.
+    pub owner: String,
+}
+
+impl ServeOptions {
+    /// Whether others than this machine reach the server: it listens to more than loopback, or goes by a name, which is how
+    /// a proxy before it is told.
+    pub fn is_reached_by_others(&self) -> bool {
+        let is_own = |host: &String| ["localhost", "127.0.0.1", "::1"].contains(&host.to_ascii_lowercase().as_str());
+        !self.listen.ip().is_loopback() || !self.hosts.iter().all(is_own)
+    }
 }
 
 impl Default for ServeOptions {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 7171)), hosts: Vec::new() }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7171)),
+            hosts: Vec::new(),
+            is_public: false,
+            owner: "owner".to_owned(),
+        }
     }
 }
 
@@ -55,14 +73,12 @@ pub async fn serve(
     if bound.send(local).is_err() {
         tracing::debug!("nobody waits for the bound address");
     }
-    let current = CurrentSite::new(lake, &options);
+    let current = CurrentSite::new(lake);
     let following = tokio::spawn(follow(current.clone()));
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let delivering = tokio::spawn(keep_delivering(current.clone(), stopped));
-    let served =
-        axum::serve(listener, router_of(current, &options).into_make_service_with_connect_info::<SocketAddr>())
-            .with_graceful_shutdown(shutdown)
-            .await;
+    let service = router_of(current, &options).into_make_service_with_connect_info::<SocketAddr>();
+    let served = axum::serve(listener, service).with_graceful_shutdown(shutdown).await;
     following.abort();
     finish(stop, delivering).await;
     served.map_err(failed)

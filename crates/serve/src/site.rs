@@ -1,41 +1,59 @@
 //! What handlers share, and how it follows the files of sources while it is served.
 //!
-//! In: a lake, and who may look. Out: a [`Site`] for each request, as the market is then. A file of a source that changed
-//! makes another site, with empty caches and its own list of what may not be passed on.
+//! In: a lake, and who may look. Out: a [`Site`] for each request, as the market is then: as everybody may see it, or, for those
+//! who may read all of it, as it is ([`Site::seen_by`]). Each has caches of its own. A file of a source that changed makes
+//! another site, with empty caches and its own list of what may not be passed on.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use axum::extract::FromRef;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use crowsnest_lake::{Lake, SourceFiles};
 
 use crate::cache::Cache;
+use crate::caller::Caller;
+use crate::guard::Asker;
 use crate::names::Names;
 use crate::request::Shared;
-use crate::server::ServeOptions;
 
 /// What handlers share.
 #[derive(Clone)]
 pub(crate) struct Site {
     pub(crate) lake: Lake,
     pub(crate) shared: Arc<Shared>,
+    /// For those who may read what may not be passed on.
+    unrestricted: Arc<Shared>,
+    /// For everybody else.
+    restricted: Arc<Shared>,
 }
 
 impl Site {
-    fn of(lake: Lake, is_shared: bool) -> Self {
+    /// The same as somebody may see it; nobody sees what a visitor does.
+    pub(crate) fn seen_by(mut self, caller: Option<&Caller>) -> Self {
+        let may_read_all = caller.is_some_and(|caller| caller.may_read_restricted);
+        self.shared = Arc::clone(if may_read_all { &self.unrestricted } else { &self.restricted });
+        self
+    }
+
+    fn of(lake: Lake) -> Self {
         let cards = &lake.market().sources;
         let kept_back = cards
             .iter()
             .filter(|card| !card.redistribute)
             .flat_map(|card| std::iter::once(card.name.clone()).chain(card.aliases.iter().cloned()));
-        let kept_back = kept_back.collect();
-        let shared = Arc::new(Shared {
-            is_shared,
-            kept_back,
-            pages: Cache::new(),
-            answers: Cache::new(),
-            names: Names::default(),
-        });
-        Self { lake, shared }
+        let kept_back: Vec<String> = kept_back.collect();
+        let shared = |is_shared| {
+            Arc::new(Shared {
+                is_shared,
+                kept_back: kept_back.clone(),
+                pages: Cache::new(),
+                answers: Cache::new(),
+                names: Names::default(),
+            })
+        };
+        let restricted = shared(true);
+        Self { lake, shared: Arc::clone(&restricted), unrestricted: shared(false), restricted }
     }
 }
 
@@ -46,11 +64,16 @@ pub(crate) struct CurrentSite {
     files: Arc<Mutex<SourceFiles>>,
 }
 
+impl std::fmt::Debug for CurrentSite {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("CurrentSite").finish_non_exhaustive()
+    }
+}
+
 impl CurrentSite {
-    pub(crate) fn new(lake: Lake, options: &ServeOptions) -> Self {
-        let files = SourceFiles::of(lake.market());
-        let site = Site::of(lake, !options.listen.ip().is_loopback());
-        Self { site: Arc::new(RwLock::new(site)), files: Arc::new(Mutex::new(files)) }
+    pub(crate) fn new(lake: Lake) -> Self {
+        let files = Arc::new(Mutex::new(SourceFiles::of(lake.market())));
+        Self { site: Arc::new(RwLock::new(Site::of(lake))), files }
     }
 
     pub(crate) fn now(&self) -> Site {
@@ -64,7 +87,7 @@ impl CurrentSite {
         match changed {
             None => {}
             Some(Ok(market)) => {
-                let next = Site::of(site.lake.with_market(market), site.shared.is_shared);
+                let next = Site::of(site.lake.with_market(market));
                 *self.site.write().unwrap_or_else(PoisonError::into_inner) = next;
             }
             Some(Err(error)) => {
@@ -74,9 +97,15 @@ impl CurrentSite {
     }
 }
 
-impl FromRef<CurrentSite> for Site {
-    fn from_ref(current: &CurrentSite) -> Self {
-        current.now()
+/// The site as whoever asks may see it: what handlers take.
+pub(crate) struct Seen(pub(crate) Site);
+
+impl FromRequestParts<CurrentSite> for Seen {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, current: &CurrentSite) -> Result<Self, Infallible> {
+        let caller = parts.extensions.get::<Asker>().and_then(|asker| asker.caller.as_ref());
+        Ok(Self(current.now().seen_by(caller)))
     }
 }
 
@@ -89,6 +118,7 @@ mod tests {
 
     use super::*;
     use crate::router::router_of;
+    use crate::server::ServeOptions;
 
     #[tokio::test]
     async fn a_source_whose_file_comes_later_is_on_the_pages() {
@@ -96,8 +126,13 @@ mod tests {
         let market = Market::create(&folder.path().join("m"), "m").unwrap();
         let dir = market.dir.clone();
         let lake = Lake::open(market, LakeOptions::default()).await.unwrap();
-        let options = ServeOptions { listen: "0.0.0.0:7171".parse().unwrap(), hosts: vec!["127.0.0.1".into()] };
-        let current = CurrentSite::new(lake, &options);
+        let options = ServeOptions {
+            listen: "0.0.0.0:7171".parse().unwrap(),
+            hosts: vec!["127.0.0.1".into()],
+            is_public: true,
+            ..ServeOptions::default()
+        };
+        let current = CurrentSite::new(lake);
         let pages = router_of(current.clone(), &options);
         let sources = async || {
             let request = Request::get("/sources.json").header("host", "127.0.0.1").body(Body::empty()).unwrap();

@@ -52,7 +52,12 @@ async fn served(listen: &str) -> Served {
     let lake = Lake::open(Market::open(&market).unwrap(), LakeOptions::default()).await.unwrap();
     fill(&lake, jiff::Timestamp::now().as_microsecond());
     let _taken = lake.state().take_source(&lake.market().source_called("npm").unwrap().name).unwrap().unwrap();
-    let options = ServeOptions { listen: listen.parse().unwrap(), hosts: vec!["127.0.0.1".into()] };
+    let options = ServeOptions {
+        listen: listen.parse().unwrap(),
+        hosts: vec!["127.0.0.1".into()],
+        is_public: !listen.starts_with("127."),
+        ..ServeOptions::default()
+    };
     Served { _folder: folder, _taken, pages: router(lake, &options) }
 }
 
@@ -199,7 +204,7 @@ async fn others_see_outcomes_and_no_word_of_what_servers_said() {
     let page = served.page("/source?name=npm&lang=en").await;
     assert!(page.contains(r#"<span class="badge failed">failed</span>"#), "how it ended is told");
     assert!(page.contains("Document 1"), "that something is in quarantine is told");
-    assert!(page.contains("shown on the market&#39;s own machine only"));
+    assert!(page.contains("shown to analysts and on the market&#39;s own machine only"));
 }
 
 #[tokio::test]

@@ -44,7 +44,12 @@ async fn import(lake: &Lake, folder: &std::path::Path, name: &str, text: &str, n
 }
 
 async fn get(lake: &Lake, listen: &str, address: &str) -> (StatusCode, String) {
-    let options = ServeOptions { listen: listen.parse().unwrap(), hosts: vec!["127.0.0.1".into()] };
+    let options = ServeOptions {
+        listen: listen.parse().unwrap(),
+        hosts: vec!["127.0.0.1".into()],
+        is_public: listen.starts_with('0'),
+        ..ServeOptions::default()
+    };
     let request = Request::get(address).header("host", "127.0.0.1").body(Body::empty()).unwrap();
     let response = router(lake.clone(), &options).oneshot(request).await.unwrap();
     let status = response.status();

@@ -1,9 +1,9 @@
 //! `crowsnest merge | split | rename | own | undo`: what people decide on who is who, with who, when and why.
 
 use clap::{Args, ValueEnum};
-use crowsnest_identify::resolving::{Change, DecisionError, Decisions, Related};
 use crowsnest_lake::{Lake, LakeError};
 use crowsnest_model::Kind;
+use crowsnest_run::{Change, Decider, Decision, Related};
 
 use crate::context::{self, Context};
 use crate::failure::{Done, Failure};
@@ -33,9 +33,13 @@ pub(crate) fn parse_day(text: &str) -> Result<i32, String> {
 }
 
 impl Who {
-    fn decides<'a>(&self, lake: &'a Lake) -> Result<Decisions<'a>, DecisionError> {
-        let by = self.by.clone().unwrap_or_else(context::user);
-        Decisions::new(lake, &by, &self.why)
+    fn name(&self) -> String {
+        self.by.clone().unwrap_or_else(context::user)
+    }
+
+    async fn decide(&self, lake: &Lake, decision: &Decision) -> Result<Change, Failure> {
+        let decider = Decider { name: &self.name(), why: &self.why, via: "command" };
+        Ok(crowsnest_run::decide(lake, &decider, decision).await?)
     }
 }
 
@@ -76,7 +80,8 @@ pub(crate) struct Merge {
 impl Merge {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         let lake = lake_of_today(context).await?;
-        let change = self.who.decides(&lake)?.merge(&self.stays, &self.joins, self.who.kind).await?;
+        let merge = Decision::Merge { stays: self.stays, joins: self.joins, kind: self.who.kind };
+        let change = self.who.decide(&lake, &merge).await?;
         tell(context, &change)
     }
 }
@@ -99,7 +104,8 @@ pub(crate) struct Split {
 impl Split {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         let lake = lake_of_today(context).await?;
-        let change = self.who.decides(&lake)?.split(&self.name, self.source.as_deref(), self.who.kind).await?;
+        let split = Decision::Split { name: self.name, source: self.source, kind: self.who.kind };
+        let change = self.who.decide(&lake, &split).await?;
         tell(context, &change)
     }
 }
@@ -123,8 +129,9 @@ pub(crate) struct Rename {
 impl Rename {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         let lake = lake_of_today(context).await?;
-        let language = context.language().map_or("", crowsnest_lake::Language::tag);
-        let change = self.who.decides(&lake)?.rename(&self.name, &self.to, language, self.who.kind).await?;
+        let language = context.language().map_or("", crowsnest_lake::Language::tag).to_owned();
+        let rename = Decision::Rename { name: self.name, to: self.to, language, kind: self.who.kind };
+        let change = self.who.decide(&lake, &rename).await?;
         tell(context, &change)
     }
 }
@@ -177,7 +184,8 @@ impl Own {
         };
         let told =
             Related { relation: relation.to_owned(), valid_from: self.from, valid_until: self.until, is_end: self.end };
-        let change = self.who.decides(&lake)?.relate(&self.name, &self.other, self.who.kind, &told).await?;
+        let relate = Decision::Relate { name: self.name, other: self.other, kind: self.who.kind, told };
+        let change = self.who.decide(&lake, &relate).await?;
         tell(context, &change)
     }
 }
@@ -199,7 +207,8 @@ pub(crate) struct Undo {
 impl Undo {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         let lake = lake_of_today(context).await?;
-        match self.who.decides(&lake)?.undo(self.anybody).await? {
+        let decider = Decider { name: &self.who.name(), why: &self.who.why, via: "command" };
+        match crowsnest_run::undo(&lake, &decider, self.anybody).await? {
             Some(undone) if context.format() == Format::Json => {
                 print::line(&serde_json::to_string(&undone).map_err(LakeError::from)?)?;
             }

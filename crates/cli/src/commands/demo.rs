@@ -14,7 +14,7 @@ use crowsnest_run::{ReconcileRequest, RunReport};
 use crowsnest_serve::ServeOptions;
 
 use super::serve;
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::example;
 use crate::failure::{Done, Failure};
 use crate::{number, print};
@@ -52,7 +52,11 @@ impl Demo {
         if self.once {
             return Ok(outcome);
         }
-        serve::pages(lake, ServeOptions { listen: self.listen, hosts: Vec::new() }, self.open).await
+        // The example is everybody's, wherever it is shown; on this machine it is yours.
+        let is_public = !self.listen.ip().is_loopback();
+        let options =
+            ServeOptions { listen: self.listen, is_public, owner: context::user(), ..ServeOptions::default() };
+        serve::pages(lake, options, self.open).await
     }
 }
 

@@ -3,8 +3,9 @@
 use std::io::BufRead as _;
 
 use clap::Args;
-use crowsnest_identify::resolving::{Decisions, Evidence, export_judgements, open_questions};
+use crowsnest_identify::resolving::{export_judgements, open_questions};
 use crowsnest_lake::{Lake, LakeError};
+use crowsnest_run::{Decider, Decision, Evidence};
 
 use super::resolve::evidence_in_words;
 use crate::context::{self, Context};
@@ -55,7 +56,8 @@ impl Review {
             return Ok(Done::Well);
         }
         let by = self.by.unwrap_or_else(context::user);
-        let n = Box::pin(ask(&lake, &Decisions::new(&lake, &by, "review")?, &questions)).await?;
+        let decider = Decider { name: &by, why: "review", via: "command" };
+        let n = Box::pin(ask(&lake, &decider, &questions)).await?;
         print::line(&format!("{n} pairs were judged; `crowsnest resolve` learns from them"))?;
         Ok(Done::Well)
     }
@@ -82,7 +84,7 @@ fn key(line: Option<&str>) -> Key {
 }
 
 /// Asks one after the other; how many were judged.
-async fn ask(lake: &Lake, decisions: &Decisions<'_>, questions: &[Evidence]) -> Result<usize, Failure> {
+async fn ask(lake: &Lake, decider: &Decider<'_>, questions: &[Evidence]) -> Result<usize, Failure> {
     let mut lines = std::io::stdin().lock().lines();
     let mut judged: Vec<usize> = Vec::new();
     let mut at = 0;
@@ -93,14 +95,16 @@ async fn ask(lake: &Lake, decisions: &Decisions<'_>, questions: &[Evidence]) -> 
         let line = lines.next().transpose().map_err(|source| Failure::Output { source })?;
         match key(line.as_deref()) {
             Key::Verdict(verdict) => {
-                decisions.judge(pair.left.mention, pair.right.mention, verdict).await?;
+                let (left, right) = (pair.left.mention, pair.right.mention);
+                let judge = Decision::Judge { left, right, verdict: verdict.to_owned() };
+                crowsnest_run::decide(lake, decider, &judge).await?;
                 judged.push(at);
                 at += 1;
             }
             Key::Skip => at += 1,
             Key::Undo => match judged.pop() {
                 Some(last) => {
-                    decisions.undo(false).await?;
+                    crowsnest_run::undo(lake, decider, false).await?;
                     at = last;
                 }
                 None => print::note("there is no answer to take back"),

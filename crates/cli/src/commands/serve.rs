@@ -9,7 +9,7 @@ use crowsnest_run::WatchEvent;
 use crowsnest_serve::ServeOptions;
 use tokio::sync::oneshot;
 
-use crate::context::Context;
+use crate::context::{self, Context};
 use crate::failure::{Done, Failure};
 use crate::print;
 use crate::signals::stopped;
@@ -21,11 +21,16 @@ use crate::sql_port::{self, SqlPort};
   crowsnest serve
   crowsnest serve --listen 127.0.0.1:8080 --open
   crowsnest serve --listen 0.0.0.0:80 --host radar.example.com
+  crowsnest serve --listen 0.0.0.0:80 --public
   crowsnest serve --sql 127.0.0.1:5432
   CROWSNEST_SQL_PASSWORD=… crowsnest serve --sql 0.0.0.0:5432 --sql-cert radar.pem --sql-key radar.key
 
+On this machine alone you may do everything. Once there is a user (`crowsnest user add`), and wherever others can reach the
+server, people log in; with --public, whoever comes may read what sources allow to be passed on. Put a proxy with TLS in front
+of a server that others reach, and name it with --host.
+
 Beside the pages are the HTTP API (/v1/openapi.json) and a server for agents (/mcp); --sql opens a port that speaks as
-Postgres does, for psql, drivers and dashboards.")]
+Postgres does, for psql, drivers and dashboards, with the same users and tokens.")]
 pub(crate) struct Serve {
     /// Address and port; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7171")]
@@ -33,6 +38,9 @@ pub(crate) struct Serve {
     /// A name under which visitors reach the server; may be given several times
     #[arg(long, value_name = "NAME")]
     host: Vec<String>,
+    /// Let whoever reaches the server read, without logging in, what sources allow to be passed on
+    #[arg(long)]
+    public: bool,
     /// Open the pages in the browser
     #[arg(long)]
     open: bool,
@@ -46,7 +54,11 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         let lake = context.lake().await?;
-        let options = ServeOptions { listen: self.listen, hosts: self.host };
+        let options =
+            ServeOptions { listen: self.listen, hosts: self.host, is_public: self.public, owner: context::user() };
+        if options.is_reached_by_others() && !options.is_public && !lake.state().has_users()? {
+            context.note("nobody can log in yet: `crowsnest user add NAME --role admin`");
+        }
         let collecting = (!self.no_collect).then(|| collect_beside(&lake)).transpose()?;
         let sql = self.sql.options(&lake);
         let served = match sql {

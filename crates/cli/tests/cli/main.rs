@@ -6,6 +6,7 @@
 
 mod alerting;
 mod answers;
+mod backup;
 mod bad_input;
 #[cfg(feature = "cluster")]
 mod cluster;
@@ -20,6 +21,7 @@ mod growing_kept;
 mod matching;
 mod names;
 mod object_store;
+mod people;
 mod reconciling;
 mod s3;
 mod stored_market;

@@ -10,6 +10,22 @@ pub struct DocumentQuestion {
     pub document: String,
 }
 
+/// The sources whose rows were read from a document: a file may name a source in each row.
+///
+/// # Errors
+/// Where the tables cannot be read.
+pub async fn document_sources(lake: &Lake, question: &DocumentQuestion) -> Result<Answer> {
+    let document = quoted(&question.document.to_ascii_lowercase());
+    let of = |table: &str| format!("SELECT source FROM {table} WHERE document = {document}");
+    let sql = format!(
+        "SELECT DISTINCT source FROM ({} UNION ALL {} UNION ALL {}) AS sources ORDER BY source",
+        of("documents"),
+        of("claims"),
+        of("events")
+    );
+    super::run(lake, &sql).await
+}
+
 /// One row per mapping that the document was read with, the latest first.
 ///
 /// # Errors

@@ -1,14 +1,18 @@
 //! `state.db`: what is operational and small, in SQLite: runs of commands; cursors, the journal, the ledger and the
 //! quarantine of sources that are collected ([`collecting`]); the log of bandits ([`bandits`]); alerts and their deliveries
-//! ([`alerts`]); what steps have learnt; the audit log.
+//! ([`alerts`]); what steps have learnt; who may use the server ([`people`]); the audit log.
 //!
 //! To add a table: its `CREATE` in the file that reads and writes it, and a line in [`connect`].
 
 pub mod alerts;
+mod audit;
 pub mod bandits;
 pub mod collecting;
 mod learnt;
+pub mod people;
 mod records;
+
+pub use audit::AuditLine;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -39,6 +43,8 @@ pub struct Run {
 pub struct State {
     path: PathBuf,
     connection: Mutex<Option<Connection>>,
+    /// For requests, which must not wait for what the others write.
+    people: Mutex<Option<Connection>>,
 }
 
 impl State {
@@ -46,11 +52,23 @@ impl State {
         if let Some(folder) = path.parent() {
             files::create_folder(folder)?;
         }
-        Ok(Self { path: path.to_owned(), connection: Mutex::new(None) })
+        Ok(Self { path: path.to_owned(), connection: Mutex::default(), people: Mutex::default() })
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
-        let mut slot = self.connection.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.by(&self.connection, work)
+    }
+
+    fn with_people<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
+        self.by(&self.people, work)
+    }
+
+    fn by<T>(
+        &self,
+        slot: &Mutex<Option<Connection>>,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let mut slot = slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if slot.is_none() {
             *slot = Some(connect(&self.path)?);
         }
@@ -58,6 +76,13 @@ impl State {
             Some(connection) => Ok(work(connection)?),
             None => Err(rusqlite::Error::InvalidQuery.into()),
         }
+    }
+
+    /// Writes the whole database, as it is at one moment, into a file that is not there yet; others may go on writing.
+    pub(crate) fn copy_to(&self, file: &Path) -> Result<()> {
+        let Some(name) = file.to_str() else { return Err(rusqlite::Error::InvalidPath(file.to_owned()).into()) };
+        self.with(|connection| connection.execute("VACUUM INTO ?1", params![name]))?;
+        Ok(())
     }
 
     /// Notes that a run has begun.
@@ -80,25 +105,6 @@ impl State {
                 .execute("UPDATE runs SET finished_at = ?2, summary = ?3 WHERE run = ?1", params![run, now, summary])
         })?;
         Ok(())
-    }
-
-    /// Adds a line to the audit log: what was removed or changed that cannot be taken back, and by whom.
-    pub fn audit(&self, at: i64, who: &str, what: &str) -> Result<()> {
-        self.with(|connection| {
-            connection.execute("INSERT INTO audit (at, who, what) VALUES (?1, ?2, ?3)", params![at, who, what])
-        })?;
-        Ok(())
-    }
-
-    /// The audit log, newest first: when (microseconds since 1970-01-01 UTC), who, what.
-    pub fn audit_log(&self, limit: usize) -> Result<Vec<(i64, String, String)>> {
-        self.with(|connection| {
-            let mut statement = connection.prepare("SELECT at, who, what FROM audit ORDER BY at DESC LIMIT ?1")?;
-            let rows = statement.query_map(params![i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
-            rows.collect()
-        })
     }
 
     /// The latest runs, newest first.
@@ -149,11 +155,13 @@ fn connect(path: &Path) -> Result<Connection> {
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS runs (
              run TEXT PRIMARY KEY, step TEXT NOT NULL, started_at INTEGER NOT NULL,
-             finished_at INTEGER, summary TEXT NOT NULL);
-         CREATE TABLE IF NOT EXISTS audit (at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL)",
+             finished_at INTEGER, summary TEXT NOT NULL)",
     )?;
     connection.execute_batch(collecting::TABLES)?;
     connection.execute_batch(learnt::CREATE)?;
+    connection.execute_batch(people::TABLES)?;
+    connection.execute_batch(audit::TABLES)?;
+    audit::add_missing_columns(&mut connection)?;
     connection.execute_batch(bandits::TABLES)?;
     connection.execute_batch(alerts::TABLES)?;
     Ok(connection)

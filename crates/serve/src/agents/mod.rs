@@ -37,7 +37,7 @@ use crate::api::parameters::Values;
 use crate::api::problem::Problem;
 use crate::caller::{Caller, NoAccounts};
 use crate::security::AllowedHosts;
-use crate::server::{ServeOptions, follow};
+use crate::server::follow;
 use crate::site::CurrentSite;
 use crate::{Result, ServeError};
 
@@ -181,7 +181,7 @@ pub struct AgentOptions {
 /// # Errors
 /// [`ServeError::Agent`] where it does not speak MCP.
 pub async fn serve_agent(lake: Lake, options: AgentOptions) -> Result<()> {
-    let current = CurrentSite::new(lake, &ServeOptions::default());
+    let current = CurrentSite::new(lake);
     let following = tokio::spawn(follow(current.clone()));
     let caller = Caller { may_read_restricted: options.include_restricted, ..Caller::owner() };
     let api = Arc::new(Api::new(Arc::new(NoAccounts::new(false, None))));

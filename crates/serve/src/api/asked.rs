@@ -85,7 +85,7 @@ impl Asked {
     pub(crate) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         (self.question_number(), cache::generation(&self.site.lake), self.n_before, self.n_wanted).hash(&mut hasher);
-        (self.kept_back(), self.has_grown).hash(&mut hasher);
+        (self.kept_back(), self.caller.may_read_restricted, self.has_grown).hash(&mut hasher);
         hasher.finish()
     }
 

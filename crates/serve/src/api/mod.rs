@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -40,7 +40,7 @@ use self::problem::Problem;
 use crate::cache::{self, Cache};
 use crate::caller::Callers;
 use crate::request::push_query;
-use crate::site::{CurrentSite, Site};
+use crate::site::{CurrentSite, Seen, Site};
 
 /// Where the description is.
 const DESCRIPTION: &str = "openapi.json";
@@ -115,7 +115,7 @@ impl IntoResponse for Refused {
 
 /// Adds the API's addresses.
 pub(crate) fn add(router: Router<CurrentSite>, api: Arc<Api>) -> Router<CurrentSite> {
-    let handler = any(move |State(site): State<Site>, request: Request| {
+    let handler = any(move |Seen(site): Seen, request: Request| {
         let api = Arc::clone(&api);
         async move {
             match Box::pin(answer(&api, site, request)).await {

@@ -173,7 +173,11 @@ pub(crate) fn periods(asked: &Asked) -> Asking<'_> {
 
 pub(crate) fn sql(asked: &Asked) -> Asking<'_> {
     Box::pin(async move {
-        let narrowing = Narrowing { as_of: asked.as_of, kept_back: asked.kept_back().to_vec() };
+        let narrowing = Narrowing {
+            as_of: asked.as_of,
+            kept_back: asked.kept_back().to_vec(),
+            without_plans: !asked.caller.may_read_restricted,
+        };
         let memory = MemoryShare::new(SQL_MEMORY_BYTES);
         let session = Box::pin(asked.lake.session(&narrowing, &memory)).await?;
         let query = asked.text("query").unwrap_or_default();

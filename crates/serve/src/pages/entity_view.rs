@@ -101,6 +101,7 @@ async fn company_events(request: &PageRequest, name: &Names) -> Result<Vec<Event
 /// The names of an entity and its owner's, ready to show.
 struct Names {
     entity: String,
+    identity_path: String,
     shown: String,
     also: String,
     kind: String,
@@ -155,6 +156,7 @@ fn names(lake: &Lake, request: &PageRequest, kind: Option<&str>) -> Result<Names
     }
     Ok(Names {
         entity: entity.hex(),
+        identity_path: format!("/identity/{}", entity.hex()),
         also: also.join(" · "),
         kind: words::say_word(request.language, "kind", entity.kind.as_str()),
         owner: owner.map_or_else(String::new, |owner| owner.name(request.language).to_owned()),

@@ -1,6 +1,8 @@
 //! The pages, one file each: the question, the view, the template. `routes.rs` says where they are.
 
+pub(crate) mod account;
 pub(crate) mod alerts;
+pub(crate) mod audit;
 pub(crate) mod bandits;
 pub(crate) mod breakouts;
 pub(crate) mod claim;
@@ -13,6 +15,7 @@ pub(crate) mod document;
 pub(crate) mod entity_view;
 pub(crate) mod events;
 pub(crate) mod figures;
+pub(crate) mod identity;
 pub(crate) mod league;
 pub(crate) mod loops;
 pub(crate) mod matching;

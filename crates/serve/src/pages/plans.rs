@@ -7,6 +7,7 @@ use crowsnest_lake::questions::{self, PlansQuestion};
 use serde::Deserialize;
 
 use crate::ServeError;
+use crate::caller::Role;
 use crate::frame::Frame;
 use crate::numbers;
 use crate::page::Page;
@@ -46,10 +47,10 @@ struct Line {
     n_versions: String,
 }
 
-/// Plans hold own figures and what is going to be done: they are the owner's, who sits at the machine.
+/// Plans hold own figures and what is going to be done: they are for the owner and those who may read everything.
 pub(crate) fn only_owner(request: &PageRequest) -> Result<(), ServeError> {
     if request.shared.is_shared {
-        return Err(ServeError::Forbidden("plans are shown on the owner's own machine only".to_owned()));
+        return Err(ServeError::Forbidden { needed: Role::Analyst });
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
-//! `/review`: pairs of names that are unsure, side by side, with what speaks for and against each. Reading it changes
-//! nothing; judging is for `crowsnest review`, which knows who judges.
+//! `/review`: pairs of names that are unsure, side by side, with what speaks for and against each in words; for editors,
+//! forms to say what they are. The first is asked about, those after it wait below; what is skipped stands in the address.
 
 use askama::Template;
 use async_trait::async_trait;
 use crowsnest_lake::own_rows::{self, Holds};
+use crowsnest_lake::state::people::Role;
 use crowsnest_lake::{Answer, Language};
 use crowsnest_run::{Evidence, Side, open_questions};
 use serde::Serialize;
@@ -14,8 +15,11 @@ use crate::page::Page;
 use crate::request::PageRequest;
 use crate::words::{say, say_word};
 
-const N_PAIRS: usize = 20;
+const N_PAIRS: usize = 10;
 const N_PAIRS_MAX: usize = 200;
+const N_SKIPPED_MAX: usize = 10_000;
+/// What this person did last, for those who wonder what "take back" will take back.
+const N_LATEST: usize = 3;
 
 pub(crate) struct Review;
 
@@ -52,7 +56,9 @@ fn limit(request: &PageRequest) -> Result<usize, ServeError> {
 
 /// The pairs that this visitor may see: beyond this machine, without what sources that may not be passed on say.
 async fn pairs(request: &PageRequest) -> Result<Vec<Evidence>, ServeError> {
-    let mut pairs = open_questions(&request.lake, limit(request)?).await?;
+    let n_skipped = request.number("skip", 0, N_SKIPPED_MAX)?;
+    let mut pairs = open_questions(&request.lake, limit(request)? + n_skipped).await?;
+    pairs.drain(..n_skipped.min(pairs.len()));
     if request.shared.is_shared {
         let kept_back = &request.shared.kept_back;
         for side in pairs.iter_mut().flat_map(|pair| [&mut pair.left, &mut pair.right]) {
@@ -91,22 +97,69 @@ impl Page for Review {
         Ok(own_rows::answer(FIELDS, &pairs.into_iter().map(row).collect::<Vec<_>>())?)
     }
 
-    async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
-        let page = Frame::new(request, say(request.language, "review.title"));
-        let pairs = pairs(request).await?;
-        let pairs = pairs.into_iter().map(|pair| Pair::new(pair, request.language, &page)).collect();
-        Ok(ReviewView { page: &page, pairs }.render()?)
+    fn is_of_the_moment(&self) -> bool {
+        true
     }
+
+    async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
+        let language = request.language;
+        let page = Frame::new(request, say(language, "review.title"));
+        let pairs: Vec<Pair> = pairs(request).await?.into_iter().map(|pair| Pair::new(pair, language, &page)).collect();
+        let caller = &request.caller;
+        let may_judge = caller.role >= Role::Editor && request.as_of.is_none() && !request.form_token.is_empty();
+        let skip = request.number("skip", 0, N_SKIPPED_MAX)?;
+        let latest = if may_judge { latest(request)? } else { Vec::new() };
+        let view = ReviewView {
+            next: request.same_page_with(&[("skip", &(skip + 1).to_string()), ("did", "")]),
+            from_first: if skip > 0 { request.same_page_with(&[("skip", ""), ("did", "")]) } else { String::new() },
+            did: did(request),
+            skip,
+            may_judge,
+            latest,
+            pairs,
+            page: &page,
+        };
+        Ok(view.render()?)
+    }
+}
+
+/// What was done a moment ago, in words.
+fn did(request: &PageRequest) -> &'static str {
+    let key = match request.get("did") {
+        Some("same") => "did.same",
+        Some("different") => "did.different",
+        Some("unsure") => "did.unsure",
+        Some("undone") => "did.undone",
+        Some("nothing") => "did.nothing",
+        _ => return "",
+    };
+    crate::words::find(request.language, key).unwrap_or_default()
+}
+
+/// What this person decided last.
+fn latest(request: &PageRequest) -> Result<Vec<String>, ServeError> {
+    let lines = request.lake.state().audit_lines(Some(&request.caller.name), 50)?;
+    let decided = ["judge", "merge", "split", "rename", "own", "undo"];
+    let own = lines.into_iter().filter(|line| decided.contains(&line.action.as_str()));
+    Ok(own.take(N_LATEST).map(|line| line.what).collect())
 }
 
 struct Pair {
     left: SideView,
     right: SideView,
     probability: String,
-    reasons: Vec<(String, String)>,
+    reasons: Vec<Reason>,
+}
+
+/// One comparison of the two: what was found, and how much it says.
+struct Reason {
+    weight: String,
+    words: String,
+    speaks: &'static str,
 }
 
 struct SideView {
+    mention: i64,
     name: String,
     link: String,
     kind: String,
@@ -120,6 +173,7 @@ impl SideView {
     fn new(side: Side, language: Language, page: &Frame) -> Self {
         let folder = if side.kind == "company" { "company" } else { "product" };
         Self {
+            mention: side.mention,
             link: page.link(&format!("/{folder}/{}", side.entity)),
             kind: say_word(language, "kind", &side.kind),
             sources: side.sources.join(", "),
@@ -133,9 +187,11 @@ impl SideView {
 
 impl Pair {
     fn new(pair: Evidence, language: Language, page: &Frame) -> Self {
-        let reasons = pair.reasons.iter();
-        let reasons = reasons
-            .map(|reason| (format!("{:+.2}", reason.weight), format!("{}: {}", reason.comparison, reason.found)));
+        let reasons = pair.reasons.iter().map(|reason| Reason {
+            weight: format!("{:+.2}", reason.weight),
+            words: format!("{}: {}", reason.comparison, reason.found),
+            speaks: if reason.weight >= 0.0 { "for" } else { "against" },
+        });
         Self {
             reasons: reasons.collect(),
             probability: format!("{:.0} %", pair.probability * 100.0),
@@ -150,4 +206,10 @@ impl Pair {
 struct ReviewView<'a> {
     page: &'a Frame,
     pairs: Vec<Pair>,
+    may_judge: bool,
+    skip: usize,
+    next: String,
+    from_first: String,
+    did: &'static str,
+    latest: Vec<String>,
 }

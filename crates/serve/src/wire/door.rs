@@ -129,7 +129,7 @@ impl Door {
     async fn session_of(&self, asked: &Asked) -> Result<Opened> {
         let site = self.site.now();
         let kept_back = if asked.caller.may_read_restricted { Vec::new() } else { site.shared.kept_back.clone() };
-        let narrowing = Narrowing { as_of: asked.as_of, kept_back };
+        let narrowing = Narrowing { as_of: asked.as_of, kept_back, without_plans: !asked.caller.may_read_restricted };
         let key = Key { generation: cache::generation(&site.lake), user: asked.caller.name.clone(), narrowing };
         if let Some((_, known)) = locked(&self.sessions).iter().find(|(known, _)| *known == key) {
             return Ok(known.clone());

@@ -5,13 +5,14 @@
 //!
 //! Invariants:
 //! - Only reading: a statement is refused by its kind before it is planned, and a plan that writes before it runs.
-//! - Beyond loopback there is TLS and a password, and rows that may not be passed on are not there at all: not in tables,
+//! - Beyond loopback there is TLS and a password or a token, and, for whoever may not read everything, rows that may not be passed on are not there at all: not in tables,
 //!   views, functions or sums ([`crowsnest_lake::sessions`]).
 //! - A user's queries share a limit of memory; each has one of time and one of rows.
 //!
 //! A connection goes `startup` (who asks) → [`door::Door`] (the session of now, limits) → `statements` (what is refused,
 //! what is set, what runs) → datafusion-postgres.
 
+mod callers;
 mod catalogue;
 mod door;
 mod faults;
@@ -33,8 +34,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
-use crate::caller::{Callers, NoAccounts};
-use crate::server::{ServeOptions, follow};
+use crate::caller::Callers;
+use crate::server::follow;
 use crate::site::CurrentSite;
 use crate::{Result, ServeError};
 
@@ -52,7 +53,7 @@ pub struct SqlOptions {
     pub tls: Option<TlsFiles>,
     /// What a user's queries may take.
     pub limits: SqlLimits,
-    /// The password that every connection gives; on loopback none is needed without one.
+    /// The password that every connection gives as long as the market has no users; on loopback none is needed without one.
     pub password: Option<String>,
 }
 
@@ -112,8 +113,7 @@ pub async fn serve_sql(
     bound: oneshot::Sender<SocketAddr>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<()> {
-    let is_shared = !options.listen.ip().is_loopback();
-    let callers = Arc::new(NoAccounts::new(is_shared, options.password.clone()));
+    let callers = Arc::new(callers::PortCallers::new(&lake, &options));
     serve_sql_to(callers, lake, options, bound, shutdown).await
 }
 
@@ -137,10 +137,11 @@ pub async fn serve_sql_to(
             "add --sql-cert FILE and --sql-key FILE, or listen on 127.0.0.1",
         ));
     }
-    if is_shared && options.password.as_deref().is_none_or(str::is_empty) {
+    if is_shared && options.password.as_deref().is_none_or(str::is_empty) && !lake.state().has_users()? {
         return Err(ServeError::bad_request(
-            format!("everybody who reaches {address} could ask"),
-            "set a password in CROWSNEST_SQL_PASSWORD or the market's secrets file, or listen on 127.0.0.1",
+            format!("nobody could log in at {address}"),
+            "add a user with `crowsnest user add`, set a password in CROWSNEST_SQL_PASSWORD or the market's secrets file, \
+             or listen on 127.0.0.1",
         ));
     }
     let failed = |source| ServeError::Listen { address, source };
@@ -148,7 +149,7 @@ pub async fn serve_sql_to(
     if bound.send(listener.local_addr().map_err(failed)?).is_err() {
         tracing::debug!("nobody waits for the bound address");
     }
-    let site = CurrentSite::new(lake, &ServeOptions { listen: address, ..ServeOptions::default() });
+    let site = CurrentSite::new(lake);
     let following = tokio::spawn(follow(site.clone()));
     let opened = door::Door::new(site, callers, options.limits).await;
     let door = Arc::new(opened.inspect_err(|_| following.abort())?);

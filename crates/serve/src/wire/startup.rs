@@ -137,7 +137,8 @@ impl StartupHandler for Startup {
             PgWireFrontendMessage::PasswordMessageFamily(given) => {
                 let given = given.into_password()?;
                 let user = client.metadata().get(METADATA_USER).cloned().unwrap_or_default();
-                match self.door.callers.of_password(&user, &given.password).await {
+                let place = client.socket_addr().ip().to_string();
+                match self.door.callers.of_password(&user, &given.password, &place).await {
                     Some(caller) => self.let_in(client, caller).await,
                     None => {
                         tracing::warn!(%user, from = %client.socket_addr(), "a wrong password at the SQL port");

@@ -6,3 +6,4 @@ mod agents;
 mod api;
 mod sql_port;
 mod support;
+mod users;

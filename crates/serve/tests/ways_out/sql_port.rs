@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use crowsnest_lake::Lake;
+use crowsnest_lake::state::people::{Role, Scope};
 use crowsnest_serve::{ServeError, SqlLimits, SqlOptions, TlsFiles, serve_sql};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
@@ -11,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::support::Small;
+use crate::users::{PASSWORD, add_user, token_of};
 
 struct Port {
     address: SocketAddr,
@@ -164,4 +166,24 @@ async fn at_home_a_password_is_asked_for_where_one_is_set() {
     assert!(home.clone().password("wrong").connect().await.is_err());
     let mut connection = home.password("right").connect().await.unwrap();
     assert_eq!(count(&mut connection, "SELECT count(*) FROM claims").await, 5, "the owner sees all of it");
+}
+
+#[tokio::test]
+async fn users_connect_with_their_password_or_a_token_and_see_what_they_may() {
+    let small = Small::new().await;
+    let port = opened(&small.lake, SqlOptions { password: Some("right".to_owned()), ..options("127.0.0.1:0") }).await;
+    let home = client(&port).ssl_mode(PgSslMode::Disable);
+    assert!(home.clone().password("right").connect().await.is_ok(), "as long as there are no users");
+    add_user(&small, "ann", Role::Analyst);
+    add_user(&small, "vic", Role::Viewer);
+    assert!(home.clone().password("right").connect().await.is_err(), "with users it opens nothing");
+    assert!(home.clone().password("wrong horse battery").connect().await.is_err());
+    let mut ann = home.clone().password(PASSWORD).connect().await.unwrap();
+    assert_eq!(count(&mut ann, "SELECT count(*) FROM claims").await, 5);
+    let mut reading = home.clone().password(&token_of(&small, "ann", Scope::Read)).connect().await.unwrap();
+    assert_eq!(count(&mut reading, "SELECT count(*) FROM claims").await, 3, "a token for less");
+    assert!(home.clone().password(&token_of(&small, "vic", Scope::Read)).connect().await.is_err(), "another's token");
+    let mut vic = home.username("vic").password(PASSWORD).connect().await.unwrap();
+    assert_eq!(count(&mut vic, "SELECT count(*) FROM claims").await, 3);
+    assert_eq!(count(&mut vic, "SELECT count(*) FROM plans").await, 0);
 }

@@ -53,7 +53,13 @@ impl Small {
 
     /// Its pages, as served at an address.
     pub(crate) fn pages(&self, listen: &str) -> Router {
-        router(self.lake.clone(), &ServeOptions { listen: listen.parse().unwrap(), hosts: vec!["127.0.0.1".into()] })
+        let options = ServeOptions {
+            listen: listen.parse().unwrap(),
+            hosts: vec!["127.0.0.1".into()],
+            is_public: listen == SHARED,
+            ..ServeOptions::default()
+        };
+        router(self.lake.clone(), &options)
     }
 }
 

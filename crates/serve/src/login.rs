@@ -1,0 +1,199 @@
+//! `/login` and `/logout`.
+//!
+//! A login always begins a session with a secret of its own: one that came along in a cookie is ended, never taken over.
+//! Wrong passwords are told neither from wrong names nor by how long they take, slowed down, and noted in the audit log.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
+use crowsnest_lake::Lake;
+use crowsnest_lake::state::AuditLine;
+
+use crate::accounts::{Guess, Way, now};
+use crate::credentials;
+use crate::frame::Frame;
+use crate::guard::{Asker, Guard, Posted, form_token_of, session_cookie, visit_cookie};
+use crate::request::PageRequest;
+use crate::router::plain_error;
+use crate::site::{CurrentSite, Seen, Site};
+use crate::words::{say, say_with};
+use crate::{Result, ServeError};
+
+/// Adds the addresses.
+pub(crate) fn add(router: Router<CurrentSite>, guard: &Arc<Guard>) -> Router<CurrentSite> {
+    let log_in = axum::routing::post(log_in).with_state(Arc::clone(guard));
+    router.route("/login", get(show).merge(log_in)).route("/logout", axum::routing::post(log_out))
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginView<'a> {
+    page: &'a Frame,
+    form_token: &'a str,
+    next: &'a str,
+    name: &'a str,
+    problem: String,
+    has_users: bool,
+}
+
+/// What the form is shown with.
+#[derive(Default)]
+struct Shown<'a> {
+    name: &'a str,
+    next: &'a str,
+    problem: String,
+    status: StatusCode,
+}
+
+async fn show(Seen(site): Seen, Extension(asker): Extension<Asker>, uri: Uri, headers: HeaderMap) -> Response {
+    let next = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+        .find(|(name, _)| name == "next")
+        .map_or_else(String::new, |(_, value)| value.into_owned());
+    let shown = Shown { next: &next, ..Shown::default() };
+    form(&site, &asker, (&uri, &headers), shown).unwrap_or_else(|error| plain_error(&site, &uri, &headers, &error))
+}
+
+fn form(site: &Site, asker: &Asker, (uri, headers): (&Uri, &HeaderMap), shown: Shown<'_>) -> Result<Response> {
+    let bare: Uri = uri.path().parse().unwrap_or_default();
+    let request = PageRequest::read(&site.lake, &site.shared, &bare, headers, None)?;
+    let (mut form_token, mut cookie) = (asker.form_token.clone(), None);
+    if form_token.is_empty() {
+        let secret = credentials::new_secret()?;
+        form_token = form_token_of(&secret);
+        cookie = visit_cookie(&secret, asker.is_secure);
+    }
+    let page = Frame::new(&request, say(request.language, "login.title")).without_data();
+    let view = LoginView {
+        page: &page,
+        form_token: &form_token,
+        next: safe_next(shown.next),
+        name: shown.name,
+        problem: shown.problem,
+        has_users: site.lake.state().has_users()?,
+    };
+    let html = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    let mut response = (shown.status, html, view.render()?).into_response();
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// An address of our own to go on to; whatever else, the overview.
+fn safe_next(next: &str) -> &str {
+    let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let is_ours = next.starts_with('/') && !next.starts_with("//") && !next.starts_with("/log");
+    if is_plain && is_ours && next.len() < 4_096 { next } else { "/" }
+}
+
+async fn log_in(
+    State(guard): State<Arc<Guard>>,
+    Extension(asker): Extension<Asker>,
+    Extension(posted): Extension<Posted>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let site = guard.site.now().seen_by(None);
+    match tried(&guard, &site.lake, &asker, &posted).await {
+        Ok(Tried::In(cookie)) => {
+            let mut response = Redirect::to(safe_next(posted.get("next"))).into_response();
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+            response
+        }
+        Ok(Tried::Out { status, problem }) => {
+            let shown =
+                Shown { name: posted.get("name"), next: posted.get("next"), problem: problem(&headers), status };
+            form(&site, &asker, (&uri, &headers), shown)
+                .unwrap_or_else(|error| plain_error(&site, &uri, &headers, &error))
+        }
+        Err(error) => plain_error(&site, &uri, &headers, &error),
+    }
+}
+
+/// What is said, in the visitor's language.
+type Problem = Box<dyn FnOnce(&HeaderMap) -> String + Send>;
+
+enum Tried {
+    In(HeaderValue),
+    Out { status: StatusCode, problem: Problem },
+}
+
+fn language(headers: &HeaderMap) -> crowsnest_lake::Language {
+    let of_cookie = crate::request::cookie(headers, "lang").and_then(crowsnest_lake::Language::parse);
+    let accepted =
+        || headers.get(header::ACCEPT_LANGUAGE).and_then(|value| crate::words::accepted(value.to_str().ok()?));
+    of_cookie.or_else(accepted).unwrap_or_default()
+}
+
+async fn tried(guard: &Guard, lake: &Lake, asker: &Asker, posted: &Posted) -> Result<Tried> {
+    let user = match guard.accounts.guess(posted.get("name"), posted.whole("password"), &asker.place).await? {
+        Guess::Right(user) => user,
+        Guess::Wait(secs) => {
+            let problem: Problem =
+                Box::new(move |headers| say_with(language(headers), "login.wait", &secs.to_string()));
+            return Ok(Tried::Out { status: StatusCode::TOO_MANY_REQUESTS, problem });
+        }
+        Guess::Wrong => {
+            let problem: Problem = Box::new(|headers| say(language(headers), "login.wrong").to_owned());
+            return Ok(Tried::Out { status: StatusCode::FORBIDDEN, problem });
+        }
+    };
+    if let Way::Session(before) = &asker.way {
+        lake.state().end_session(before)?;
+    }
+    let secret = credentials::new_secret()?;
+    lake.state().begin_session(&secret, &user.name, now())?;
+    note(lake, &user.name, "login", &format!("from {}", asker.place))?;
+    match session_cookie(Some(&secret), asker.is_secure) {
+        Some(cookie) => Ok(Tried::In(cookie)),
+        None => Err(ServeError::Panicked),
+    }
+}
+
+async fn log_out(Seen(site): Seen, Extension(asker): Extension<Asker>, uri: Uri, headers: HeaderMap) -> Response {
+    let Way::Session(secret) = &asker.way else { return Redirect::to("/login").into_response() };
+    if let Err(error) = site.lake.state().end_session(secret) {
+        return plain_error(&site, &uri, &headers, &error.into());
+    }
+    let mut response = Redirect::to("/login").into_response();
+    if let Some(cookie) = session_cookie(None, asker.is_secure) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    let forget = HeaderValue::from_static("\"cache\"");
+    response.headers_mut().insert("clear-site-data", forget);
+    response
+}
+
+/// Adds a line to the audit log.
+pub(crate) fn note(lake: &Lake, who: &str, action: &str, what: &str) -> Result<()> {
+    lake.state().note(&AuditLine {
+        at: now(),
+        who: who.to_owned(),
+        action: action.to_owned(),
+        what: what.to_owned(),
+        via: "page".to_owned(),
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_leads_to_our_own_pages_only() {
+        for good in ["/", "/league?metric=mau&period=2024-12", "/product/0123456789abcdef"] {
+            assert_eq!(safe_next(good), good);
+        }
+        for bad in
+            ["", "//evil.example", "/\\evil.example", "https://evil.example", "evil", "/a\r\nSet-Cookie: x", "/logout"]
+        {
+            assert_eq!(safe_next(bad), "/", "{bad}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! People and the pages: accounts, what each role may do, deciding on the pages, and a list of attacks. Over the real router.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
+mod accounts;
+mod attacks;
+mod deciding;
+mod served;
