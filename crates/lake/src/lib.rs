@@ -14,6 +14,7 @@
 //! To add a question: one file in `questions/` and one line in `questions/mod.rs`.
 
 pub mod answer;
+mod among;
 mod append;
 #[cfg(feature = "cluster")]
 pub mod cluster;

@@ -21,7 +21,7 @@ pub use source_states::{RUN_FIELDS, SOURCE_FIELDS, SourceState, collecting_state
 pub use crowsnest_collect::{Excerpt, ExcerptRecord, ExcerptRequest, read_excerpt};
 use crowsnest_collect::{ImportError, ImportReport, ImportRequest, Progress};
 /// Whose name a name is, for those who serve it.
-pub use crowsnest_identify::naming::{FoundName, NameIndex, known_names};
+pub use crowsnest_identify::naming::{FoundName, MATCH_FIELDS, NameIndex, NameMatch, known_names, name_matches};
 pub use crowsnest_identify::resolving::{Evidence, Side, open_questions};
 use crowsnest_identify::resolving::{ResolveOptions, Resolved, n_unresolved};
 pub use crowsnest_identify::sync_catalogue;
@@ -116,7 +116,9 @@ pub async fn import(lake: &Lake, request: ImportRequest, progress: &dyn Progress
         return Ok(RunReport { import, catalogue: Synced::default(), resolved: None });
     }
     let catalogue = sync_catalogue(lake).await?;
-    let resolved = resolve_beside(lake).await?;
+    // Where nothing came in and nothing was said, nobody is new.
+    let is_anything_new = import.n_mentions_added > 0 || catalogue != Synced::default();
+    let resolved = if is_anything_new { resolve_beside(lake).await? } else { Some(Resolved::default()) };
     let summary = format!(
         "{} claims and {} events added, {} known already, {} rejects",
         import.n_added, import.n_events_added, import.n_known, import.n_rejects

@@ -37,6 +37,11 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
     words
 });
 
+/// Whether some characters are a word of the list.
+pub(crate) fn is_word(run: &[char]) -> bool {
+    WORDS.han.contains_key(run)
+}
+
 /// Whether only one of the names has a word of the list.
 pub(crate) fn is_apart(one: &NameParts, other: &NameParts) -> bool {
     if let Some((han, latin)) = across(one, other) {

@@ -2,7 +2,6 @@
 //!
 //! Asked about first is what an answer changes most: pairs nearest to even odds, those of names with many mentions first.
 
-use std::collections::HashSet;
 
 use arrow::array::AsArray as _;
 use arrow::datatypes::{Float64Type, Int64Type};
@@ -10,9 +9,13 @@ use crowsnest_lake::{Lake, LakeError, entity_hex};
 use crowsnest_learn::boosting::probability;
 use serde::Serialize;
 
-use super::comparisons::{COMPARISONS, compare};
+use super::comparisons::{self, COMPARISONS, NAMES, NUMBERS, compare};
+use super::figures::Figures;
+use super::ids::IdSet;
 use super::names::{Name, Names};
+use super::scoring::ask;
 use super::weights::{Costs, Weights};
+use crate::naming;
 
 /// One of the two.
 #[derive(Debug, Clone, Serialize)]
@@ -71,10 +74,12 @@ pub struct Evidence {
 /// # Errors
 /// Those of the lake; `None` where one of the two is nobody's name.
 pub async fn explain_pair(lake: &Lake, left: i64, right: i64) -> Result<Option<Evidence>, LakeError> {
-    let names = Names::read(lake, Some(&HashSet::from([left, right]))).await?;
+    let mut names = Names::read(lake, Some(&IdSet::from_iter([left, right]))).await?;
+    names.note_companies(lake, &[(left, right)], None).await?;
     let weights = held_weights(lake).await?;
     let (Some(left), Some(right)) = (names.at(left), names.at(right)) else { return Ok(None) };
-    Ok(Some(evidence(lake, &names, &weights, left, right)))
+    let figures = Figures::read(lake, &IdSet::from_iter([names.all[left].id, names.all[right].id])).await?;
+    Ok(Some(Sides { lake, names: &names, weights: &weights, figures: &figures }.evidence(left, right)))
 }
 
 async fn held_weights(lake: &Lake) -> Result<Weights, LakeError> {
@@ -86,7 +91,17 @@ async fn held_weights(lake: &Lake) -> Result<Weights, LakeError> {
     Ok(Weights::known())
 }
 
-fn evidence(lake: &Lake, names: &Names, weights: &Weights, left: usize, right: usize) -> Evidence {
+/// What evidence on pairs is taken from.
+struct Sides<'a> {
+    lake: &'a Lake,
+    names: &'a Names,
+    weights: &'a Weights,
+    figures: &'a Figures,
+}
+
+impl Sides<'_> {
+fn evidence(&self, left: usize, right: usize) -> Evidence {
+    let Self { lake, names, weights, figures } = self;
     let identity = lake.identity();
     let side = |name: &Name| Side {
         name: name.name.clone(),
@@ -99,14 +114,23 @@ fn evidence(lake: &Lake, names: &Names, weights: &Weights, left: usize, right: u
         domains: name.domains.clone(),
     };
     let (one, other) = (&names.all[left], &names.all[right]);
-    let pattern = compare(&names.market, one, other);
-    let chance = probability(weights.log_odds(weights.sum(pattern)));
+    let pattern = compare(&names.market, one, other).with_figures(figures.level(one.id, other.id));
+    let is_asked = comparisons::is_open(pattern, &one.shape, &other.shape);
+    let pair = [(one.kind, one.name.as_str(), other.name.as_str())];
+    let by_names = if is_asked { ask(&naming::score_names, &pair).into_iter().flatten().next() } else { None };
+    let chance = probability(weights.log_odds(weights.sum_with(pattern, by_names)));
     let mut reasons: Vec<EvidenceReason> = COMPARISONS
         .iter()
         .enumerate()
         .filter_map(|(place, comparison)| {
             let found = comparison.levels[pattern.level(place)?].words;
-            Some(EvidenceReason { comparison: comparison.name, found, weight: weights.weight(pattern, place) })
+            let weight = weights.weight(pattern, place);
+            let weight = match (by_names, place) {
+                (Some(nats), NAMES) => nats,
+                (Some(_), NUMBERS) => weight.min(0.0),
+                _ => weight,
+            };
+            Some(EvidenceReason { comparison: comparison.name, found, weight })
         })
         .collect();
     reasons.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
@@ -119,6 +143,7 @@ fn evidence(lake: &Lake, names: &Names, weights: &Weights, left: usize, right: u
         start: weights.start,
         reasons,
     }
+}
 }
 
 /// Pairs that nobody has judged and whose probability says least, the most telling first.
@@ -157,11 +182,14 @@ pub async fn open_questions(lake: &Lake, limit: usize) -> Result<Vec<Evidence>, 
     };
     asked.retain(|(left, right)| !is_settled(*left, *right));
     asked.truncate(limit);
-    let wanted: HashSet<i64> = asked.iter().flat_map(|(left, right)| [*left, *right]).collect();
-    let names = Names::read(lake, Some(&wanted)).await?;
+    let wanted: IdSet = asked.iter().flat_map(|(left, right)| [*left, *right]).collect();
+    let mut names = Names::read(lake, Some(&wanted)).await?;
+    names.note_companies(lake, &asked, None).await?;
     let weights = held_weights(lake).await?;
+    let figures = Figures::read(lake, &wanted).await?;
+    let sides = Sides { lake, names: &names, weights: &weights, figures: &figures };
     let found = asked
         .into_iter()
-        .filter_map(|(left, right)| Some(evidence(lake, &names, &weights, names.at(left)?, names.at(right)?)));
+        .filter_map(|(left, right)| Some(sides.evidence(names.at(left)?, names.at(right)?)));
     Ok(found.collect())
 }

@@ -1,9 +1,10 @@
 //! The shape of a name: what of it tells it from others, in the ways in which it can be read, and the keys that bring
 //! together names that may be the same.
 //!
-//! `智谱AI`, `智譜` and `Zhipu AI` have the reading `zhipu`; `阿里云` reads `aliyun` and `alibabacloud`. A name's legal form and
+//! `智谱AI`, `智譜` and `Zhipu AI` have the reading `zhipu`; `火山引擎` reads `huoshanyinqing` and `volcanoengine`. A name's legal form and
 //! words that say nothing (`App`, `AI`, `智能助手`) are left out where enough is left. Ordinary Chinese words are read as
-//! English too, and well-known names by their own spelling (`data/glossary.tsv`). To add a word: a line there; one that says nothing: a row below.
+//! English too (`data/glossary.tsv`, ordinary words only: who is called what is for the catalogue). To add a word: a line there;
+//! one that says nothing: a row below.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -85,9 +86,8 @@ impl NameShape {
     /// Keys of which two names that may be the same have one in common: readings, their halves (one mistake leaves one
     /// half whole), longer words, and neighbouring Chinese characters.
     pub fn keys(&self, kind: Kind) -> Vec<i64> {
-        let seed = kind as u64 + 1;
-        let key = |sort: u64, text: &str| xxh3_64_with_seed(text.as_bytes(), seed << 8 | sort).cast_signed();
-        let mut keys: Vec<i64> = self.readings.iter().map(|reading| key(1, reading)).collect();
+        let key = |sort: u64, text: &str| key_of(kind, sort, text);
+        let mut keys: Vec<i64> = self.readings.iter().map(|reading| reading_key(kind, reading)).collect();
         if let Some(reading) = self.readings.first() {
             let letters: Vec<char> = reading.chars().collect();
             if letters.len() >= 6 {
@@ -116,6 +116,16 @@ impl NameShape {
         keys.dedup();
         keys
     }
+}
+
+/// The key of one way to read a name of a kind.
+pub fn reading_key(kind: Kind, reading: &str) -> i64 {
+    key_of(kind, 1, reading)
+}
+
+fn key_of(kind: Kind, sort: u64, text: &str) -> i64 {
+    let seed = kind as u64 + 1;
+    xxh3_64_with_seed(text.as_bytes(), seed << 8 | sort).cast_signed()
 }
 
 /// Runs of letters and digits; Chinese characters and others apart.
@@ -214,7 +224,7 @@ mod tests {
             assert_eq!(first(Kind::Company, name), "zhipu", "{name}");
         }
         assert_eq!(first(Kind::Product, "Kimi智能助手"), first(Kind::Product, "Kimi"));
-        assert!(NameShape::of(Kind::Company, "阿里云").readings.contains(&"alibabacloud".to_owned()));
+        assert!(NameShape::of(Kind::Company, "火山引擎").readings.contains(&"volcanoengine".to_owned()));
         assert_eq!(NameShape::of(Kind::Company, "零一万物").readings, ["lingyiwanwu", "01wanwu"]);
         assert_eq!(NameShape::of(Kind::Product, "GPT-4o mini 3.5").numbers, ["4", "3", "5"]);
         assert_ne!(first(Kind::Product, "豆包大模型"), first(Kind::Product, "豆包"));
