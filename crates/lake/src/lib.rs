@@ -37,6 +37,7 @@ pub mod objects;
 pub mod own_rows;
 mod provider;
 pub mod questions;
+mod recut;
 pub mod retention;
 mod run;
 pub mod schema;

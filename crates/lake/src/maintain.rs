@@ -14,7 +14,7 @@ use crate::commit::{self, NewFile};
 use crate::engine;
 use crate::provider::LakeTable;
 use crate::table::{DataFile, TableSnapshot};
-use crate::{Lake, LakeError, Result, schema, sort};
+use crate::{Lake, LakeError, Result, recut, schema, sort};
 
 /// Files are brought together up to about this many rows.
 const FILE_ROWS_TARGET: usize = 4_000_000;
@@ -48,7 +48,8 @@ pub struct Vacuumed {
     pub n_files: usize,
 }
 
-/// Brings a table's small files together, sorted; rows stay exactly as they are.
+/// Brings a table's small files together, sorted, and cuts it anew where too many of its files hold everything; rows stay
+/// exactly as they are.
 ///
 /// # Errors
 /// [`LakeError::TooBusy`] where others keep replacing the same files.
@@ -61,9 +62,6 @@ pub async fn optimize(lake: &Lake, table: &'static Table) -> Result<Optimized> {
     let day = table.columns.iter().position(|column| column.name == "period_start");
     small.sort_by_key(|file| day.and_then(|index| first_day(file, index)));
     let mut done = Optimized { table: table.name, n_files_before: 0, n_files_after: 0, n_rows: 0 };
-    if small.len() < 2 {
-        return Ok(done);
-    }
     let mut current = snapshot;
     for group in groups(small) {
         let (after, n_files, n_rows) = rewrite(&current, &group, lake.options().n_threads).await?;
@@ -71,6 +69,11 @@ pub async fn optimize(lake: &Lake, table: &'static Table) -> Result<Optimized> {
         done.n_files_after += n_files;
         done.n_rows += n_rows;
         current = after;
+    }
+    if let Some(cut) = Box::pin(recut::recut(&current, recut::PIECE_ROWS, lake.options().n_threads)).await? {
+        done.n_files_before += cut.n_files_before;
+        done.n_files_after += cut.n_files_after;
+        done.n_rows += cut.n_rows;
     }
     lake.refresh().await?;
     Ok(done)
@@ -103,7 +106,7 @@ pub(crate) async fn after_append(snapshot: TableSnapshot, version: u64, n_thread
     }
 }
 
-fn n_rows(file: &DataFile) -> usize {
+pub(crate) fn n_rows(file: &DataFile) -> usize {
     file.statistics.num_rows.get_value().copied().unwrap_or_default()
 }
 
@@ -151,12 +154,7 @@ pub(crate) async fn replace_by_rows(
     group: &[DataFile],
     batches: &[RecordBatch],
 ) -> Result<(TableSnapshot, usize, usize)> {
-    let places = batches
-        .iter()
-        .enumerate()
-        .flat_map(|(batch, rows)| (0..rows.num_rows()).map(move |row| (batch as u32, row as u32)))
-        .collect();
-    let ordered = sort::in_order(snapshot.table, batches, places);
+    let ordered = sort::in_order(snapshot.table, batches, sort::all_places(batches));
     let n_rows = ordered.len();
     let files = commit::write_files(snapshot, batches, ordered, 1).await?;
     let removed: Vec<_> = group.iter().map(|file| file.add.clone()).collect();
@@ -167,7 +165,11 @@ pub(crate) async fn replace_by_rows(
 }
 
 /// Puts files in the place of others that hold the same rows, or, where one of those is gone by now, discards them.
-async fn replace(snapshot: &TableSnapshot, removed: &[Add], files: &[NewFile]) -> Result<(TableSnapshot, bool)> {
+pub(crate) async fn replace(
+    snapshot: &TableSnapshot,
+    removed: &[Add],
+    files: &[NewFile],
+) -> Result<(TableSnapshot, bool)> {
     let mut current = snapshot.clone();
     for _ in 0..ATTEMPTS_MAX {
         current = current.latest().await?;
@@ -205,9 +207,23 @@ async fn not_replaced(snapshot: TableSnapshot, files: &[NewFile], error: LakeErr
 
 /// The rows of some files of a table, with the table's own types.
 pub(crate) async fn read(snapshot: &TableSnapshot, group: &[DataFile], n_threads: usize) -> Result<Vec<RecordBatch>> {
+    read_where(snapshot, group, None, n_threads).await
+}
+
+/// The rows of some files that a filter keeps.
+pub(crate) async fn read_where(
+    snapshot: &TableSnapshot,
+    group: &[DataFile],
+    filter: Option<datafusion::prelude::Expr>,
+    n_threads: usize,
+) -> Result<Vec<RecordBatch>> {
     let context = engine::session_of(snapshot, n_threads);
     let provider = LakeTable::with_files(snapshot, Arc::new(group.to_vec()));
-    let read = context.read_table(Arc::new(provider))?.collect().await?;
+    let mut frame = context.read_table(Arc::new(provider))?;
+    if let Some(filter) = filter {
+        frame = frame.filter(filter)?;
+    }
+    let read = frame.collect().await?;
     let schema = schema::arrow_schema(snapshot.table);
     let mut batches = Vec::with_capacity(read.len());
     for batch in read {

@@ -14,6 +14,13 @@ use crate::coded;
 /// A row's place: batch, then row within it.
 pub(crate) type Place = (u32, u32);
 
+/// The places of all rows, as they stand.
+pub(crate) fn all_places(batches: &[RecordBatch]) -> Vec<Place> {
+    let of_batch =
+        |(batch, rows): (usize, &RecordBatch)| (0..rows.num_rows()).map(move |row| (batch as u32, row as u32));
+    batches.iter().enumerate().flat_map(of_batch).collect()
+}
+
 /// The given places in the table's order.
 pub(crate) fn in_order(table: &Table, batches: &[RecordBatch], places: Vec<Place>) -> Vec<Place> {
     let packers = packers(table, batches);
