@@ -202,7 +202,12 @@ impl Lake {
     ///
     /// # Errors
     /// What the engine says.
-    pub async fn rows_of<'w>(&self, sql: &str, column: &str, wanted: impl IntoIterator<Item = &'w i64>) -> Result<Vec<RecordBatch>> {
+    pub async fn rows_of<'w>(
+        &self,
+        sql: &str,
+        column: &str,
+        wanted: impl IntoIterator<Item = &'w i64>,
+    ) -> Result<Vec<RecordBatch>> {
         Ok(self.stream_of(sql, column, wanted).await?.try_collect().await?)
     }
 

@@ -13,8 +13,8 @@
 //! To add a SQL function: one file in `functions/` and one line in [`functions::FUNCTIONS`].
 //! To add a question: one file in `questions/` and one line in `questions/mod.rs`.
 
-pub mod answer;
 mod among;
+pub mod answer;
 mod append;
 #[cfg(feature = "cluster")]
 pub mod cluster;

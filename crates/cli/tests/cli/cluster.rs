@@ -220,7 +220,8 @@ fn unresolved(market: &Path, folder: &TempDir, name: &str) -> PathBuf {
 fn names_are_resolved_to_the_same_entities() {
     let folder = support::empty_market();
     let mut text = String::from("subject,metric,period,value,source\n");
-    for (number, name) in ["豆包", "元宝", "火山引擎", "阅读助手", "天气预报", "健康管家"].iter().enumerate() {
+    for (number, name) in ["豆包", "元宝", "火山引擎", "阅读助手", "天气预报", "健康管家"].iter().enumerate()
+    {
         for n in 0..200 {
             text.push_str(&format!("{name}{n},downloads,2024-12,{},s{}\n", number * 1000 + n, n % 3));
             text.push_str(&format!("{name} {n} App,downloads,2024-12,{},t{}\n", number * 1000 + n, n % 3));

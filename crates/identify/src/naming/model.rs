@@ -84,8 +84,7 @@ impl NameModel {
             .map(|column| Arc::new(Binned::new(&rows.iter().map(|row| row[column]).collect::<Vec<f32>>())))
             .collect();
         let all: Vec<u32> = (0..lessons.len() as u32).collect();
-        let boosters =
-            (1..=N_SEEDS).into_par_iter().map(|seed| learn_from(&columns, &lessons, &all, seed)).collect();
+        let boosters = (1..=N_SEEDS).into_par_iter().map(|seed| learn_from(&columns, &lessons, &all, seed)).collect();
         let scored: Vec<(f64, bool)> =
             judged_unseen(&columns, &lessons).into_iter().map(|(odds, pair)| (odds, pair.is_same)).collect();
         let calibration = Calibration::fit(&scored);
@@ -165,16 +164,14 @@ fn by_rule(odds: f64, one: &NameParts, other: &NameParts) -> f64 {
 fn judged_unseen<'a>(columns: &[Arc<Binned>], lessons: &[Lesson<'a>]) -> Vec<(f64, &'a LabelledNames)> {
     let judge = |fold: u32| {
         let is_apart = |lesson: &Lesson<'_>| lesson.groups.iter().all(|group| fold_of(*group) != fold);
-        let places: Vec<u32> =
-            (0..lessons.len() as u32).filter(|place| is_apart(&lessons[*place as usize])).collect();
+        let places: Vec<u32> = (0..lessons.len() as u32).filter(|place| is_apart(&lessons[*place as usize])).collect();
         let booster = learn_from(columns, lessons, &places, u64::from(fold) + 11);
         let of_fold = lessons.iter().enumerate().filter_map(|(place, lesson)| {
             let is_of_fold = fold_of(lesson.groups[0].min(lesson.groups[1])) == fold;
             Some((place, lesson.labelled.filter(|_| is_of_fold)?))
         });
-        let judged = of_fold.map(|(place, pair)| {
-            (by_rule(booster.log_odds(columns, place), &pair.parts[0], &pair.parts[1]), pair)
-        });
+        let judged = of_fold
+            .map(|(place, pair)| (by_rule(booster.log_odds(columns, place), &pair.parts[0], &pair.parts[1]), pair));
         judged.collect::<Vec<_>>()
     };
     (0..N_FOLDS).into_par_iter().flat_map_iter(judge).collect()

@@ -7,8 +7,24 @@ use super::lexicon::Lexicon;
 
 /// Forms and other words at an end that a short form may leave out.
 const FORMS: &[&str] = &[
-    "集团股份有限公司", "集团有限责任公司", "控股集团有限公司", "集团有限公司", "股份有限公司", "有限责任公司", "控股有限公司",
-    "股份公司", "有限公司", "总公司", "分公司", "公司", "集团", "控股", "股份", "有限", "总局", "株式会社",
+    "集团股份有限公司",
+    "集团有限责任公司",
+    "控股集团有限公司",
+    "集团有限公司",
+    "股份有限公司",
+    "有限责任公司",
+    "控股有限公司",
+    "股份公司",
+    "有限公司",
+    "总公司",
+    "分公司",
+    "公司",
+    "集团",
+    "控股",
+    "股份",
+    "有限",
+    "总局",
+    "株式会社",
 ];
 const COUNTRY: &str = "中国";
 /// Characters of the longest word.
@@ -128,7 +144,13 @@ const LEFT_OUT: f32 = 0.4;
 
 /// The best way to make letters out of the words of a name, in order: each word gives nothing, the first letter of its
 /// meaning or sound, or those of the sounds of all its characters.
-pub(crate) fn initials(letters: &[char], han: &[char], syllables: &[String], segments: &[Segment], lexicon: &Lexicon) -> Initials {
+pub(crate) fn initials(
+    letters: &[char],
+    han: &[char],
+    syllables: &[String],
+    segments: &[Segment],
+    lexicon: &Lexicon,
+) -> Initials {
     // best[n]: of the letters up to n the value, those found, and the words left out.
     let n_letters = letters.len();
     let nothing = (f32::NEG_INFINITY, 0.0, 0.0);
@@ -144,7 +166,10 @@ pub(crate) fn initials(letters: &[char], han: &[char], syllables: &[String], seg
             for run in runs_of(segment, han, syllables, lexicon) {
                 let end = begin + run.len();
                 if end <= n_letters && run == letters[begin..end] {
-                    let from = best[..=begin].iter().copied().fold(nothing, |one, other| if other.0 > one.0 { other } else { one });
+                    let from = best[..=begin]
+                        .iter()
+                        .copied()
+                        .fold(nothing, |one, other| if other.0 > one.0 { other } else { one });
                     let value = (from.0 + run.len() as f32, from.1 + run.len() as f32, from.2);
                     if value.0 > next[end].0 {
                         next[end] = value;
@@ -174,7 +199,10 @@ pub(crate) fn sounded(letters: &[char], syllables: &[String]) -> (f32, f32) {
                 if run.is_empty() || end > n_letters || run != &letters[begin..end] {
                     continue;
                 }
-                let from = best[..=begin].iter().copied().fold(nothing, |one, other| if other.0 > one.0 { other } else { one });
+                let from = best[..=begin]
+                    .iter()
+                    .copied()
+                    .fold(nothing, |one, other| if other.0 > one.0 { other } else { one });
                 let is_whole = if run.len() == whole.len() && run.len() > 1 { 1.0 } else { 0.0 };
                 let value = (from.0 + run.len() as f32, from.1 + run.len() as f32, from.2 + is_whole);
                 if value.0 > next[end].0 {

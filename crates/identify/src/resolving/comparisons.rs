@@ -163,7 +163,8 @@ pub(crate) fn is_open(pattern: Pattern, left: &NameShape, right: &NameShape) -> 
         return false;
     }
     let are_of_two_scripts = left.core.is_ascii() != right.core.is_ascii();
-    let is_acronym = |short: &NameShape, long: &NameShape| short.words.len() == 1 && short.core.len() <= 6 && long.words.len() > 1;
+    let is_acronym =
+        |short: &NameShape, long: &NameShape| short.words.len() == 1 && short.core.len() <= 6 && long.words.len() > 1;
     OPEN.contains(&level) || are_of_two_scripts || is_acronym(left, right) || is_acronym(right, left)
 }
 

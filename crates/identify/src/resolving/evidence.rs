@@ -2,7 +2,6 @@
 //!
 //! Asked about first is what an answer changes most: pairs nearest to even odds, those of names with many mentions first.
 
-
 use arrow::array::AsArray as _;
 use arrow::datatypes::{Float64Type, Int64Type};
 use crowsnest_lake::{Lake, LakeError, entity_hex};
@@ -100,50 +99,50 @@ struct Sides<'a> {
 }
 
 impl Sides<'_> {
-fn evidence(&self, left: usize, right: usize) -> Evidence {
-    let Self { lake, names, weights, figures } = self;
-    let identity = lake.identity();
-    let side = |name: &Name| Side {
-        name: name.name.clone(),
-        kind: name.kind.as_str().to_owned(),
-        entity: entity_hex(identity.entity_of_name(name.id)),
-        mention: name.mention,
-        sources: name.sources.iter().map(|source| names.source_names[*source as usize].clone()).collect(),
-        ids: name.ids.iter().map(|(_, id)| id.clone()).collect(),
-        developers: name.developers.clone(),
-        domains: name.domains.clone(),
-    };
-    let (one, other) = (&names.all[left], &names.all[right]);
-    let pattern = compare(&names.market, one, other).with_figures(figures.level(one.id, other.id));
-    let is_asked = comparisons::is_open(pattern, &one.shape, &other.shape);
-    let pair = [(one.kind, one.name.as_str(), other.name.as_str())];
-    let by_names = if is_asked { ask(&naming::score_names, &pair).into_iter().flatten().next() } else { None };
-    let chance = probability(weights.log_odds(weights.sum_with(pattern, by_names)));
-    let mut reasons: Vec<EvidenceReason> = COMPARISONS
-        .iter()
-        .enumerate()
-        .filter_map(|(place, comparison)| {
-            let found = comparison.levels[pattern.level(place)?].words;
-            let weight = weights.weight(pattern, place);
-            let weight = match (by_names, place) {
-                (Some(nats), NAMES) => nats,
-                (Some(_), NUMBERS) => weight.min(0.0),
-                _ => weight,
-            };
-            Some(EvidenceReason { comparison: comparison.name, found, weight })
-        })
-        .collect();
-    reasons.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
-    Evidence {
-        is_one: identity.entity_of_name(one.id) == identity.entity_of_name(other.id),
-        left: side(one),
-        right: side(other),
-        probability: chance,
-        verdict: Costs::default().verdict(chance),
-        start: weights.start,
-        reasons,
+    fn evidence(&self, left: usize, right: usize) -> Evidence {
+        let Self { lake, names, weights, figures } = self;
+        let identity = lake.identity();
+        let side = |name: &Name| Side {
+            name: name.name.clone(),
+            kind: name.kind.as_str().to_owned(),
+            entity: entity_hex(identity.entity_of_name(name.id)),
+            mention: name.mention,
+            sources: name.sources.iter().map(|source| names.source_names[*source as usize].clone()).collect(),
+            ids: name.ids.iter().map(|(_, id)| id.clone()).collect(),
+            developers: name.developers.clone(),
+            domains: name.domains.clone(),
+        };
+        let (one, other) = (&names.all[left], &names.all[right]);
+        let pattern = compare(&names.market, one, other).with_figures(figures.level(one.id, other.id));
+        let is_asked = comparisons::is_open(pattern, &one.shape, &other.shape);
+        let pair = [(one.kind, one.name.as_str(), other.name.as_str())];
+        let by_names = if is_asked { ask(&naming::score_names, &pair).into_iter().flatten().next() } else { None };
+        let chance = probability(weights.log_odds(weights.sum_with(pattern, by_names)));
+        let mut reasons: Vec<EvidenceReason> = COMPARISONS
+            .iter()
+            .enumerate()
+            .filter_map(|(place, comparison)| {
+                let found = comparison.levels[pattern.level(place)?].words;
+                let weight = weights.weight(pattern, place);
+                let weight = match (by_names, place) {
+                    (Some(nats), NAMES) => nats,
+                    (Some(_), NUMBERS) => weight.min(0.0),
+                    _ => weight,
+                };
+                Some(EvidenceReason { comparison: comparison.name, found, weight })
+            })
+            .collect();
+        reasons.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+        Evidence {
+            is_one: identity.entity_of_name(one.id) == identity.entity_of_name(other.id),
+            left: side(one),
+            right: side(other),
+            probability: chance,
+            verdict: Costs::default().verdict(chance),
+            start: weights.start,
+            reasons,
+        }
     }
-}
 }
 
 /// Pairs that nobody has judged and whose probability says least, the most telling first.
@@ -188,8 +187,6 @@ pub async fn open_questions(lake: &Lake, limit: usize) -> Result<Vec<Evidence>, 
     let weights = held_weights(lake).await?;
     let figures = Figures::read(lake, &wanted).await?;
     let sides = Sides { lake, names: &names, weights: &weights, figures: &figures };
-    let found = asked
-        .into_iter()
-        .filter_map(|(left, right)| Some(sides.evidence(names.at(left)?, names.at(right)?)));
+    let found = asked.into_iter().filter_map(|(left, right)| Some(sides.evidence(names.at(left)?, names.at(right)?)));
     Ok(found.collect())
 }

@@ -54,8 +54,7 @@ impl Figures {
         while let Some(batch) = stream.next().await {
             let batch = batch?;
             let values = batch.column(7).as_primitive::<Float64Type>();
-            let texts: Result<Vec<_>, _> =
-                (1..7).map(|column| cast(batch.column(column), &DataType::Utf8)).collect();
+            let texts: Result<Vec<_>, _> = (1..7).map(|column| cast(batch.column(column), &DataType::Utf8)).collect();
             let texts = texts?;
             for (row, mention) in ints(&batch, 0).iter().enumerate() {
                 let value = values.value(row);

@@ -21,8 +21,7 @@ const NO_NAME: i64 = 0;
 
 const WITH_KEYS: &str = "SELECT entity_id AS name, unnest(name_keys(kind, name, native_id, developer, domain)) AS key \
      FROM mentions WHERE kind <> 'segment'";
-const TEXTS: &str =
-    "SELECT entity_id, kind, name, native_id, developer, domain FROM mentions WHERE kind <> 'segment'";
+const TEXTS: &str = "SELECT entity_id, kind, name, native_id, developer, domain FROM mentions WHERE kind <> 'segment'";
 
 /// Names with their keys, as far as a resolution needs them.
 #[derive(Debug)]

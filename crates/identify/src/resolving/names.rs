@@ -114,7 +114,8 @@ impl Names {
 
     /// Numbers the sources, and counts the names of each.
     async fn count_sources(&mut self, lake: &Lake, numbers: &mut HashMap<String, u32>) -> Result<(), LakeError> {
-        let sql = "SELECT CAST(source AS VARCHAR) AS source, count(*) AS n FROM mentions GROUP BY source ORDER BY source";
+        let sql =
+            "SELECT CAST(source AS VARCHAR) AS source, count(*) AS n FROM mentions GROUP BY source ORDER BY source";
         for batch in lake.query(sql).await? {
             let names = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8)?;
             let names = names.as_string::<i32>();

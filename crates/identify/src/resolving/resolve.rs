@@ -14,8 +14,8 @@ use serde::Serialize;
 use super::NameScorer;
 use super::candidates;
 use super::figures::Figures;
-use super::ids::IdSet;
 use super::held::Held;
+use super::ids::IdSet;
 use super::keys::Keys;
 use super::names::Names;
 use super::rows::{self, LinkRow, MembershipRow, ints};
@@ -74,7 +74,6 @@ pub struct Resolved {
     /// How long it took.
     pub seconds: f64,
 }
-
 
 /// Resolves the market's names. Questions see it after [`Lake::refresh`], which reads who is who anew.
 ///
