@@ -16,6 +16,7 @@ use rayon::prelude::*;
 use super::apart;
 use super::comparisons::{COMPARISONS, compare};
 use super::gold::{self, GOLD, LabelledNames, NameSplit};
+use super::kept;
 use super::lessons::{Lesson, lessons};
 use super::lexicon::Lexicon;
 use super::parts::NameParts;
@@ -43,10 +44,10 @@ const SETTINGS: Settings = Settings {
 /// What was learnt.
 #[derive(Debug)]
 pub(crate) struct NameModel {
-    lexicon: Lexicon,
-    columns: Vec<Arc<Binned>>,
-    boosters: Vec<Booster>,
-    calibration: Calibration,
+    pub(super) lexicon: Lexicon,
+    pub(super) columns: Vec<Arc<Binned>>,
+    pub(super) boosters: Vec<Booster>,
+    pub(super) calibration: Calibration,
     /// The probability from which on two names are the same, and may be taken so without asking.
     pub(crate) threshold: f64,
     /// The one from which on they are more likely so than not, with the best F1.
@@ -69,9 +70,24 @@ pub(crate) fn shipped() -> &'static NameModel {
     static MODEL: LazyLock<NameModel> = LazyLock::new(|| {
         // Infallible: the file is compiled in, and a unit test reads it.
         let pairs = gold::read(GOLD, |split| split != NameSplit::Test).unwrap_or_default();
-        NameModel::learn(&pairs.iter().collect::<Vec<_>>())
+        let pairs: Vec<&LabelledNames> = pairs.iter().collect();
+        kept::kept(&pairs).unwrap_or_else(|| NameModel::learn(&pairs))
     });
     &MODEL
+}
+
+/// The model of the gold set, learnt anew, as `gold/model.txt` has it.
+pub fn taught_model() -> String {
+    let pairs = gold::read(GOLD, |split| split != NameSplit::Test).unwrap_or_default();
+    kept::write(&NameModel::learn(&pairs.iter().collect::<Vec<_>>()))
+}
+
+/// The probability that two names are the same, by a model in the form of `gold/model.txt`; `None` where it is none.
+pub fn probability_by(model: &str, pairs: &[[&str; 2]]) -> Option<Vec<f64>> {
+    let gold = gold::read(GOLD, |split| split != NameSplit::Test).unwrap_or_default();
+    let model = kept::parse(model, &gold.iter().collect::<Vec<_>>())?;
+    let parts: Vec<[NameParts; 2]> = pairs.iter().map(|pair| pair.map(NameParts::of)).collect();
+    Some(model.probabilities(&parts.iter().map(|[one, other]| [one, other]).collect::<Vec<_>>()))
 }
 
 impl NameModel {
@@ -161,7 +177,7 @@ fn by_rule(odds: f64, one: &NameParts, other: &NameParts) -> f64 {
 }
 
 /// Each labelled pair's log-odds by a model of lessons without its fold.
-fn judged_unseen<'a>(columns: &[Arc<Binned>], lessons: &[Lesson<'a>]) -> Vec<(f64, &'a LabelledNames)> {
+pub(crate) fn judged_unseen<'a>(columns: &[Arc<Binned>], lessons: &[Lesson<'a>]) -> Vec<(f64, &'a LabelledNames)> {
     let judge = |fold: u32| {
         let is_apart = |lesson: &Lesson<'_>| lesson.groups.iter().all(|group| fold_of(*group) != fold);
         let places: Vec<u32> = (0..lessons.len() as u32).filter(|place| is_apart(&lessons[*place as usize])).collect();
@@ -178,7 +194,7 @@ fn judged_unseen<'a>(columns: &[Arc<Binned>], lessons: &[Lesson<'a>]) -> Vec<(f6
 }
 
 /// Each lesson's pair, compared with a lexicon that the groups of both its names had no share in.
-fn compared_unseen(pairs: &[&LabelledNames], lessons: &[Lesson<'_>]) -> Vec<Vec<f32>> {
+pub(crate) fn compared_unseen(pairs: &[&LabelledNames], lessons: &[Lesson<'_>]) -> Vec<Vec<f32>> {
     let folds = |lesson: &Lesson<'_>| {
         let [one, other] = lesson.groups.map(fold_of);
         (one.min(other), one.max(other))
@@ -216,14 +232,4 @@ fn threshold(judged: &[(f64, bool)]) -> f64 {
         }
     }
     best.1
-}
-
-/// TRIAL
-pub(crate) fn unseen_of<'a>(pairs: &[&'a LabelledNames]) -> (Vec<(f64, &'a LabelledNames)>, usize) {
-    let lessons = lessons(pairs);
-    let rows = compared_unseen(pairs, &lessons);
-    let columns: Vec<Arc<Binned>> = (0..COMPARISONS.len())
-        .map(|column| Arc::new(Binned::new(&rows.iter().map(|row| row[column]).collect::<Vec<f32>>())))
-        .collect();
-    (judged_unseen(&columns, &lessons), lessons.len())
 }

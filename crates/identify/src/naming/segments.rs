@@ -56,15 +56,6 @@ pub(crate) fn segments(han: &[char], lexicon: &Lexicon) -> Vec<Segment> {
     let mut found: Vec<Segment> = Vec::new();
     let mut start = 0;
     let mut unknown_from = 0;
-    let mut leave_unknown = |found: &mut Vec<Segment>, from: usize, to: usize| {
-        let mut at = from;
-        while at < to {
-            // Three are one word of two and one more: the last takes what is left.
-            let end = if to - at <= 3 { to } else { at + 2 };
-            found.push(Segment { start: at, end, sort: Sort::Other });
-            at = end;
-        }
-    };
     while start < han.len() {
         let longest = (2..=CHARACTERS_MAX.min(han.len() - start))
             .rev()
@@ -80,6 +71,16 @@ pub(crate) fn segments(han: &[char], lexicon: &Lexicon) -> Vec<Segment> {
     }
     leave_unknown(&mut found, unknown_from, han.len());
     found
+}
+
+/// Characters that are no known word: by twos, the last of them by three.
+fn leave_unknown(found: &mut Vec<Segment>, from: usize, to: usize) {
+    let mut at = from;
+    while at < to {
+        let end = if to - at <= 3 { to } else { at + 2 };
+        found.push(Segment { start: at, end, sort: Sort::Other });
+        at = end;
+    }
 }
 
 fn sort_of(run: &[char], lexicon: &Lexicon) -> Option<Sort> {

@@ -29,6 +29,16 @@ impl Binned {
         Self { codes: codes(&bounds, values), bounds }
     }
 
+    /// Bins by their bounds, with no value in them.
+    pub fn of_bounds(bounds: Vec<f32>) -> Self {
+        Self { bounds, codes: Vec::new() }
+    }
+
+    /// The upper bound of each bin but the last.
+    pub fn bounds(&self) -> &[f32] {
+        &self.bounds
+    }
+
     /// The same bins with other values in them.
     pub fn with(&self, values: &[f32]) -> Self {
         Self { codes: codes(&self.bounds, values), bounds: self.bounds.clone() }

@@ -27,6 +27,29 @@ pub(super) struct Tree {
 }
 
 impl Node {
+    fn parse(text: &str) -> Option<Self> {
+        let parts: Vec<&str> = text.split(' ').collect();
+        match parts.as_slice() {
+            [value] => Some(Self {
+                column: 0,
+                bin: 0,
+                missing_goes_left: false,
+                left: NONE,
+                right: NONE,
+                value: value.parse().ok()?,
+            }),
+            [column, bin, missing, left, right, value] => Some(Self {
+                column: column.parse().ok()?,
+                bin: bin.parse().ok()?,
+                missing_goes_left: *missing == "1",
+                left: left.parse().ok()?,
+                right: right.parse().ok()?,
+                value: value.parse().ok()?,
+            }),
+            _ => None,
+        }
+    }
+
     fn next(&self, columns: &[Arc<Binned>], row: usize) -> u32 {
         let code = columns[self.column as usize].codes[row];
         let goes_left = if code == MISSING { self.missing_goes_left } else { code <= self.bin };
@@ -41,6 +64,33 @@ impl Tree {
             node = &self.nodes[node.next(columns, row) as usize];
         }
         node.value
+    }
+
+    pub(super) fn write(&self, text: &mut String) {
+        use std::fmt::Write as _;
+        for (place, node) in self.nodes.iter().enumerate() {
+            let separator = if place == 0 { "" } else { ";" };
+            let Node { column, bin, left, right, value, .. } = node;
+            // Writing to a text cannot fail.
+            let _ = if node.left == NONE {
+                write!(text, "{separator}{value:.6}")
+            } else {
+                let missing = u8::from(node.missing_goes_left);
+                write!(text, "{separator}{column} {bin} {missing} {left} {right} {value:.6}")
+            };
+        }
+    }
+
+    /// Reads a tree; the nodes below a node come after it, so that every path ends.
+    pub(super) fn parse(line: &str, n_columns: usize) -> Option<Self> {
+        let nodes: Option<Vec<Node>> = line.split(';').map(Node::parse).collect();
+        let nodes = nodes?;
+        let is_sound = |(place, node): (usize, &Node)| {
+            let below = [node.left, node.right].map(|below| below as usize);
+            let is_leaf = node.left == NONE;
+            is_leaf || ((node.column as usize) < n_columns && below.iter().all(|at| *at > place && *at < nodes.len()))
+        };
+        nodes.iter().enumerate().all(is_sound).then_some(Self { nodes })
     }
 
     pub(super) fn add_parts(&self, columns: &[Arc<Binned>], row: usize, parts: &mut [f64]) {
