@@ -110,7 +110,7 @@ impl Match {
             rows.extend(found.into_iter().map(|found| FoundRow { asked: name.clone(), found }));
         }
         context.print(
-            &own_rows::answer(&[&[("asked", Holds::Text)], naming::MATCH_FIELDS].concat(), &rows)?,
+            &own_rows::answer(&fields, &rows)?,
             Layout::of(FOUND_COLUMNS),
         )?;
         Ok(Done::Well)

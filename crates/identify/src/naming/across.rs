@@ -3,7 +3,7 @@
 use super::alike::{bones, common_in_order, jaro_winkler, places_in_order};
 use super::lexicon::Lexicon;
 use super::parts::NameParts;
-use super::segments::{initials, segments, sounded};
+use super::segments::{self, segments, sounded};
 
 /// Words that say nothing of their own in a name.
 const LITTLE_WORDS: &[&str] = &["the", "of", "and", "a", "an", "in", "at", "for", "de", "la", "app"];
@@ -171,6 +171,6 @@ fn explain_initials(han: &NameParts, word: &str, lexicon: &Lexicon, across: &mut
     // `SHBANK` is SH and a word.
     let begin = word.strip_suffix("bank").filter(|begin| !begin.is_empty() && han.han.ends_with(&['银', '行']));
     let letters: Vec<char> = begin.map_or(letters, |begin| begin.chars().chain(['b']).collect());
-    let told = initials(&letters, &han.han, &han.syllables, &segments(&han.han, lexicon), lexicon);
+    let told = segments::initials(&letters, &han.han, &han.syllables, &segments(&han.han, lexicon), lexicon);
     (across.initials_in_order, across.n_words_without_letter) = (told.letters, told.n_words_left);
 }

@@ -22,6 +22,8 @@ use super::{NamePair, NameScorer};
 
 /// Nats that a model of names may say at most: what it learnt from is thousands of pairs, not millions.
 const BY_NAMES_MAX: f64 = 8.0;
+/// Pairs that it is asked of at most, the likeliest by their levels first: in a large market levels have to do for the others.
+const ASKED_MAX: usize = 100_000;
 /// Probabilities between which figures are looked at.
 const OPEN: std::ops::RangeInclusive<f64> = 0.05..=0.99;
 /// Pairs that the model is asked of at once.
@@ -74,7 +76,13 @@ pub(crate) fn compared(names: &Names, scorer: Option<&NameScorer>, places: &[(u3
         .collect();
     let Some(scorer) = scorer else { return found };
     let is_open = |pair: &Compared| comparisons::is_open(pair.pattern, &name(pair.left).shape, &name(pair.right).shape);
-    let open: Vec<usize> = (0..found.len()).filter(|place| is_open(&found[*place])).collect();
+    let mut open: Vec<usize> = (0..found.len()).filter(|place| is_open(&found[*place])).collect();
+    if open.len() > ASKED_MAX {
+        let known = Weights::known();
+        let likely = |place: &usize| std::cmp::Reverse((known.sum(found[*place].pattern) * 1000.0) as i64);
+        open.sort_by_cached_key(|place| (likely(place), *place));
+        open.truncate(ASKED_MAX);
+    }
     for places in open.chunks(ASKED_AT_ONCE) {
         let asked: Vec<NamePair<'_>> = places
             .iter()

@@ -95,7 +95,11 @@ impl Taught {
         let curve = Calibration::fit(&unseen);
         let theirs: Vec<(f64, bool)> = theirs.iter().copied().zip(is_same.iter().copied()).collect();
         let is_better = loss(&unseen, curve) < loss(&theirs, Calibration::fit(&theirs));
-        is_better.then(|| Self { booster: fit(&all), columns, curve })
+        if !is_better {
+            return None;
+        }
+        let booster = fit(&all);
+        Some(Self { booster, columns, curve })
     }
 
     /// The log-odds of pairs.
