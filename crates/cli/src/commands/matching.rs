@@ -109,10 +109,8 @@ impl Match {
             }
             rows.extend(found.into_iter().map(|found| FoundRow { asked: name.clone(), found }));
         }
-        context.print(
-            &own_rows::answer(&fields, &rows)?,
-            Layout::of(FOUND_COLUMNS),
-        )?;
+        let fields = [&[("asked", Holds::Text)][..], naming::MATCH_FIELDS].concat();
+        context.print(&own_rows::answer(&fields, &rows)?, Layout::of(FOUND_COLUMNS))?;
         Ok(Done::Well)
     }
 }
