@@ -13,12 +13,12 @@ from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 draw = random.Random(3)
 units = {"a": [], "b": []}
 with open(sys.argv[1], "w") as file:
-    file.write("variant,revenue,visits\n")
+    file.write("variant,revenue,visits,before\n")
     for at in range(4000):
         variant = "ab"[draw.random() < 0.5] if at > 1 else "ab"[at]
         revenue, visits = draw.lognormvariate(1 + 0.05 * (variant == "b"), 1), draw.randrange(9)
         units[variant].append((revenue, visits))
-        file.write(f"{variant},{revenue!r},{visits}\n")
+        file.write(f"{variant},{revenue!r},{visits},{0.5 * revenue + draw.gauss(2, 1)!r}\n")
 found = {
     "units for shares": NormalIndPower().solve_power(proportion_effectsize(0.055, 0.05), alpha=0.05, power=0.8),
     "units for means": TTestIndPower().solve_power(0.3, alpha=0.05, power=0.9, ratio=2),

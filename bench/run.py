@@ -197,6 +197,8 @@ def add_detecting_arguments(parser):
     group.add_argument("--detecting-market", type=Path, help="folder of a market; its list with the most claims is tested")
     group.add_argument("--detecting-from", help="first origin, a period")
     group.add_argument("--detecting-to", help="last origin, a period")
+    group.add_argument("--detecting-series", type=int, default=5000, help="series forecast beside the peers")
+    group.add_argument("--detecting-scale", type=int, default=1_000_000, help="made-up series scored")
 
 
 def add_matching_arguments(parser):

@@ -1,6 +1,7 @@
 """Growing: made-up firms whose channels are known, experiments where there is nothing to find, bandits; PyMC-Marketing, statsmodels, river."""
 
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,8 @@ POWER_OFF_MAX = 0.02
 EQUAL_MAX = 1e-6
 REGRET_MAX = 1.1
 ALLOCATIONS_LEAST = 50_000
+ALLOCATIONS_OVER_HTTP_LEAST = 5_000
+HTTP_SECONDS, HTTP_CONNECTIONS = 15, 32
 JUDGED = (0.93, 0.97)
 RUN_SECONDS_MAX = 1800
 
@@ -26,18 +29,19 @@ RUN_SECONDS_MAX = 1800
 def measure_growing(run):
     python = prepare_peer(run)
     firms = made_up_firms(run, python)
-    return section(firms, experiments(run, python), bandits(run, python), real(run))
+    return section(firms, experiments(run, python), bandits(run, python) | {"http": over_http(run)}, real(run))
 
 
-def prepare_peer(run):
-    """An environment of its own: what PyMC-Marketing asks for does not go with the other peers."""
-    folder = run.root / "bench/.venv-growing"
-    wanted = (run.root / "bench/requirements-growing.txt").read_text()
+def prepare_peer(run, name="growing"):
+    """An environment of its own: what PyMC-Marketing and gbstats ask for goes neither together nor with the other peers."""
+    folder = run.root / f"bench/.venv-{name}"
+    requirements = run.root / f"bench/requirements-{name}.txt"
+    wanted = requirements.read_text()
     stamp = folder / "requirements.txt"
     if not stamp.exists() or stamp.read_text() != wanted:
-        run.say("installing the peers of growing")
+        run.say(f"installing the peers of {name}")
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([folder / "bin/python", "-m", "pip", "install", "--quiet", "-r", run.root / "bench/requirements-growing.txt"], check=True)
+        subprocess.run([folder / "bin/python", "-m", "pip", "install", "--quiet", "-r", requirements], check=True)
         stamp.write_text(wanted)
     return folder / "bin/python"
 
@@ -104,7 +108,26 @@ def experiments(run, python):
         for what in ("difference", "low", "high", "p", "adjusted_p"):
             mine[f"{finding['metric']} {what}"] = finding[what]
     off = {name: abs(mine[name] - value) / max(1, abs(value)) for name, value in peer.items()}
-    return {"nothing": nothing, "something": something, "theory": theory, "off": off, "n_equal": len(off)}
+    off_gbstats = gbstats(run, ours, table)
+    return {"nothing": nothing, "something": something, "theory": theory, "off": off, "n_equal": len(off), "off_gbstats": off_gbstats}
+
+
+def gbstats(run, ours, table):
+    """Differences to GrowthBook's figures: means, ratios, what was before taken out, at any time."""
+    planned = "5000"
+    python = prepare_peer(run, "gbstats")
+    theirs = json.loads(measure.run([python, run.root / "bench/peer_gbstats.py", table, planned])["stdout"])
+    mine = {}
+    def take(name, finding):
+        for what, key in (("p", "p"), ("low", "low"), ("high", "high"), ("expected", "difference")):
+            mine[f"{name} absolute {what}"] = finding[key]
+        mine[f"{name} relative expected"] = finding["relative"]
+    plain = ours("read", table, "--metric", "revenue", "--metric", "revenue/visits")["findings"]
+    take("mean", plain[0])
+    take("ratio", plain[1])
+    take("before", ours("read", table, "--metric", "revenue", "--before", "revenue=before")["findings"][0])
+    take("sequential", ours("read", table, "--metric", "revenue", "--planned", planned)["findings"][0])
+    return {name: abs(mine[name] - value) / max(1, abs(value)) for name, value in theirs.items()}
 
 
 def bandits(run, python):
@@ -112,6 +135,31 @@ def bandits(run, python):
     ours = json.loads(measure.run([run.bin / "bandit"], RUN_SECONDS_MAX)["stdout"])
     peer = json.loads(measure.run([python, run.root / "bench/peer_bandit.py"], RUN_SECONDS_MAX)["stdout"])
     return {"ours": ours, "peer": peer}
+
+
+def over_http(run):
+    """A bandit asked over HTTP by kept-alive connections, the server on one core; then killed, and its log held to the answers."""
+    run.say("bandits over HTTP")
+    market = run.data / "bandits-market"
+    shutil.rmtree(market, ignore_errors=True)
+    measure.run(run.crowsnest("new", market))
+    (market / "bandits").mkdir()
+    arms = "".join(f'[[arms]]\nname = "{name}"\n' for name in "abcde")
+    (market / "bandits/home.toml").write_text(f"floor = 0.02\nreward_within_hours = 24\n{arms}")
+    core = shutil.which("taskset") and ["taskset", "-c", "0"] or []
+    command = [*core, *run.crowsnest("serve", "--listen", "127.0.0.1:0", "--no-collect", "--market", market)]
+    server = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+    try:
+        address = server.stdout.readline().split("//")[1].split("/")[0]
+        load = [run.bin / "allocate", address, "home", "--connections", HTTP_CONNECTIONS, "--seconds", HTTP_SECONDS, "--reward-each", 5]
+        found = json.loads(measure.run(load, RUN_SECONDS_MAX)["stdout"])
+    finally:
+        server.kill()
+        server.wait()
+    shown = json.loads(measure.run(run.crowsnest("grow", "bandit", "show", "home", "--format", "json", "--market", market))["stdout"])[0]
+    found["n_in_log"] = sum(arm["n_choices"] for arm in shown["arms"])
+    found["n_lost"] = found["n_allocations"] - found["n_errors"] - found["n_in_log"]
+    return found
 
 
 def real(run):
@@ -155,10 +203,14 @@ def section(firms, tested, played, fitted):
         report.check("experiments with nothing to find, called at any of their looks", tested["nothing"]["share_called"], FALSE_POSITIVES_MAX, ""),
         report.check("power off theory", abs(tested["something"]["share_called_at_the_end"] - tested["theory"]), POWER_OFF_MAX, ""),
         report.check(f"largest difference to statsmodels, {tested['n_equal']} figures", max(tested["off"].values()), EQUAL_MAX, ""),
+        report.check(f"largest difference to gbstats, {len(tested['off_gbstats'])} figures", max(tested["off_gbstats"].values()), EQUAL_MAX, ""),
         within("off-policy 95 % intervals that hold the true value, doubly robust", played["ours"]["covered_doubly_robust"], JUDGED),
         within("the same, IPS", played["ours"]["covered_ips"], JUDGED),
         within("the same, SNIPS", played["ours"]["covered_snips"], JUDGED),
         report.at_least("allocations a second on one core", played["ours"]["allocations_per_second"], ALLOCATIONS_LEAST),
+        report.at_least("allocations a second over HTTP, server on one core", played["http"]["per_second"], ALLOCATIONS_OVER_HTTP_LEAST),
+        report.known("the same: 99 of 100 within", played["http"]["p99_ms"], "ms"),
+        report.check("answers that a server killed lost", played["http"]["n_lost"], 0, ""),
     ]
     for kind in ("stationary", "drifting", "delayed"):
         peer = min(played["peer"][kind].values())

@@ -1,11 +1,11 @@
 // Charts that answer to the pointer, drawn with ECharts over the server's drawing, from the JSON beside it.
 // The server's drawing stays for print and for readers without JavaScript.
 import { BarChart, CustomChart, LineChart } from "echarts/charts";
-import { AriaComponent, GridComponent, TooltipComponent } from "echarts/components";
+import { AriaComponent, GridComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
 import { init, use, type EChartsType } from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 
-use([LineChart, BarChart, CustomChart, GridComponent, TooltipComponent, AriaComponent, CanvasRenderer]);
+use([LineChart, BarChart, CustomChart, GridComponent, MarkLineComponent, TooltipComponent, AriaComponent, CanvasRenderer]);
 
 interface Point {
   day: number;
@@ -66,7 +66,7 @@ function draw(figure: HTMLElement): void {
   if (!plot || !json) return;
   const data: unknown = JSON.parse(json);
   const options = () =>
-    figure.dataset["chart"] === "stack" ? stackOptions(data as StackData) : linesOptions(data as LinesData);
+    figure.dataset["chart"] === "stack" ? stackOptions(data as StackData) : linesOptions(data as LinesData, marked(figure));
   const drawing = plot.querySelector("svg");
   plot.classList.add("live");
   drawing?.setAttribute("hidden", "");
@@ -120,8 +120,8 @@ function tooltipStyle() {
   };
 }
 
-function linesOptions(data: LinesData) {
-  const series = data.lines.flatMap((line, index) => lineSeries(line, index % N_STYLES));
+function linesOptions(data: LinesData, marks: ReturnType<typeof marked>) {
+  const series = data.lines.flatMap((line, index) => lineSeries(line, index % N_STYLES)).map((one, index) => (index === 0 ? { ...one, ...marks } : one));
   const values = data.lines.flatMap((line) => line.points.map((point) => point.value));
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const isFarFromZero = least > 0 && most > least && most - least < least * 0.5;
@@ -141,6 +141,14 @@ function linesOptions(data: LinesData) {
     },
     series,
   };
+}
+
+/** What detection said of some days, as upright lines with a title. */
+function marked(figure: HTMLElement) {
+  const marks = JSON.parse(figure.dataset["marks"] ?? "[]") as { day: number; title: string }[];
+  if (marks.length === 0) return {};
+  const lines = marks.map((mark) => ({ xAxis: mark.day * DAY_MS, name: mark.title, label: { show: false } }));
+  return { markLine: { symbol: ["none", "triangle"], symbolSize: 7, data: lines, lineStyle: { color: colour("soft"), type: "dotted" as const }, tooltip: { formatter: (hit: { name: string }) => hit.name } } };
 }
 
 function monthLabel(language: string) {

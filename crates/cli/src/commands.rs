@@ -2,6 +2,7 @@
 //!
 //! To add one: a file in `commands/` with its arguments and `run`, its `mod`, and one line in the list below.
 
+mod alerts;
 mod backtest;
 mod breakouts;
 mod call;
@@ -14,6 +15,8 @@ mod deciding;
 mod demo;
 mod detect;
 mod diff;
+mod digest;
+mod directions;
 mod doctor;
 mod document;
 mod events;
@@ -24,7 +27,9 @@ mod import;
 mod lake;
 mod league;
 mod matching;
+mod mcp;
 mod metrics;
+mod movers;
 mod new;
 #[cfg(not(feature = "cluster"))]
 mod no_cluster;
@@ -33,6 +38,7 @@ mod products;
 mod reconcile;
 mod record;
 mod replay;
+mod report;
 mod resolve;
 mod review;
 mod revisions;
@@ -81,6 +87,7 @@ commands! {
     Show(show::Show),
     Why(why::Why),
     League(league::League),
+    Movers(movers::Movers),
     Share(share::Share),
     Series(series::Series),
     Claims(claims::Claims),
@@ -92,9 +99,13 @@ commands! {
     Revisions(revisions::Revisions),
     Detect(detect::Detect),
     Breakouts(breakouts::Breakouts),
+    Directions(directions::Directions),
     Call(call::Call),
     Record(record::Record),
     Backtest(backtest::Backtest),
+    Alerts(alerts::Alerts),
+    Digest(digest::Digest),
+    Report(report::Report),
     Resolve(resolve::Resolve),
     Review(review::Review),
     Merge(deciding::Merge),
@@ -109,6 +120,7 @@ commands! {
     Sql(sql::Sql),
     Export(export::Export),
     Serve(serve::Serve),
+    Mcp(mcp::Mcp),
     Lake(lake::LakeCommand),
     Cluster(cluster::ClusterCommand),
     Doctor(doctor::Doctor),
@@ -119,6 +131,6 @@ commands! {
 impl Command {
     /// Whether Ctrl-C is how the command is meant to end.
     pub(crate) fn stops_itself(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Demo(_) | Self::Cluster(_) | Self::Collect(_))
+        matches!(self, Self::Serve(_) | Self::Demo(_) | Self::Cluster(_) | Self::Collect(_) | Self::Mcp(_))
     }
 }

@@ -12,7 +12,13 @@ use crate::failure::Failure;
 struct Files;
 
 /// What a market builds for itself, should somebody have built the example in place.
-const BUILT: &[&str] = &["lake/", "raw/", "reports/", "state.db", "."];
+const BUILT: &[&str] = &["lake/", "raw/", "reports/", "state.db", "alerts.log", "."];
+
+/// Templates of reports stand in the folder of what imports report.
+fn is_built(name: &str) -> bool {
+    let is_template = name.starts_with("reports/") && name.ends_with(".md");
+    !is_template && BUILT.iter().any(|built| name.starts_with(built))
+}
 
 /// What became of the example's files.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,7 +36,7 @@ pub(crate) struct Written {
 pub(crate) fn write_to(dir: &Path) -> Result<Written, Failure> {
     refuse_other_market(dir)?;
     let mut written = Written::default();
-    for name in Files::iter().filter(|name| !BUILT.iter().any(|built| name.starts_with(built))) {
+    for name in Files::iter().filter(|name| !is_built(name)) {
         let Some(file) = Files::get(&name) else { continue };
         let path = dir.join(name.as_ref());
         if !path.exists() {
@@ -41,7 +47,10 @@ pub(crate) fn write_to(dir: &Path) -> Result<Written, Failure> {
         }
     }
     if !dir.join(".gitignore").exists() {
-        files::write_whole(&dir.join(".gitignore"), b"/lake\n/raw\n/reports\n/state.db*\n")?;
+        files::write_whole(
+            &dir.join(".gitignore"),
+            b"/lake\n/raw\n/reports/*\n!/reports/*.md\n/state.db*\n/state.detect\n/alerts.log\n",
+        )?;
     }
     Ok(written)
 }

@@ -22,6 +22,7 @@ mod progress;
 mod query_rows;
 mod redistribution;
 mod signals;
+mod sql_port;
 mod table;
 
 use std::process::ExitCode;

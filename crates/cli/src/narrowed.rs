@@ -97,12 +97,18 @@ impl Narrowing {
                 about("i.entity_id", "c.metric")
             ));
         }
+        if name == PLANS {
+            return Some("FALSE".to_owned());
+        }
         has_column(name, "source").then(|| format!("source IS NULL OR source NOT IN ({listed})"))
     }
 }
 
 /// Tables and views of what was made of claims, of whichever sources.
 const RESTING_ON_CLAIMS: [&str; 3] = ["figures", "figures_in_force", "signals"];
+
+/// Plans rest on own figures, name no source and say what is going to be done: where anything is kept back, they are.
+const PLANS: &str = "plans";
 
 /// The view of values alone, whose rows name no source.
 const VALUES: &str = "values_in_force";
@@ -146,7 +152,7 @@ mod tests {
             assert!(kept.over(&format!("SELECT * FROM {}('x')", function.name)).is_err());
         }
         assert!(kept.over("SELECT * FROM public.claims").is_err());
-        for name in VIEWS.iter().map(|(name, ..)| *name).chain(["figures", "signals"]) {
+        for name in VIEWS.iter().map(|(name, ..)| *name).chain(["figures", "signals", "plans"]) {
             assert!(kept.over(&format!("SELECT * FROM {name}")).unwrap().starts_with("WITH "), "{name}");
         }
     }

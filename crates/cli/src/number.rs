@@ -37,6 +37,15 @@ pub(crate) fn figure(value: f64) -> String {
     format!("{sign}{}{point}{rest}", grouped(whole))
 }
 
+/// A number to so many digits that count: 129,318,455 to three is 129,000,000.
+pub(crate) fn rounded(value: f64, digits: i32) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    let unit = 10f64.powi(value.abs().log10().floor() as i32 + 1 - digits);
+    (value / unit).round() * unit
+}
+
 /// A share (0 to 1) as a percentage.
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
@@ -86,6 +95,8 @@ mod tests {
         for (value, written) in cases {
             assert_eq!(figure(value), written);
         }
+        assert_eq!(figure(rounded(129_318_455.7, 3)), "129,000,000");
+        assert_eq!((rounded(0.0, 3), figure(rounded(-0.012_345, 3))), (0.0, "-0.0123".to_owned()));
         assert_eq!(count(1_520), "1,520");
         assert_eq!(count(12), "12");
     }

@@ -80,6 +80,10 @@ pub(crate) enum Format {
     Ndjson,
     /// A Parquet file; not to a terminal.
     Parquet,
+    /// Markdown.
+    Md,
+    /// HTML that needs nothing else.
+    Html,
 }
 
 /// Whether to use colour.
@@ -103,7 +107,7 @@ fn parse_language(tag: &str) -> Result<Language, String> {
     Language::parse(tag).ok_or_else(|| "expected en, zh-Hans or zh-Hant".to_owned())
 }
 
-fn parse_size(text: &str) -> Result<Size, String> {
+pub(crate) fn parse_size(text: &str) -> Result<Size, String> {
     const UNITS: &[(&str, usize)] = &[
         ("gib", 1 << 30),
         ("mib", 1 << 20),

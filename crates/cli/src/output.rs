@@ -40,7 +40,7 @@ impl Context {
         print::line(&print_clean(&lines.join("\n"), self.is_colored()))
     }
 
-    /// Prints an answer as JSON, CSV, newline-delimited JSON or Parquet. Notes that the form has no place for go to
+    /// Prints an answer as JSON, CSV, newline-delimited JSON, Parquet, Markdown or HTML. Notes that the form has no place for go to
     /// standard error.
     pub(crate) fn print_encoded(&self, answer: &Answer) -> Result<(), Failure> {
         let has_notes = self.format() == Format::Json && !answer.facts.is_empty();
@@ -52,6 +52,8 @@ impl Context {
                 refuse_terminal()?;
                 encode::to_parquet(&answer.rows)?
             }
+            Format::Md => as_markdown(answer)?.into_bytes(),
+            Format::Html => as_html(answer)?.into_bytes(),
         };
         print::bytes(&bytes)?;
         if !has_notes {
@@ -59,6 +61,37 @@ impl Context {
         }
         Ok(())
     }
+}
+
+/// The rows' names and cells, as texts.
+fn cells(answer: &Answer) -> Result<(Vec<String>, Vec<Vec<String>>), Failure> {
+    let names: Vec<String> = answer.rows.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let rows: Vec<Row> = answer.rows_as()?;
+    let cells = rows.iter().map(|row| names.iter().map(|name| table::plain(row.get(name))).collect()).collect();
+    Ok((names, cells))
+}
+
+/// A table in Markdown.
+fn as_markdown(answer: &Answer) -> Result<String, Failure> {
+    let (names, rows) = cells(answer)?;
+    let line = |cells: &[String]| {
+        let cells = cells.iter().map(|cell| cell.replace('\\', "\\\\").replace('|', "\\|").replace('\n', " "));
+        format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+    };
+    let body: String = rows.iter().map(|cells| line(cells)).collect();
+    Ok(format!("{}|{}\n{body}", line(&names), "---|".repeat(names.len())))
+}
+
+/// A table in HTML.
+fn as_html(answer: &Answer) -> Result<String, Failure> {
+    let (names, rows) = cells(answer)?;
+    let escaped = |cell: &String| cell.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let line = |cells: &[String], tag: &str| {
+        let cells = cells.iter().map(|cell| format!("<{tag}>{}</{tag}>", escaped(cell)));
+        format!("<tr>{}</tr>\n", cells.collect::<String>())
+    };
+    let body: String = rows.iter().map(|cells| line(cells, "td")).collect();
+    Ok(format!("<table>\n<thead>{}</thead>\n<tbody>\n{body}</tbody>\n</table>\n", line(&names, "th")))
 }
 
 /// Parquet is bytes, not text.

@@ -18,6 +18,8 @@ pub(crate) enum Cell {
     Text,
     /// A figure with thousands separators.
     Figure,
+    /// A figure that is no more than an expectation: three digits.
+    Expected,
     /// A figure of a claim, with what its bound says (`≥ 230`).
     Bounded,
     /// A share as a percentage, with a bar.
@@ -124,7 +126,7 @@ fn terminal_width() -> Option<u16> {
 
 fn is_right_aligned(column: &Column, rows: &[Row]) -> bool {
     match column.cell {
-        Cell::Figure | Cell::Bounded | Cell::Change | Cell::RankChange | Cell::Bytes => true,
+        Cell::Figure | Cell::Expected | Cell::Bounded | Cell::Change | Cell::RankChange | Cell::Bytes => true,
         Cell::Raw => {
             rows.iter().all(|row| row.get(column.key).is_none_or(|value| value.is_number() || value.is_null()))
         }
@@ -138,6 +140,7 @@ fn write_cell(column: &Column, row: &Row, largest_share: f64) -> String {
     match column.cell {
         Cell::Text | Cell::Raw => plain(value),
         Cell::Figure => number.map(number::figure).unwrap_or_default(),
+        Cell::Expected => number.map(|number| number::figure(number::rounded(number, 3))).unwrap_or_default(),
         Cell::Bounded => number.map(|number| bounded(number, row)).unwrap_or_default(),
         Cell::Share => number.map(|share| with_bar(share, largest_share)).unwrap_or_default(),
         Cell::Change => number.map(number::change).unwrap_or_default(),

@@ -18,6 +18,7 @@ mod sql;
 mod tokens;
 mod unpack;
 
+pub use addresses::PublicOnly;
 pub(crate) use client::{Answer, FetchError, Fetcher, Limits};
-pub(crate) use masking::Secrets;
+pub use masking::Secrets;
 pub(crate) use sql::{Question, SQL_ROWS_MAX, rows_of_query};

@@ -46,6 +46,7 @@ mod worker;
 pub use clock::Clock;
 pub use collecting::{CollectRequest, Collector, Due, SourceReport, Trial, Watch, WatchEvent, due, ready};
 pub use error::{ImportError, Result};
+pub use fetch::{PublicOnly, Secrets};
 pub use import::import;
 pub use infer::{LookOptions, infer};
 pub use progress::{NoProgress, Progress};

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::change_point::usual_step;
 
 /// A step of the whole market by this factor is a break.
-const MARKET_FACTOR: f32 = 1.2;
+pub(crate) const MARKET_FACTOR: f32 = 1.2;
 /// A product's step by this factor that comes back is an error of the data rather than a spike.
 const ERROR_FACTOR: f32 = 100.0;
 /// A spike is so many usual steps, and at least [`SPIKE_FACTOR`].

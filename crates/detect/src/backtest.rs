@@ -8,11 +8,11 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::baselines;
-use crate::breakout::{CALIBRATED_EVERY, Origin, Walk, base_probability};
 use crate::history::History;
 use crate::measures::{Judged, Measures, interval, measure, measure_all};
 use crate::outcome::Task;
 use crate::panel::Panel;
+use crate::walk::{Origin, Walk};
 
 /// One ranking, judged.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +47,7 @@ pub struct Backtest {
     pub rankings: Vec<Ranking>,
     /// The first fifty of each origin, as called by the model.
     pub calls: Vec<Call>,
-    /// Origins at which too little had settled to learn from: there the base rate is said, and momentum ranks.
+    /// Origins at which too little had settled to learn from: there the prior speaks.
     pub n_unlearnt: usize,
 }
 
@@ -63,15 +63,13 @@ pub fn run(history: &History, task: Task, from: usize, to: usize) -> Backtest {
         rankings: names.map(|name| Ranking { name: name.to_owned(), ..Ranking::default() }).collect(),
         ..Backtest::default()
     };
-    // So early, that what is said there is settled and calibrates the first origin.
-    let first_model = from.saturating_sub(task.settles_after() + 5 * CALIBRATED_EVERY);
     for t in 0..=to.min(final_period) {
         walk.advance();
         let is_asked = t >= from && t + task.settles_after() < n_periods;
-        let calibrates = (from - t.min(from)).is_multiple_of(CALIBRATED_EVERY);
         if is_asked {
             judge(&mut walk, &known, task, &mut backtest);
-        } else if t >= first_model && t < from && calibrates {
+        } else if walk.calibrates(t, from) {
+            // What is said so early is settled at the first origin, and calibrates it.
             walk.model();
         }
     }
@@ -81,23 +79,20 @@ pub fn run(history: &History, task: Task, from: usize, to: usize) -> Backtest {
 /// Judges one origin by every ranking.
 fn judge(walk: &mut Walk<'_>, known: &Panel, task: Task, backtest: &mut Backtest) {
     let model = walk.model();
-    let Some(origin) = walk.origins.last() else { return };
+    let Some(origin) = walk.last() else { return };
+    let origin = origin.as_ref();
     let n = origin.candidates.len();
     let mut scores: Vec<Vec<f64>> = vec![Vec::with_capacity(n); backtest.rankings.len()];
     for place in 0..n {
         let of_baselines = baselines::scores(origin.row(place));
         scores.iter_mut().skip(1).zip(of_baselines).for_each(|(scores, score)| scores.push(score));
     }
-    let base = base_rate(walk);
     let regression = walk.regression();
     let last = scores.len() - 1;
     scores[last] = (0..n).map(|place| regression.log_odds(&baselines::numbers(origin.row(place)))).collect();
-    let probabilities = match &model {
-        Some(model) => model.probabilities(origin),
-        None => vec![base; n],
-    };
-    scores[0] = if model.is_some() { probabilities.clone() } else { scores[1].clone() };
-    backtest.n_unlearnt += usize::from(model.is_none());
+    let probabilities = model.probabilities(origin);
+    scores[0].clone_from(&probabilities);
+    backtest.n_unlearnt += usize::from(!model.is_learnt());
     let outcomes: Vec<(bool, bool, Option<f64>)> = origin
         .candidates
         .par_iter()
@@ -141,16 +136,6 @@ fn calls(origin: &Origin, scores: &[f64], probabilities: &[f64], outcomes: &[(bo
         is_hit: outcomes[place].0,
     };
     places.into_iter().take(50).map(call).collect()
-}
-
-/// The share of hits among candidates of settled origins.
-fn base_rate(walk: &Walk<'_>) -> f64 {
-    let (mut n_hits, mut n) = (0, 0);
-    for (origin, hits) in walk.origins.iter().zip(&walk.hits) {
-        n += origin.candidates.len();
-        n_hits += origin.candidates.iter().filter(|series| hits[**series as usize]).count();
-    }
-    base_probability(n_hits, n)
 }
 
 /// An interval of 95 %.

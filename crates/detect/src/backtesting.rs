@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use crowsnest_lake::Lake;
 use serde::Serialize;
 
-use crate::backtest::{self, Backtest, Intervals, Told};
+use crate::backtest::{self, Backtest, Intervals, Ranking, Told};
 use crate::detecting::call_evidence;
+use crate::diagrams::{self, Curve, Words};
 use crate::error::DetectError;
 use crate::lists::{self, Asked, List};
-use crate::measures::{Bin, Measures, measure, reliability};
+use crate::measures::{Bin, Measures, measure, measure_all, precision_curve, reliability};
 use crate::outcome::Task;
 use crate::signals::{self, Signal};
 
@@ -69,6 +70,8 @@ pub struct BacktestReport {
     pub baselines: BTreeMap<String, Told>,
     /// Reliability diagram: ten bins of equally many candidates.
     pub reliability: Vec<Bin>,
+    /// Precision by how far down the list one goes: the model's, then the best baseline's.
+    pub precision: Vec<Curve>,
     /// The measures of each origin.
     pub origins: Vec<OriginReport>,
     /// What should be known besides.
@@ -215,6 +218,7 @@ fn report(list: &List, backtest: &Backtest, task: Task) -> BacktestReport {
         intervals: told[0].intervals.clone(),
         strict: told[0].strict.clone(),
         reliability: reliability(&own.origins.concat()).unwrap_or_default(),
+        precision: precision(backtest),
         origins: origins.collect(),
         baselines: backtest
             .rankings
@@ -227,11 +231,45 @@ fn report(list: &List, backtest: &Backtest, task: Task) -> BacktestReport {
     }
 }
 
+/// The model's precision curve, and that of the baseline with the highest average precision.
+fn precision(backtest: &Backtest) -> Vec<Curve> {
+    let average = |ranking: &&Ranking| measure_all(&ranking.origins).average_precision;
+    let best = backtest.rankings.iter().skip(1).max_by(|a, b| average(a).total_cmp(&average(b)));
+    let curve = |ranking: &Ranking| Curve { name: ranking.name.clone(), points: precision_curve(&ranking.origins) };
+    backtest.rankings.first().into_iter().chain(best).map(curve).collect()
+}
+
+impl BacktestReport {
+    /// The reliability diagram as an SVG file.
+    pub fn reliability_svg(&self) -> String {
+        let words = Words {
+            title: format!("{} by {}, {} – {}", self.metric, self.source, self.from, self.to),
+            across: "probability said".to_owned(),
+            up: "share that came".to_owned(),
+            reference: "as said".to_owned(),
+            is_file: true,
+        };
+        diagrams::reliability(&self.reliability, &words)
+    }
+
+    /// The precision curve as an SVG file.
+    pub fn precision_svg(&self) -> String {
+        let words = Words {
+            title: format!("{} by {}, {} – {}", self.metric, self.source, self.from, self.to),
+            across: "first so many of each origin".to_owned(),
+            up: "share of hits".to_owned(),
+            reference: "base rate".to_owned(),
+            is_file: true,
+        };
+        diagrams::precision(&self.precision, self.measures.base_rate, &words)
+    }
+}
+
 fn notes(list: &List, backtest: &Backtest, task: Task) -> Vec<String> {
     let mut notes = Vec::new();
     if backtest.n_unlearnt > 0 {
         notes.push(format!(
-            "at {} of {} origins too few outcomes had settled to learn from: there the base rate is said, and momentum ranks",
+            "at {} of {} origins too few outcomes had settled to learn from: there the prior that was learnt from open data speaks",
             backtest.n_unlearnt,
             backtest.origins.len()
         ));

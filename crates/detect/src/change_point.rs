@@ -95,13 +95,14 @@ fn is_kept(levels: &[f32], at: usize, change: f32) -> bool {
 fn slope_turns(levels: &[f32], step: f32, jumps: &[ChangePoint]) -> Vec<ChangePoint> {
     let changes: Vec<f32> = levels.windows(2).map(|two| two[1] - two[0]).collect();
     let error = (step.max(0.01)) * (2.0 / WINDOW as f32).sqrt();
+    // The window before a place is the window after an earlier one: each is looked at once.
+    let middles: Vec<f32> = changes.windows(WINDOW).map(middle).collect();
     let mut turns: Vec<ChangePoint> = Vec::new();
-    for at in WINDOW..changes.len().saturating_sub(WINDOW - 1) {
-        let (before, after) = (&changes[at - WINDOW..at], &changes[at..at + WINDOW]);
-        let (Some(before), Some(after)) = (median_of(before), median_of(after)) else { continue };
-        let size = after - before;
-        let is_near_a_jump = jumps.iter().any(|jump| jump.at.abs_diff(at + 1) < 2);
-        if size.abs() < SLOPE_ERRORS * error || size.abs() < FACTOR_MIN.ln() / WINDOW as f32 || is_near_a_jump {
+    for at in WINDOW..middles.len() {
+        let size = middles[at] - middles[at - WINDOW];
+        let is_near_a_jump = || jumps.iter().any(|jump| jump.at.abs_diff(at + 1) < 2);
+        let is_clear = size.abs() >= SLOPE_ERRORS * error && size.abs() >= FACTOR_MIN.ln() / WINDOW as f32;
+        if !is_clear || is_near_a_jump() {
             continue;
         }
         match turns.last_mut() {
@@ -114,6 +115,23 @@ fn slope_turns(levels: &[f32], step: f32, jumps: &[ChangePoint]) -> Vec<ChangePo
         }
     }
     turns
+}
+
+/// The median of a window's numbers; not a number where there are none. Without memory of its own: it is asked for at every
+/// place of every series.
+fn middle(window: &[f32]) -> f32 {
+    let mut known = [0.0_f32; WINDOW];
+    let mut n = 0;
+    for number in window.iter().copied().filter(|number| number.is_finite()) {
+        let mut place = n;
+        while place > 0 && known[place - 1] > number {
+            known[place] = known[place - 1];
+            place -= 1;
+        }
+        known[place] = number;
+        n += 1;
+    }
+    if n == 0 { f32::NAN } else { (known[(n - 1) / 2] + known[n / 2]) / 2.0 }
 }
 
 #[cfg(test)]
@@ -129,6 +147,13 @@ mod tests {
         let mut spiked: Vec<f32> = (0..20).map(|t| (t % 2) as f32 * 0.02).collect();
         spiked[12] += 1.0;
         assert!(change_points(&spiked).is_empty());
+    }
+
+    #[test]
+    fn middles_by_hand() {
+        assert_eq!(middle(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(middle(&[4.0, f32::NAN, 1.0, 2.0, 3.0]), 2.5);
+        assert!(middle(&[f32::NAN]).is_nan());
     }
 
     #[test]

@@ -6,6 +6,9 @@
 //! first three, the same last word; and by the words of the name wherever they stand, shrunk towards the market.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+
+use rayon::prelude::*;
 
 use crate::panel::Panel;
 
@@ -40,7 +43,7 @@ const KINDS: &[&str] = &["first_word", "first_two", "first_three", "last_word"];
 const PRIOR_HITS: f32 = 10.0;
 const PRIOR_WORD: f32 = 5.0;
 /// Settled origins whose hits are counted.
-const HITS_BACK: usize = 12;
+pub const HITS_BACK: usize = 12;
 
 /// The names of the numbers of families, in order.
 pub fn names() -> Vec<String> {
@@ -62,89 +65,118 @@ pub struct Families {
 impl Families {
     /// Finds families by name: words are what stands between characters that are neither letters nor digits.
     pub fn new(names: &[String]) -> Self {
-        let cut = |name: &String| -> Vec<String> {
-            let words = name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
-            words.map(str::to_lowercase).collect()
-        };
-        let all: Vec<Vec<String>> = names.iter().map(cut).collect();
-        let mut of = Vec::new();
-        let mut n_families = Vec::new();
-        for kind in 0..KINDS.len() {
-            let mut known: HashMap<String, u32> = HashMap::new();
-            let numbered = all.iter().enumerate().map(|(own, words)| {
-                let n = known.len() as u32;
-                *known.entry(key(kind, words, own)).or_insert(n)
-            });
-            of.push(numbered.collect());
-            n_families.push(known.len());
-        }
-        let mut known: HashMap<&str, u32> = HashMap::new();
-        let words = all.iter().map(|words| {
-            let mut numbered: Vec<u32> = Vec::with_capacity(words.len());
-            for word in words {
-                let n = known.len() as u32;
-                numbered.push(*known.entry(word.as_str()).or_insert(n));
-            }
+        let all: Vec<Vec<u64>> = names.par_iter().map(|name| words_of(name)).collect();
+        let kinds: Vec<(Vec<u32>, usize)> = (0..KINDS.len())
+            .into_par_iter()
+            .map(|kind| {
+                let mut known = Numbers::default();
+                let of = all.iter().enumerate().map(|(own, words)| known.number(key(kind, words, own))).collect();
+                (of, known.0.len())
+            })
+            .collect();
+        let mut known = Numbers::default();
+        let words = all.into_iter().map(|words| {
+            let mut numbered: Vec<u32> = words.into_iter().map(|word| known.number(word)).collect();
             numbered.sort_unstable();
             numbered.dedup();
             numbered
         });
         let words = words.collect();
-        let n_words = known.len();
-        Self { of, n_families, words, n_words }
+        let (of, n_families) = kinds.into_iter().unzip();
+        Self { of, n_families, words, n_words: known.0.len() }
     }
 
-    /// What the others of each family do at an origin, for each product the list has: rows in the order of `candidates`,
-    /// columns in that of [`names`]. `hits` are the settled outcomes by origin, one flag a product.
-    pub fn numbers(&self, panel: &Panel, t: usize, candidates: &[u32], hits: &[Vec<bool>]) -> Vec<Vec<f32>> {
+    /// What all products do at an origin, gathered by family; `hits` are the settled outcomes by origin, one flag a product.
+    pub fn look(&self, panel: &Panel, t: usize, hits: &[Vec<bool>]) -> Look<'_> {
         let told = Told::new(panel, t, hits);
-        let mut rows: Vec<Vec<f32>> = vec![Vec::with_capacity(names().len()); candidates.len()];
-        for (of, n_families) in self.of.iter().zip(&self.n_families) {
-            let means: Vec<Sums> =
-                [&told.change, &told.growth_3, &told.growth_6, &told.level, &told.age, &told.over_high]
-                    .iter()
-                    .map(|values| Sums::new(values, of, *n_families))
-                    .collect();
-            let entries = Sums::new(&told.entered, of, *n_families);
-            let hits = Sums::pairs(&told.n_hits, &told.n_tries, of, *n_families);
-            for (row, series) in rows.iter_mut().zip(candidates) {
-                let (own, family) = (*series as usize, of[*series as usize] as usize);
-                row.extend(means.iter().map(|sums| sums.without(own, family)));
-                let (change, level) = (row[row.len() - 6], row[row.len() - 3]);
-                row.push(means[3].n_without(own, family));
-                row.extend([told.change[own] - change, told.level[own] - level]);
-                row.push(hits.shrunk(own, family, told.hit_rate, PRIOR_HITS));
-                row.push(entries.without(own, family));
-            }
-        }
-        self.add_words(&told, candidates, &mut rows);
-        rows
+        let of_kind = |(of, n): (&Vec<u32>, &usize)| -> Vec<Sums> {
+            let of = || of.iter().map(std::slice::from_ref);
+            let mut sums: Vec<Sums> =
+                told.of_kinds().iter().map(|(tops, n_of)| Sums::new(tops, *n_of, of(), *n)).collect();
+            sums.push(Sums::new(&told.n_hits, Some(&told.n_tries), of(), *n));
+            sums
+        };
+        let kinds = self.of.par_iter().zip(&self.n_families).map(of_kind).collect();
+        let words = told.of_words();
+        let of_words = |(tops, n_of): &(&[f32], Option<&[f32]>)| {
+            Sums::new(tops, *n_of, self.words.iter().map(Vec::as_slice), self.n_words)
+        };
+        let words = words.par_iter().map(of_words).collect();
+        Look { families: self, told, kinds, words }
     }
+}
 
-    fn add_words(&self, told: &Told, candidates: &[u32], rows: &mut [Vec<f32>]) {
-        let (n, words) = (self.n_words, &self.words);
-        let changes = Sums::of_words(&told.change, None, words, n);
-        let growths = Sums::of_words(&told.growth_3, None, words, n);
-        let hits = Sums::of_words(&told.n_hits, Some(&told.n_tries), words, n);
-        let entries = Sums::of_words(&told.entered, None, words, n);
-        let all = [(changes, 0.0), (growths, 0.0), (hits, told.hit_rate), (entries, told.entry_rate)];
-        for (row, series) in rows.iter_mut().zip(candidates) {
-            let own = *series as usize;
-            for (sums, prior) in &all {
-                let of_each = words[own].iter().map(|word| sums.shrunk(own, *word as usize, *prior, PRIOR_WORD));
-                let (sum, best) = of_each.fold((0.0, f32::NAN), |(sum, best), one| (sum + one, one.max(best)));
-                row.extend([sum / words[own].len() as f32, best]);
+/// What families do at an origin.
+pub struct Look<'a> {
+    families: &'a Families,
+    told: Told,
+    /// For each kind the sums of what is told of it, in the order of [`Told::of_kinds`], hits last.
+    kinds: Vec<Vec<Sums>>,
+    /// In the order of [`Told::of_words`].
+    words: Vec<Sums>,
+}
+
+impl std::fmt::Debug for Look<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Look").field("n_products", &self.told.change.len()).finish_non_exhaustive()
+    }
+}
+
+impl Look<'_> {
+    /// Adds what the others of its families do to a product's numbers, in the order of [`names`].
+    pub fn add(&self, series: usize, row: &mut Vec<f32>) {
+        let told = &self.told;
+        let of_kinds = told.of_kinds();
+        for (of, sums) in self.families.of.iter().zip(&self.kinds) {
+            let family = of[series] as usize;
+            let start = row.len();
+            for (sums, (tops, n_of)) in sums.iter().zip(&of_kinds).take(6) {
+                row.push(sums.without(own(tops, *n_of, series), family));
             }
+            let (change, level) = (row[start], row[start + 3]);
+            row.push(sums[3].n_without(own(&told.level, None, series), family));
+            row.extend([told.change[series] - change, told.level[series] - level]);
+            let (tops, n_of) = (&told.n_hits, Some(told.n_tries.as_slice()));
+            row.push(sums[7].shrunk(own(tops, n_of, series), family, told.hit_rate, PRIOR_HITS));
+            row.push(sums[6].without(own(&told.entered, None, series), family));
+        }
+        let words = &self.families.words[series];
+        let priors = [0.0, 0.0, told.hit_rate, told.entry_rate];
+        for ((sums, (tops, n_of)), prior) in self.words.iter().zip(told.of_words()).zip(priors) {
+            let own = own(tops, n_of, series);
+            let of_each = words.iter().map(|word| sums.shrunk(own, *word as usize, prior, PRIOR_WORD));
+            let (sum, best) = of_each.fold((0.0, f32::NAN), |(sum, best), one| (sum + one, one.max(best)));
+            row.extend([sum / words.len() as f32, best]);
         }
     }
 }
 
-fn key(kind: usize, words: &[String], own: usize) -> String {
-    let alone = || format!("\0{own}");
+/// The words of a name, each as a number: equal words are equal numbers on every machine.
+fn words_of(name: &str) -> Vec<u64> {
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    let words = name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(|word| hasher.hash_one(word.to_lowercase())).collect()
+}
+
+/// Keys, numbered as they come.
+#[derive(Default)]
+struct Numbers(HashMap<u64, u32>);
+
+impl Numbers {
+    fn number(&mut self, key: u64) -> u32 {
+        let next = self.0.len() as u32;
+        *self.0.entry(key).or_insert(next)
+    }
+}
+
+/// The key of a product's family of a kind; its own where it has none.
+fn key(kind: usize, words: &[u64], own: usize) -> u64 {
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    let alone = || hasher.hash_one(("alone", own));
     match kind {
-        0 => words.first().cloned().unwrap_or_else(alone),
-        3 => words.last().filter(|_| words.len() > 1).cloned().unwrap_or_else(alone),
-        n if words.len() > n + 1 => words[..=n].join("-"),
+        0 => words.first().copied().unwrap_or_else(alone),
+        3 => words.last().filter(|_| words.len() > 1).copied().unwrap_or_else(alone),
+        n if words.len() > n + 1 => hasher.hash_one(&words[..=n]),
         _ => alone(),
     }
 }
@@ -165,6 +197,18 @@ struct Told {
 }
 
 impl Told {
+    /// What is told of families; means are over members that have it.
+    fn of_kinds(&self) -> [(&[f32], Option<&[f32]>); 7] {
+        let all =
+            [&self.change, &self.growth_3, &self.growth_6, &self.level, &self.age, &self.over_high, &self.entered];
+        all.map(|values| (values.as_slice(), None))
+    }
+
+    /// What is told of words, with how often each product counts.
+    fn of_words(&self) -> [(&[f32], Option<&[f32]>); 4] {
+        [(&self.change, None), (&self.growth_3, None), (&self.n_hits, Some(&self.n_tries)), (&self.entered, None)]
+    }
+
     fn new(panel: &Panel, t: usize, hits: &[Vec<bool>]) -> Self {
         let n = panel.n_series();
         let growth = |k: usize| -> Vec<f32> {
@@ -202,54 +246,42 @@ impl Told {
     }
 }
 
-/// Sums and counts of families, and the members' own parts of them.
+/// A product's own part of a sum, and how often it counts: as often as is said, else once where there is a value.
+fn own(tops: &[f32], n_of: Option<&[f32]>, series: usize) -> (f32, f32) {
+    let top = tops[series];
+    if top.is_nan() { (0.0, 0.0) } else { (top, n_of.map_or(1.0, |n_of| n_of[series])) }
+}
+
+/// Sums and counts of families.
 struct Sums {
     sum: Vec<f32>,
     n: Vec<f32>,
-    own: Vec<(f32, f32)>,
 }
 
 impl Sums {
-    fn new(values: &[f32], of: &[u32], n_families: usize) -> Self {
-        let own = values.iter().map(|value| if value.is_nan() { (0.0, 0.0) } else { (*value, 1.0) });
-        Self::added(own.collect(), of.iter().map(std::slice::from_ref), n_families)
-    }
-
-    fn pairs(tops: &[f32], bottoms: &[f32], of: &[u32], n_families: usize) -> Self {
-        let own = tops.iter().copied().zip(bottoms.iter().copied()).collect();
-        Self::added(own, of.iter().map(std::slice::from_ref), n_families)
-    }
-
-    /// Of words: each product counts for all of its own; with `bottoms`, as that often.
-    fn of_words(values: &[f32], bottoms: Option<&[f32]>, words: &[Vec<u32>], n_words: usize) -> Self {
-        let n_of = |place: usize| bottoms.map_or(1.0, |bottoms| bottoms[place]);
-        let own = values.iter().enumerate();
-        let own = own.map(|(place, value)| if value.is_nan() { (0.0, 0.0) } else { (*value, n_of(place)) });
-        Self::added(own.collect(), words.iter().map(Vec::as_slice), n_words)
-    }
-
-    fn added<'a>(own: Vec<(f32, f32)>, of: impl Iterator<Item = &'a [u32]>, n_families: usize) -> Self {
+    fn new<'a>(tops: &[f32], n_of: Option<&[f32]>, of: impl Iterator<Item = &'a [u32]>, n_families: usize) -> Self {
         let (mut sum, mut n) = (vec![0.0; n_families], vec![0.0; n_families]);
-        for ((top, bottom), families) in own.iter().zip(of) {
+        for (series, families) in of.enumerate() {
+            let (top, bottom) = own(tops, n_of, series);
             for family in families {
                 sum[*family as usize] += top;
                 n[*family as usize] += bottom;
             }
         }
-        Self { sum, n, own }
+        Self { sum, n }
     }
 
-    fn n_without(&self, own: usize, family: usize) -> f32 {
-        self.n[family] - self.own[own].1
+    fn n_without(&self, own: (f32, f32), family: usize) -> f32 {
+        self.n[family] - own.1
     }
 
-    fn without(&self, own: usize, family: usize) -> f32 {
+    fn without(&self, own: (f32, f32), family: usize) -> f32 {
         let n = self.n_without(own, family);
-        if n > 0.0 { (self.sum[family] - self.own[own].0) / n } else { f32::NAN }
+        if n > 0.0 { (self.sum[family] - own.0) / n } else { f32::NAN }
     }
 
-    fn shrunk(&self, own: usize, family: usize, prior: f32, weight: f32) -> f32 {
-        (self.sum[family] - self.own[own].0 + prior * weight) / (self.n_without(own, family) + weight)
+    fn shrunk(&self, own: (f32, f32), family: usize, prior: f32, weight: f32) -> f32 {
+        (self.sum[family] - own.0 + prior * weight) / (self.n_without(own, family) + weight)
     }
 }
 
@@ -262,11 +294,10 @@ mod tests {
     fn the_others_of_a_family_speak_and_never_the_product_itself() {
         let names: Vec<String> = ["azure-mgmt-a", "azure-mgmt-b", "other", "azure"].map(str::to_owned).to_vec();
         let levels = [[1.0, 1.0], [1.0, 3.0], [1.0, 1.0], [1.0, 1.0]];
-        let said = (0..2_u32).flat_map(|period| {
+        let said = (0..2_u32).map(|period| {
             let of = move |(series, own): (usize, &[f32; 2])| Said {
                 series: series as u32,
                 period,
-                seen: period,
                 level: own[period as usize],
             };
             levels.iter().enumerate().map(of).collect::<Vec<_>>()
@@ -280,7 +311,14 @@ mod tests {
             last_known_at: 0,
         };
         let panel = Panel::as_of(&history, 1);
-        let rows = Families::new(&names).numbers(&panel, 1, &[0, 1, 2], &[]);
+        let families = Families::new(&names);
+        let look = families.look(&panel, 1, &[]);
+        let of = |series: usize| {
+            let mut row = Vec::new();
+            look.add(series, &mut row);
+            row
+        };
+        let rows: Vec<Vec<f32>> = (0..3).map(of).collect();
         let at = |row: usize, name: &str| rows[row][super::names().iter().position(|own| own == name).unwrap()];
         assert_eq!(rows[0].len(), super::names().len());
         assert_eq!(at(0, "first_two_change"), 2.0);

@@ -169,12 +169,12 @@ mod tests {
     #[test]
     fn the_numbers_of_a_product_by_hand() {
         // Two products that do not move, and one that doubles each period after a gap.
-        let mut said = Vec::new();
+        let mut said = vec![Vec::new(); 4];
         for period in 0..4_u32 {
-            said.extend([0, 1].map(|series| Said { series, period, seen: period, level: 1.0 }));
+            said[period as usize].extend([0, 1].map(|series| Said { series, period, level: 1.0 }));
             if period != 1 {
                 let level = 2.0 + 2_f32.ln() * period as f32;
-                said.push(Said { series: 2, period, seen: period, level });
+                said[period as usize].push(Said { series: 2, period, level });
             }
         }
         let names = ["a", "b", "c"].map(str::to_owned).to_vec();

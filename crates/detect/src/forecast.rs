@@ -1,13 +1,10 @@
-//! Forecasts with quantiles: several plain models, weighed for each series by how well each did on its own past.
+//! Forecasts of one series: several plain models, weighed for each series by how well each did on its own past.
 //!
 //! In: log levels, evenly spaced, gaps carried forward. Out: for each period ahead the median and the ends of an interval
 //! of 80 %. Models are recursions of one pass: exponential smoothing (R. G. Brown, 1959), with damped trend (E. S. Gardner,
 //! E. McKenzie, 1985), and theta (V. Assimakopoulos, K. Nikolopoulos, 2000). Each is judged at every past point on all
 //! periods ahead, and counts by a power of its mean error (J. M. Bates, C. W. J. Granger, 1969). Logarithms make the middle
-//! of what is forecast the median of the level. Intervals come from what forecasts of the same list missed by when their
-//! ends were held out, in units of each series' own misses ([`Spread`]).
-
-use rayon::prelude::*;
+//! of what is forecast the median of the level. What is common to the products of a list is learnt in [`crate::forecaster`].
 
 use crate::outcome::Task;
 
@@ -36,13 +33,33 @@ pub const HORIZON_MAX: usize = 24;
 /// Least typical miss, so that a constant series has an interval that is a number.
 const MISS_MIN: f32 = 1e-4;
 
-/// A forecast of log levels.
+/// Ends of an interval of 80 % in units of a series' mean miss, as a double exponential distribution has them: for lists that
+/// are too short to learn from.
+pub const USUAL_ENDS: (f32, f32) = (-1.6, 1.6);
+
+/// What the plain models say of a series.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Forecast {
-    /// The median, period by period ahead.
-    pub median: Vec<f32>,
-    /// What forecasts of this series missed by, on average.
+pub struct Parts {
+    /// The last level.
+    pub last: f32,
+    /// Its usual change, by size.
+    pub usual: f32,
+    /// What the combination of the models missed by at each period ahead, on average.
     pub miss: Vec<f32>,
+    /// The change that the combination expects by each period ahead.
+    changes: Vec<f32>,
+}
+
+impl Parts {
+    /// The change of the log level that is expected, so many periods ahead (from 0).
+    pub fn change(&self, ahead: usize) -> f32 {
+        self.changes[ahead]
+    }
+
+    /// The log levels that are expected.
+    pub fn levels(&self) -> Vec<f32> {
+        self.changes.iter().map(|change| self.last + change).collect()
+    }
 }
 
 /// A recursion's state.
@@ -68,30 +85,30 @@ impl State {
     }
 }
 
-/// Forecasts a series; `None` where it has fewer than [`POINTS_MIN`] points that are numbers.
-pub fn forecast(levels: &[f32], horizon: usize) -> Option<Forecast> {
+/// What the models say of a series; `None` where it has fewer than [`POINTS_MIN`] points that are numbers.
+pub fn parts(levels: &[f32], horizon: usize) -> Option<Parts> {
     let known = carried(levels);
     if known.len() < POINTS_MIN || horizon == 0 {
         return None;
     }
     let horizon = horizon.min(HORIZON_MAX);
-    let mut median = vec![0.0; horizon];
+    let last = known[known.len() - 1];
+    let mut changes = vec![0.0; horizon];
     let mut miss = vec![0.0; horizon];
     let mut weights = 0.0;
     for model in MODELS {
         let (state, misses, weight) = judged(&known, *model, horizon);
         weights += weight;
-        let mut damped = 0.0;
-        let mut factor = 1.0;
-        for (ahead, (median, miss)) in median.iter_mut().zip(&mut miss).enumerate() {
+        let (mut damped, mut factor) = (0.0, 1.0);
+        for (ahead, (change, miss)) in changes.iter_mut().zip(&mut miss).enumerate() {
             factor *= model.2;
             damped += factor;
-            *median += weight * state.ahead(*model, damped, (ahead + 1) as f32);
+            *change += weight * (state.ahead(*model, damped, (ahead + 1) as f32) - last);
             *miss += weight * misses[ahead];
         }
     }
-    median.iter_mut().chain(&mut miss).for_each(|one| *one /= weights);
-    Some(Forecast { median, miss })
+    changes.iter_mut().chain(&mut miss).for_each(|one| *one /= weights);
+    Some(Parts { last, usual: usual(&known), miss, changes })
 }
 
 /// The points from the first that is a number on, gaps filled with the one before.
@@ -141,54 +158,6 @@ fn usual(known: &[f32]) -> f32 {
     (known.windows(2).map(|two| (two[1] - two[0]).abs()).sum::<f32>() / n as f32).max(MISS_MIN)
 }
 
-/// The ends of intervals in units of a series' own misses, for each period ahead.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Spread {
-    ends: Vec<(f32, f32)>,
-}
-
-impl Spread {
-    /// Ends as a double exponential distribution has them, for lists that are too short to learn from.
-    pub fn usual(horizon: usize) -> Self {
-        Self { ends: vec![(-1.6, 1.6); horizon] }
-    }
-
-    /// Learns them from series whose ends are held out, several times: the middle 80 % of what was missed (split conformal:
-    /// V. Vovk et al., *Algorithmic learning in a random world*, 2005).
-    pub fn learn(series: &[Vec<f32>], horizon: usize) -> Self {
-        const SERIES_MIN: usize = 50;
-        const TIMES: usize = 4;
-        let missed = |own: &[f32]| -> Option<Vec<f32>> {
-            let cut = own.len().checked_sub(horizon)?;
-            let said = forecast(&own[..cut], horizon)?;
-            let came = &own[cut..];
-            Some(said.median.iter().zip(&said.miss).zip(came).map(|((m, miss), came)| (came - m) / miss).collect())
-        };
-        let ends_of = |own: &Vec<f32>| -> Vec<Vec<f32>> {
-            let ends = (0..TIMES).filter_map(|time| own.len().checked_sub(time * horizon));
-            ends.filter_map(|end| missed(&own[..end])).collect()
-        };
-        let all: Vec<Vec<f32>> = series.par_iter().flat_map_iter(ends_of).collect();
-        let ends = (0..horizon).map(|ahead| {
-            let mut own: Vec<f32> =
-                all.iter().filter_map(|one| one.get(ahead).copied()).filter(|one| one.is_finite()).collect();
-            if own.len() < SERIES_MIN {
-                return (-1.6, 1.6);
-            }
-            own.sort_unstable_by(f32::total_cmp);
-            (own[own.len() / 10], own[own.len() - own.len() / 10 - 1])
-        });
-        Self { ends: ends.collect() }
-    }
-
-    /// The interval of 80 % of a forecast, so many periods ahead (from 0).
-    pub fn interval(&self, forecast: &Forecast, ahead: usize) -> (f32, f32) {
-        let (low, high) = self.ends.get(ahead).copied().unwrap_or((-1.6, 1.6));
-        let (median, miss) = (forecast.median[ahead], forecast.miss[ahead]);
-        (median + low * miss, median + high * miss)
-    }
-}
-
 /// How far ahead a task's forecasts go.
 pub fn horizon_of(task: Task) -> usize {
     task.horizon.min(HORIZON_MAX)
@@ -200,36 +169,13 @@ mod tests {
 
     #[test]
     fn constants_stay_and_lines_go_on() {
-        let constant = forecast(&[2.0; 20], 3).unwrap();
-        assert!(constant.median.iter().all(|one| (one - 2.0).abs() < 1e-4));
+        let constant = parts(&[2.0; 20], 3).unwrap();
+        assert!(constant.levels().iter().all(|one| (one - 2.0).abs() < 1e-4));
         let line: Vec<f32> = (0..40_u16).map(|t| 0.1 * f32::from(t)).collect();
-        let ahead = forecast(&line, 3).unwrap();
-        assert!((ahead.median[0] - 4.0).abs() < 0.06, "{ahead:?}");
-        assert!(forecast(&[1.0, f32::NAN, 2.0], 3).is_some());
-        assert!(forecast(&[1.0, f32::NAN], 3).is_none());
-        assert!(forecast(&[f32::INFINITY; 9], 3).is_none());
-    }
-
-    #[test]
-    fn intervals_of_random_walks_cover_what_they_say() {
-        let mut random = crowsnest_learn::random::Random::new(3);
-        let mut walk = |n: usize| -> Vec<f32> {
-            let mut level = 0.0;
-            (0..n)
-                .map(|_| {
-                    level += random.normal() as f32 * 0.1;
-                    level
-                })
-                .collect()
-        };
-        let series: Vec<Vec<f32>> = (0..4000).map(|_| walk(40)).collect();
-        let spread = Spread::learn(&series[..2000], 6);
-        let is_covered = |own: &Vec<f32>| {
-            let said = forecast(&own[..34], 6).unwrap();
-            let (low, high) = spread.interval(&said, 5);
-            (low..=high).contains(&own[39])
-        };
-        let covered = series[2000..].iter().filter(|own| is_covered(own)).count();
-        assert!((1540..=1660).contains(&covered), "{covered} of 2000");
+        let ahead = parts(&line, 3).unwrap();
+        assert!((ahead.levels()[0] - 4.0).abs() < 0.06, "{ahead:?}");
+        assert!(parts(&[1.0, f32::NAN, 2.0], 3).is_some());
+        assert!(parts(&[1.0, f32::NAN], 3).is_none());
+        assert!(parts(&[f32::INFINITY; 9], 3).is_none());
     }
 }

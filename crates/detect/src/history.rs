@@ -52,15 +52,13 @@ pub struct Reading {
     pub is_rank: bool,
 }
 
-/// A value as it was known from some origin on.
+/// A value of a period, as it is known from some origin on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Said {
     /// Place of the product.
     pub series: u32,
     /// Place of the period.
     pub period: u32,
-    /// The first origin that may see it.
-    pub seen: u32,
     /// Natural logarithm of the level; not a number where there is none (any longer).
     pub level: f32,
 }
@@ -72,8 +70,8 @@ pub struct History {
     pub names: Vec<String>,
     /// The periods for which the list said anything, in order.
     pub periods: Vec<Period>,
-    /// Values in the order in which they are seen.
-    pub said: Vec<Said>,
+    /// For each origin the values that may be seen from it on; of one product and period the one known last is last.
+    pub said: Vec<Vec<Said>>,
     /// Rows left out: no number, not positive, or of another length than can be read.
     pub n_left_out: usize,
     /// When the last of it was known, microseconds since 1970-01-01; 0 where nothing was said.
@@ -82,38 +80,10 @@ pub struct History {
 
 impl History {
     /// Reads a list's rows; their order does not matter.
-    pub fn new(names: Vec<String>, mut rows: Vec<Row>, reading: &Reading) -> Self {
-        let n_before = rows.len();
-        rows.retain(|row| row.end > row.start && row.end - row.start <= longest(reading.grain));
-        let mut n_left_out = n_before - rows.len();
-        rows.sort_by(|a, b| {
-            let key = |row: &Row| (row.known_at, row.series, row.start, row.end);
-            key(a).cmp(&key(b)).then(a.value.total_cmp(&b.value))
-        });
-        let last_known_at = rows.last().map_or(0, |row| row.known_at);
-        let placed = match reading.gather {
-            Gather::First => first_snapshots(&rows, reading.grain),
-            Gather::Sum => sums(&rows, reading.grain),
-        };
-        let mut starts: Vec<i32> = placed.iter().map(|(start, _)| *start).collect();
-        starts.sort_unstable();
-        starts.dedup();
-        let periods: Vec<Period> = starts.iter().map(|start| Period::containing(*start, reading.grain)).collect();
-        let delay = usual_delay(&placed, reading.grain);
-        let ends: Vec<i64> = periods.iter().map(|period| i64::from(period.end_day()) * DAY - 1 + delay).collect();
-        let place_of: HashMap<i32, u32> =
-            starts.iter().enumerate().map(|(place, start)| (*start, place as u32)).collect();
-        let mut said = Vec::with_capacity(placed.len());
-        for (start, row) in placed {
-            let period = place_of[&start];
-            let seen = (ends.partition_point(|end| *end < row.known_at) as u32).max(period);
-            let level = level(row.value, reading.is_rank);
-            n_left_out += usize::from(level.is_nan());
-            said.push(Said { series: row.series, period, seen, level });
-        }
-        // Stable: what was known later of the same period stays later, and holds.
-        said.sort_by_key(|one| one.seen);
-        Self { names, periods, said, n_left_out, last_known_at }
+    pub fn new(names: Vec<String>, rows: Vec<Row>, reading: &Reading) -> Self {
+        let mut gathering = Gathering::new(*reading);
+        gathering.add(rows);
+        gathering.finish(names)
     }
 
     /// Number of products.
@@ -122,16 +92,99 @@ impl History {
     }
 }
 
+/// A value in its period, and when it could be known.
+#[derive(Debug, Clone, Copy)]
+struct Placed {
+    series: u32,
+    level: f32,
+    known_at: i64,
+}
+
+/// A history in the making: rows come in lots, so that a list of any length needs no more than its values.
+#[derive(Debug)]
+pub struct Gathering {
+    reading: Reading,
+    /// By the first day of the period.
+    periods: BTreeMap<i32, Vec<Placed>>,
+    n_left_out: usize,
+    last_known_at: i64,
+}
+
+impl Gathering {
+    /// One that has read nothing.
+    pub fn new(reading: Reading) -> Self {
+        Self { reading, periods: BTreeMap::new(), n_left_out: 0, last_known_at: 0 }
+    }
+
+    /// Takes in rows, in any order; all rows of a period have to come in the same lot ([`Gathering::cut`]).
+    pub fn add(&mut self, mut rows: Vec<Row>) {
+        let grain = self.reading.grain;
+        let n_before = rows.len();
+        rows.retain(|row| row.end > row.start && row.end - row.start <= longest(grain));
+        self.n_left_out += n_before - rows.len();
+        rows.sort_unstable_by(|a, b| {
+            let key = |row: &Row| (row.known_at, row.series, row.start, row.end);
+            key(a).cmp(&key(b)).then(a.value.total_cmp(&b.value))
+        });
+        self.last_known_at = rows.last().map_or(0, |row| row.known_at).max(self.last_known_at);
+        let placed = match self.reading.gather {
+            Gather::First => first_snapshots(&rows, grain),
+            Gather::Sum => sums(&rows, grain),
+        };
+        for (start, row) in placed {
+            let level = level(row.value, self.reading.is_rank);
+            self.n_left_out += usize::from(level.is_nan());
+            let own = self.periods.entry(start).or_default();
+            own.push(Placed { series: row.series, level, known_at: row.known_at });
+        }
+    }
+
+    /// The first day of rows that count for the period that begins on that day or later: lots may be cut there.
+    pub fn cut(reading: &Reading, start: i32, of_days: bool) -> i32 {
+        let is_longer = Period::containing(start, reading.grain).n_days() > 2 * EVE_DAYS;
+        if reading.gather == Gather::First && is_longer && of_days { start - EVE_DAYS } else { start }
+    }
+
+    /// Values taken in so far.
+    pub fn n_values(&self) -> usize {
+        self.periods.values().map(Vec::len).sum()
+    }
+
+    /// Numbers the products anew.
+    pub fn renumber(&mut self, moved: &[u32]) {
+        let all = self.periods.values_mut().flatten();
+        all.for_each(|one| one.series = moved[one.series as usize]);
+    }
+
+    /// The history.
+    pub fn finish(self, names: Vec<String>) -> History {
+        let grain = self.reading.grain;
+        let periods: Vec<Period> = self.periods.keys().map(|start| Period::containing(*start, grain)).collect();
+        let delay = usual_delay(&self.periods, grain);
+        let ends: Vec<i64> = periods.iter().map(|period| i64::from(period.end_day()) * DAY - 1 + delay).collect();
+        let mut said: Vec<Vec<Said>> = vec![Vec::new(); periods.len()];
+        let n_periods = periods.len();
+        for (period, (_, own)) in self.periods.into_iter().enumerate() {
+            for one in own {
+                let seen = ends.partition_point(|end| *end < one.known_at).max(period);
+                // What is known after the last period is over is seen from no origin yet.
+                if seen < n_periods {
+                    said[seen].push(Said { series: one.series, period: period as u32, level: one.level });
+                }
+            }
+        }
+        History { names, periods, said, n_left_out: self.n_left_out, last_known_at: self.last_known_at }
+    }
+}
+
 /// How long after a period's end its list is usually first known, in whole days as microseconds: an origin looks back from
 /// then. 0 for lists that come within the period; no longer than the period, or a month.
-fn usual_delay(placed: &[(i32, Row)], grain: Grain) -> i64 {
-    let mut first: BTreeMap<i32, i64> = BTreeMap::new();
-    for (start, row) in placed {
-        let known = first.entry(*start).or_insert(row.known_at);
-        *known = (*known).min(row.known_at);
-    }
-    let after = |(start, known): (&i32, &i64)| known - i64::from(Period::containing(*start, grain).end_day()) * DAY;
-    let mut delays: Vec<i64> = first.iter().map(after).collect();
+fn usual_delay(periods: &BTreeMap<i32, Vec<Placed>>, grain: Grain) -> i64 {
+    let after = |(start, own): (&i32, &Vec<Placed>)| {
+        let known = own.iter().map(|one| one.known_at).min()?;
+        Some(known - i64::from(Period::containing(*start, grain).end_day()) * DAY)
+    };
+    let mut delays: Vec<i64> = periods.iter().filter_map(after).collect();
     delays.sort_unstable();
     let usual = delays.get(delays.len() / 2).copied().unwrap_or(0);
     let days = if usual < 0 { 0 } else { usual / DAY + 1 };
@@ -220,13 +273,36 @@ mod tests {
         History::new(names, rows, &Reading { grain: Grain::Month, gather, is_rank: false })
     }
 
+    /// Product, period and the first origin that sees it, of each value.
+    fn seen(history: &History) -> Vec<(u32, u32, u32)> {
+        let of = |(seen, said): (usize, &Vec<Said>)| -> Vec<(u32, u32, u32)> {
+            said.iter().map(|one| (one.series, one.period, seen as u32)).collect()
+        };
+        history.said.iter().enumerate().flat_map(of).collect()
+    }
+
+    #[test]
+    fn lots_that_are_cut_between_periods_are_as_good_as_one() {
+        let days = [("2024-01-02", 1.0), ("2024-01-30", 2.0), ("2024-02-14", 3.0), ("2024-03-01", 4.0)];
+        let rows: Vec<Row> = days.iter().map(|(day, value)| row(0, day, *value, day)).collect();
+        let reading = Reading { grain: Grain::Month, gather: Gather::First, is_rank: false };
+        let cut = Gathering::cut(&reading, parse_day("2024-02-01").unwrap(), true);
+        let (before, after): (Vec<Row>, Vec<Row>) = rows.iter().copied().partition(|row| row.start < cut);
+        assert_eq!((before.len(), after.len()), (1, 3));
+        let mut gathering = Gathering::new(reading);
+        gathering.add(before);
+        gathering.add(after);
+        let one = read(rows, Gather::First);
+        assert_eq!(gathering.finish(one.names.clone()).said, one.said);
+    }
+
     #[test]
     fn the_eve_of_a_month_counts_for_it_and_later_snapshots_do_not() {
         let days = [("2024-08-30", 1.0), ("2024-09-20", 2.0), ("2024-10-01", 3.0)];
         let history = read(days.iter().map(|(day, value)| row(0, day, *value, day)).collect(), Gather::First);
         let periods: Vec<String> = history.periods.iter().map(ToString::to_string).collect();
         assert_eq!(periods, ["2024-09", "2024-10"]);
-        let levels: Vec<f32> = history.said.iter().map(|said| said.level.exp().round()).collect();
+        let levels: Vec<f32> = history.said.concat().iter().map(|said| said.level.exp().round()).collect();
         assert_eq!(levels, [1.0, 3.0]);
     }
 
@@ -238,8 +314,8 @@ mod tests {
             row(0, "2024-01-01", 99.0, "2024-02-20"),
         ];
         let history = read(rows, Gather::First);
-        let seen: Vec<(u32, u32)> = history.said.iter().map(|said| (said.period, said.seen)).collect();
-        assert_eq!(seen, [(0, 0), (1, 1), (0, 1)]);
+        assert_eq!(seen(&history), [(0, 0, 0), (0, 0, 1), (0, 1, 1)]);
+        assert_eq!(history.said[1][0].level, 99_f32.ln());
     }
 
     #[test]
@@ -248,16 +324,14 @@ mod tests {
         let mut rows: Vec<Row> = published.iter().map(|(day, known)| row(0, day, 5.0, known)).collect();
         rows.push(row(1, "2024-01-01", 5.0, "2024-02-20"));
         let history = read(rows, Gather::First);
-        let seen: Vec<(u32, u32, u32)> =
-            history.said.iter().map(|said| (said.series, said.period, said.seen)).collect();
-        assert_eq!(seen, [(0, 0, 0), (1, 0, 1), (0, 1, 1), (0, 2, 2)]);
+        assert_eq!(seen(&history), [(0, 0, 0), (1, 0, 1), (0, 1, 1), (0, 2, 2)]);
     }
 
     #[test]
     fn sums_grow_with_days_and_what_is_no_level_is_counted() {
         let rows = vec![row(0, "2024-01-01", 2.0, "2024-01-01"), row(0, "2024-01-30", 3.0, "2024-01-30")];
         let history = read(rows, Gather::Sum);
-        assert_eq!(history.said.last().map(|said| said.level.exp().round()), Some(5.0));
+        assert_eq!(history.said[0].last().map(|said| said.level.exp().round()), Some(5.0));
         let bad = [0.0, -3.0, f64::NAN, f64::INFINITY].map(|value| row(1, "2024-01-01", value, "2024-01-01"));
         assert_eq!(read(bad.to_vec(), Gather::First).n_left_out, 4);
     }

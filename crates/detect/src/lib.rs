@@ -4,7 +4,8 @@
 //! table `signals` ([`step`]), which no other step writes.
 //!
 //! How it goes: a list's claims become a [`history`], that a [`panel`] of products and periods as known at an origin; what a
-//! product ([`features`]) and its families ([`families`]) look like there goes into the model ([`breakout`]); what came of
+//! product ([`features`]) and its families ([`families`]) look like there ([`walk`]) goes into the model ([`breakout`], where
+//! little is known [`prior`]); what came of
 //! it ([`outcome`]) is learnt from and measured ([`measures`]), beside plain [`baselines`] ([`backtest`]). Of each series by
 //! itself: [`change_point`], [`anomaly`], [`phase`], [`forecast`]; all of it becomes rows in [`detecting`].
 //!
@@ -20,21 +21,28 @@ pub mod backtesting;
 pub mod baselines;
 pub mod breakout;
 pub mod change_point;
+pub mod co_movement;
 pub mod detecting;
+pub mod diagrams;
 mod error;
 pub mod families;
 pub mod features;
 pub mod forecast;
+pub mod forecaster;
 pub mod history;
+pub mod kept;
 pub mod lists;
 pub mod logistic;
+pub mod look_alikes;
 pub mod measures;
 pub mod outcome;
 pub mod panel;
 pub mod phase;
+pub mod prior;
 pub mod reasons;
 pub mod signals;
 pub mod step;
+pub mod walk;
 
 pub use backtesting::{BacktestReport, BacktestRequest, OriginReport, backtest, keep};
 pub use error::DetectError;

@@ -38,10 +38,29 @@ impl Logistic {
         own
     }
 
+    /// The regression as plain numbers, to be kept: how many columns, then means, deviations and weights.
+    pub fn write(&self, numbers: &mut Vec<f64>) {
+        numbers.push(self.means.len() as f64);
+        numbers.extend(self.means.iter().chain(&self.deviations).chain(&self.weights));
+    }
+
+    /// A regression of numbers as [`Logistic::write`] gave them; `None` where they are none.
+    pub fn read(numbers: &mut impl Iterator<Item = f64>) -> Option<Self> {
+        let n = numbers.next().filter(|n| (0.0..=1e4).contains(n))? as usize;
+        let mut next = |n: usize| (0..n).map(|_| numbers.next()).collect::<Option<Vec<f64>>>();
+        Some(Self { means: next(n)?, deviations: next(n)?, weights: next(n + 1)? })
+    }
+
     /// The log-odds of a row.
     pub fn log_odds(&self, row: &[f32]) -> f64 {
         let standardised = self.standardised(row);
         standardised.iter().zip(&self.weights).map(|(number, weight)| number * weight).sum()
+    }
+
+    /// What each number moves a row's log-odds by.
+    pub fn parts(&self, row: &[f32]) -> Vec<f64> {
+        let numbers = self.standardised(row).into_iter().zip(&self.weights).map(|(number, weight)| number * weight);
+        numbers.take(self.means.len()).collect()
     }
 
     fn standardised(&self, row: &[f32]) -> Vec<f64> {
@@ -89,7 +108,7 @@ fn spread(rows: &[Vec<f32>], column: usize) -> (f64, f64) {
 }
 
 /// Solves a symmetric, positive system of which the lower half is given (Cholesky); `None` where it is not positive.
-fn solved(mut lower: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
+pub(crate) fn solved(mut lower: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
     let n = right.len();
     for row in 0..n {
         for column in 0..=row {

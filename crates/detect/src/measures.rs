@@ -5,7 +5,7 @@
 //! which candidates come, which knows nothing of their outcomes.
 
 use crowsnest_learn::random::Random;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A candidate as judged: how high it was put, and what came of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -135,7 +135,7 @@ fn calibration_error(judged: &[Judged]) -> Option<f64> {
 }
 
 /// One bin of a reliability diagram.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bin {
     /// Mean probability said.
     pub said: f64,
@@ -158,6 +158,17 @@ pub fn reliability(judged: &[Judged]) -> Option<Vec<Bin>> {
         n: own.len(),
     };
     Some(bins.filter(|own| !own.is_empty()).map(of).collect())
+}
+
+/// Places at which precision curves are told.
+const PLACES: [usize; 9] = [10, 20, 30, 50, 100, 200, 300, 500, 1000];
+
+/// The share of hits among the first so many of each origin, averaged over origins.
+pub fn precision_curve(origins: &[Vec<Judged>]) -> Vec<(usize, f64)> {
+    let ordered: Vec<Vec<Judged>> = origins.iter().map(|judged| ordered(judged)).collect();
+    let longest = ordered.iter().map(Vec::len).max().unwrap_or(0);
+    let at = |place: usize| ordered.iter().map(|own| precision_at(own, place)).sum::<f64>() / ordered.len() as f64;
+    PLACES.into_iter().filter(|place| *place <= longest).map(|place| (place, at(place))).collect()
 }
 
 fn median_lead_time(ordered: &[Judged]) -> Option<f64> {

@@ -53,10 +53,16 @@ impl Task {
         panel.median_of(series, origin.saturating_sub(1)..origin + 1)
     }
 
+    /// How much a product's level grew by the horizon, as a logarithm; `None` where it vanished. The panel must know the
+    /// outcome.
+    pub fn growth(&self, panel: &Panel, series: usize, origin: usize) -> Option<f32> {
+        let after = panel.median_of(series, origin + self.horizon - 1..origin + self.horizon + 2)?;
+        Some(after - self.base(panel, series, origin)?)
+    }
+
     /// Whether a product was a hit; the panel must know the outcome.
     pub fn is_hit(&self, panel: &Panel, series: usize, origin: usize) -> bool {
-        let after = panel.median_of(series, origin + self.horizon - 1..origin + self.horizon + 2);
-        matches!((self.base(panel, series, origin), after), (Some(base), Some(after)) if after - base >= self.needed())
+        self.growth(panel, series, origin).is_some_and(|growth| growth >= self.needed())
     }
 
     /// Whether it was one by the stricter rule.

@@ -5,12 +5,28 @@
 
 /// Facts told.
 const N_FACTS: usize = 3;
+/// Facts told of what speaks against it.
+const N_AGAINST: usize = 2;
 
 /// The facts that speak for a breakout, the weightiest first.
 pub fn facts(names: &[String], row: &[f32], parts: &[(usize, f64)]) -> Vec<String> {
+    told(names, row, parts.iter().filter(|(_, part)| *part > 0.0), N_FACTS)
+}
+
+/// What speaks against it, the weightiest first: what would have to change.
+pub fn against(names: &[String], row: &[f32], parts: &[(usize, f64)]) -> Vec<String> {
+    told(names, row, parts.iter().filter(|(_, part)| *part < 0.0), N_AGAINST)
+}
+
+fn told<'a>(
+    names: &[String],
+    row: &[f32],
+    parts: impl Iterator<Item = &'a (usize, f64)>,
+    n_facts: usize,
+) -> Vec<String> {
     let mut told: Vec<&str> = Vec::new();
     let mut facts = Vec::new();
-    for (place, _) in parts.iter().filter(|(_, part)| *part > 0.0) {
+    for (place, _) in parts {
         let (Some(name), Some(value)) = (names.get(*place), row.get(*place)) else { continue };
         let (topic, sentence) = sentence(name, *value);
         if told.contains(&topic) || sentence.is_empty() {
@@ -18,7 +34,7 @@ pub fn facts(names: &[String], row: &[f32], parts: &[(usize, f64)]) -> Vec<Strin
         }
         told.push(topic);
         facts.push(sentence);
-        if facts.len() == N_FACTS {
+        if facts.len() == n_facts {
             break;
         }
     }
@@ -157,6 +173,7 @@ mod tests {
             facts,
             ["it is at 2.00 times its level of 3 periods ago, less the market", "it is at place 5000 of the list"]
         );
+        assert_eq!(against(&names, &row, &parts), ["it came to the list 3 periods ago"]);
     }
 
     #[test]

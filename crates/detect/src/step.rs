@@ -8,9 +8,11 @@ use crowsnest_lake::Lake;
 use crowsnest_model::{Grain, Period};
 use serde::{Deserialize, Serialize};
 
-use crate::detecting::{self, call_evidence};
+use crate::co_movement::Other;
+use crate::detecting::{Detection, call_evidence};
 use crate::error::DetectError;
-use crate::lists::{self, Asked, List};
+use crate::kept::{self, Kept};
+use crate::lists::{self, Asked, List, ListKey};
 use crate::outcome::Task;
 use crate::panel::Panel;
 use crate::signals::{self, Signal};
@@ -51,23 +53,131 @@ pub struct DetectReport {
 /// # Errors
 /// [`DetectError::TooLittle`] where there is no list; those of the lake.
 pub async fn detect(lake: &Lake, asked: &Asked, task: Task) -> Result<DetectReport, DetectError> {
-    let list = lists::read(lake, asked).await?;
-    let detected = detecting::detect(&list, task);
-    let n_added = signals::append(lake, &detected.signals).await?;
+    let (list, panel, detected) = match resumed(lake, asked, task).await? {
+        Some(resumed) => resumed,
+        None => whole(lake, asked, task).await?,
+    };
     lake.refresh().await?;
-    let n_settled = settle(lake, &list).await?;
+    let n_settled = settle(lake, &list, &panel).await?;
     lake.refresh().await?;
     Ok(DetectReport {
         metric: list.key.metric.clone(),
         source: list.key.source.clone(),
         period: list.history.periods.last().map(ToString::to_string).unwrap_or_default(),
         n_products: detected.n_products,
-        n_signals: detected.signals.len(),
-        n_added,
+        n_signals: detected.n_signals,
+        n_added: detected.n_added,
         n_settled,
         is_learnt: detected.is_learnt,
         notes: detected.notes,
     })
+}
+
+/// What was said of a list.
+#[derive(Debug, Default)]
+struct Said {
+    n_products: usize,
+    n_signals: usize,
+    n_added: usize,
+    is_learnt: bool,
+    notes: Vec<String>,
+}
+
+/// Looks at a whole list, and keeps what the next period needs.
+async fn whole(lake: &Lake, asked: &Asked, task: Task) -> Result<(List, Panel, Said), DetectError> {
+    let list = lists::read(lake, asked).await?;
+    let Some(mut detection) = Detection::new(&list, task) else {
+        let panel = Panel::new(list.mentions.len());
+        return Ok((list, panel, Said::default()));
+    };
+    let others = others(lake, &list, detection.panel(), asked.as_of).await?;
+    detection.beside(others);
+    let said = append(lake, &detection).await?;
+    if asked.as_of.is_none() {
+        kept::keep(lake, asked, task, &detection, &list, 0)?;
+    }
+    let panel = detection.into_panel();
+    Ok((list, panel, said))
+}
+
+/// Other lists of the market that may confirm what this one says: the largest few, read in the same periods.
+async fn others(lake: &Lake, list: &List, panel: &Panel, as_of: Option<i64>) -> Result<Vec<Other>, DetectError> {
+    const LISTS_MAX: usize = 6;
+    const CLAIMS_MAX: i64 = 3_000_000;
+    let beside = lists::lists(lake, &Asked { as_of, ..Asked::default() }).await?;
+    let is_other = |key: &ListKey| {
+        let is_the_same = (&key.metric, &key.source) == (&list.key.metric, &list.key.source);
+        !is_the_same && key.n_claims >= 100 && key.n_claims <= CLAIMS_MAX && key.n_periods >= 6
+    };
+    let mut others = Vec::new();
+    for key in beside.iter().filter(|key| is_other(key)).take(LISTS_MAX) {
+        if !key.grain.parse::<Grain>().is_ok_and(|claims| lists::fits(claims, list.grain)) {
+            continue;
+        }
+        let other = lists::read_list(lake, key, list.grain, as_of).await?;
+        let Some(last) = other.history.periods.len().checked_sub(1) else { continue };
+        let place_of: HashMap<i32, usize> =
+            other.history.periods.iter().enumerate().map(|(place, period)| (period.start_day(), place)).collect();
+        let places: Vec<Option<usize>> =
+            list.history.periods.iter().map(|period| place_of.get(&period.start_day()).copied()).collect();
+        // A list that ended long ago confirms nothing of today.
+        if places.iter().rev().take(2).all(Option::is_none) {
+            continue;
+        }
+        let is_same_metric = key.metric == list.key.metric;
+        let name =
+            if is_same_metric { format!("{} by {}", key.metric, key.source) } else { key.metric.replace('_', " ") };
+        let of_other = Panel::as_of(&other.history, last);
+        others.push(Other::new((name, is_same_metric), (panel, &list.entities), (&of_other, &other.entities), &places));
+    }
+    Ok(others)
+}
+
+/// Goes on from what was kept, where no more than one more period became known since; `None` where the whole list has to be
+/// looked at.
+async fn resumed(lake: &Lake, asked: &Asked, task: Task) -> Result<Option<(List, Panel, Said)>, DetectError> {
+    let Some(kept) = kept::open(lake, asked, task) else { return Ok(None) };
+    let Kept { mut list, panel, model, learnt_in, .. } = kept;
+    let Some(new) = lists::new_period(lake, &list).await? else { return Ok(None) };
+    let n_before = list.history.periods.len();
+    let Some(period) = new.period else {
+        let n_products = panel.n_listed(n_before.saturating_sub(1));
+        let said = Said { n_products, is_learnt: model.is_learnt(), ..Said::default() };
+        return Ok(Some((list, panel, said)));
+    };
+    list.history.periods.push(period);
+    list.history.last_known_at = new.known_at;
+    list.history.names.extend(new.names);
+    list.entities.extend(new.entities);
+    list.mentions.extend(new.mentions);
+    let said: Vec<crate::history::Said> = new
+        .levels
+        .iter()
+        .map(|(series, level)| crate::history::Said { series: *series, period: n_before as u32, level: *level })
+        .collect();
+    let mut panel = panel.with_products(list.mentions.len());
+    panel.take(&said);
+    let detection = Detection::resume(&list, task, panel, model, learnt_in);
+    let said = append(lake, &detection).await?;
+    kept::keep(lake, asked, task, &detection, &list, n_before)?;
+    let panel = detection.into_panel();
+    Ok(Some((list, panel, said)))
+}
+
+/// Appends what is said, lot by lot.
+async fn append(lake: &Lake, detection: &Detection<'_>) -> Result<Said, DetectError> {
+    let mut said = Said {
+        n_products: detection.n_products(),
+        is_learnt: detection.is_learnt(),
+        notes: detection.notes.clone(),
+        ..Said::default()
+    };
+    for nth in 0..detection.n_lots() {
+        let lot = detection.lot(nth);
+        said.n_signals += lot.len();
+        said.n_added += signals::append(lake, &lot).await?;
+    }
+    Ok(said)
 }
 
 /// What a call's evidence tells.
@@ -83,13 +193,12 @@ struct CallEvidence {
 }
 
 /// Appends the outcomes of calls on a list that have settled.
-async fn settle(lake: &Lake, list: &List) -> Result<usize, DetectError> {
+async fn settle(lake: &Lake, list: &List, panel: &Panel) -> Result<usize, DetectError> {
     let Some(last) = list.history.periods.len().checked_sub(1) else { return Ok(0) };
     let open = signals::open_calls(lake, &list.key.metric).await?;
     if open.is_empty() {
         return Ok(0);
     }
-    let panel = Panel::as_of(&list.history, last);
     let places: HashMap<i64, usize> =
         list.entities.iter().enumerate().map(|(place, entity)| (*entity, place)).collect();
     let mut outcomes = Vec::new();
@@ -114,7 +223,7 @@ async fn settle(lake: &Lake, list: &List) -> Result<usize, DetectError> {
             detector: "outcome",
             period: list.history.periods[origin],
             probability: Some(call.probability),
-            value: Some(f64::from(u8::from(task.is_hit(&panel, *series, origin)))),
+            value: Some(f64::from(u8::from(task.is_hit(panel, *series, origin)))),
             low: None,
             high: None,
             evidence: Some(call.evidence),

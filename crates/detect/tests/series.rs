@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crowsnest_detect::anomaly::anomalies;
 use crowsnest_detect::change_point::{What, change_points};
-use crowsnest_detect::forecast::forecast;
+use crowsnest_detect::forecast::parts;
 use crowsnest_detect::phase::phase;
 use serde::Deserialize;
 
@@ -52,9 +52,9 @@ fn differences(name: &str, case: &Case) -> Vec<String> {
         compare("phase", said.to_owned(), expected.clone());
     }
     if let Some(expected) = case.is_forecast {
-        let said = forecast(&levels, 6);
+        let said = parts(&levels, 6);
         let is_finite =
-            said.as_ref().is_none_or(|said| said.median.iter().chain(&said.miss).all(|one| one.is_finite()));
+            said.as_ref().is_none_or(|said| said.levels().iter().chain(&said.miss).all(|one| one.is_finite()));
         compare("is_forecast", format!("{:?}", said.is_some()), format!("{expected:?}"));
         compare("forecast is finite", is_finite.to_string(), "true".to_owned());
     }

@@ -1,7 +1,7 @@
 //! A history from claims of the market: own figures that were imported like any others.
 //!
 //! A claim of the spend metric of a product whose segment is a channel's name is that channel's spend; the outcome is the
-//! outcome metric of all segments. A control is written `product: metric` and is anybody's figure: a competitor's, say.
+//! outcome metric of all segments. Controls come from `controls.rs`.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use crate::error::GrowError;
 use crate::history::History;
 use crate::reading::{Row, Rows, history};
-use crate::settings::GrowFile;
+use crate::settings::{GrowFile, HistorySettings};
 
 #[derive(Debug, serde::Deserialize)]
 struct Figure {
@@ -26,15 +26,6 @@ struct Figure {
 /// Reads what the file asks for.
 pub(crate) async fn read(lake: &Lake, file: &GrowFile) -> Result<Result<History, Vec<String>>, GrowError> {
     let settings = &file.history;
-    let controls: Vec<(&str, &str)> = settings
-        .controls
-        .iter()
-        .filter_map(|control| control.rsplit_once(':'))
-        .map(|(name, metric)| (name.trim(), metric.trim()))
-        .collect();
-    if controls.len() < settings.controls.len() {
-        return Ok(Err(vec!["a control of claims is written \"product: metric\"".to_owned()]));
-    }
     if settings.products.is_empty() {
         return Ok(Err(vec!["name the `products` of [history] whose claims are meant".to_owned()]));
     }
@@ -43,8 +34,7 @@ pub(crate) async fn read(lake: &Lake, file: &GrowFile) -> Result<Result<History,
     let mut metrics: Vec<&str> = vec![&settings.outcome];
     metrics.extend(spend_of.iter().map(String::as_str));
     metrics.extend(file.channels.iter().filter_map(|own| own.exposure.as_deref()));
-    metrics.extend(controls.iter().map(|(_, metric)| *metric));
-    let names = settings.products.iter().map(String::as_str).chain(controls.iter().map(|(name, _)| *name));
+    let names = settings.products.iter().map(String::as_str);
     let figures = figures(lake, &metrics, names, settings.grain.as_deref()).await?;
     let mut rows = Rows::new();
     for product in &settings.products {
@@ -53,30 +43,17 @@ pub(crate) async fn read(lake: &Lake, file: &GrowFile) -> Result<Result<History,
             let Ok(day) = figure.day.parse::<Date>() else { continue };
             take(figure, file, &spend_of, of_product.entry(day).or_insert_with(|| empty(file)));
         }
-        for (at, (name, metric)) in controls.iter().enumerate() {
-            for figure in
-                figures.iter().filter(|own| own.name == *name && own.metric == *metric && own.segment.is_empty())
-            {
-                if let Some(row) = figure.day.parse::<Date>().ok().and_then(|day| of_product.get_mut(&day)) {
-                    row.controls[at] = Some(figure.value);
-                }
-            }
-        }
     }
     if settings.products.len() == 1 {
         rows = rows.into_values().map(|days| (String::new(), days)).collect::<BTreeMap<_, _>>();
     }
-    Ok(history(rows, settings, &file.channels))
+    let without_controls = HistorySettings { controls: Vec::new(), ..settings.clone() };
+    Ok(history(rows, &without_controls, &file.channels))
 }
 
 fn empty(file: &GrowFile) -> Row {
     let n = file.channels.len();
-    Row {
-        spend: vec![0.0; n],
-        exposure: vec![0.0; n],
-        controls: vec![None; file.history.controls.len()],
-        ..Row::default()
-    }
+    Row { spend: vec![0.0; n], exposure: vec![0.0; n], ..Row::default() }
 }
 
 fn take(figure: &Figure, file: &GrowFile, spend_of: &[String], row: &mut Row) {

@@ -29,6 +29,36 @@ pub enum GrowError {
     /// An experiment's numbers cannot be judged.
     #[error("the experiment: {0}")]
     Experiment(String),
+    /// The market's history does not tell what large companies did to others.
+    #[error("the threat: {0}")]
+    Threat(String),
+    /// There is no bandit of that name.
+    #[error("there is no bandit {name:?}{}", known_bandits(.known))]
+    NoBandit {
+        /// The name that was asked for.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// A bandit cannot do what is asked.
+    #[error("bandit {name:?}: {message}")]
+    Bandit {
+        /// The bandit.
+        name: String,
+        /// Why not.
+        message: String,
+    },
+    /// The choice was rewarded already, waited too long, or never was.
+    #[error("bandit {name:?}: choice {choice} is not waiting for a reward")]
+    NotWaiting {
+        /// The bandit.
+        name: String,
+        /// Number of the choice.
+        choice: u64,
+    },
+    /// Another process answers for the bandit.
+    #[error("bandit {0:?} is served by another process of this market")]
+    BanditTaken(String),
     /// No place has a finite density.
     #[error("the history could not be fitted: its numbers are too large or too small to weigh against each other")]
     NoFit,
@@ -47,8 +77,19 @@ impl GrowError {
             Self::Experiment(_) => {
                 Some("mend the numbers; `crowsnest grow experiment --help` shows examples".to_owned())
             }
+            Self::Threat(_) => Some("`crowsnest grow threat --help` says what it needs".to_owned()),
+            Self::NoBandit { .. } => Some("write it as bandits/NAME.toml in the market's folder".to_owned()),
+            Self::Bandit { .. } => Some("`crowsnest grow bandit --help` shows a whole file".to_owned()),
+            Self::NotWaiting { .. } => {
+                Some("each choice takes one reward, within the time that its file names".to_owned())
+            }
+            Self::BanditTaken(_) => Some("send the request there, or stop that process".to_owned()),
             Self::NoFit => Some("bring outcome and spend to units of about the same size".to_owned()),
             Self::Lake(_) => None,
         }
     }
+}
+
+fn known_bandits(known: &[String]) -> String {
+    if known.is_empty() { String::new() } else { format!(", only {}", known.join(", ")) }
 }

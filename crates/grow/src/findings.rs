@@ -10,6 +10,7 @@ use crate::fit::{Fitted, Sampler, fit};
 use crate::history::History;
 use crate::model::background::{BASE, SEASON, TREND};
 use crate::plan::curve_set::{Ahead, Cell, N_DRAWS};
+use crate::points::{DataPoint, points};
 use crate::settings::{Bounds, GrowFile, LiftTest, Method, ModelSettings};
 
 /// A number with the interval that holds it with probability 0.9.
@@ -101,6 +102,8 @@ pub struct ChannelReport {
     pub present_spend: f64,
     /// The curve of a period's outcome by a period's spend that is kept up.
     pub curve: Vec<CurvePoint>,
+    /// What each period says of it.
+    pub points: Vec<DataPoint>,
     /// Whether this is to be believed.
     pub verdict: Verdict,
     /// Why not, or how sure.
@@ -173,10 +176,13 @@ pub struct HeldOut {
 /// Fits and tells.
 pub(crate) fn report(history: &History, file: &GrowFile, seconds: &dyn Fn() -> f64) -> Option<(Fitted, FitReport)> {
     let fitted = fit(history, &file.model, &file.lift_tests)?;
-    let channels = (0..history.groups.len())
-        .flat_map(|group| (0..history.channels.len()).map(move |channel| (group, channel)))
-        .map(|at| channel_report(history, &fitted, at))
-        .collect::<Vec<_>>();
+    let mut channels = Vec::new();
+    for group in 0..history.groups.len() {
+        for (channel, points) in points(history, &fitted, group).into_iter().enumerate() {
+            let points = if history.groups[group].total_spend(channel) > 0.0 { points } else { Vec::new() };
+            channels.push(ChannelReport { points, ..channel_report(history, &fitted, (group, channel)) });
+        }
+    }
     let mut notes = history.notes.clone();
     notes.extend(doubts(&fitted.sampler));
     let held_out = held_out(history, &file.model, &file.lift_tests);
@@ -236,6 +242,7 @@ fn channel_report(history: &History, fitted: &Fitted, at: (usize, usize)) -> Cha
         half_saturation: None,
         present_spend: cell.present,
         curve: Vec::new(),
+        points: Vec::new(),
         verdict: Verdict::CannotTell,
         reason: "nothing was ever spent on it: what it brings is unknown".to_owned(),
         experiment: None,

@@ -19,6 +19,8 @@ pub struct History {
     pub groups: Vec<Group>,
     /// What was found odd, in words.
     pub notes: Vec<String>,
+    /// Where it was read: a file with the hash of its bytes, or claims.
+    pub inputs: String,
 }
 
 /// The past of one product or region.

@@ -8,6 +8,8 @@ pub(crate) mod curve_set;
 pub(crate) mod solve;
 
 use curve_set::{Ahead, Cell, N_DRAWS, N_DRAWS_OF_QUANTILE};
+use jiff::Span;
+use jiff::civil::Date;
 use serde::Serialize;
 use solve::{Goal, Solution, least_cost, solve};
 
@@ -15,6 +17,7 @@ use crate::findings::{CurvePoint, FitReport, Interval, curve, marginal};
 use crate::fit::Fitted;
 use crate::history::History;
 use crate::settings::{Bounds, Objective, PlanSettings};
+use crate::threat::ThreatReport;
 
 /// A plan, and what it is expected to bring.
 #[derive(Debug, Clone, Serialize)]
@@ -29,6 +32,8 @@ pub struct PlanReport {
     pub spent: f64,
     /// Periods ahead.
     pub n_periods: usize,
+    /// Their first days.
+    pub periods: Vec<String>,
     /// What is made as large as can be: `mean` or `quantile`.
     pub objective: Objective,
     /// Outcome that the planned spend brings, over what past spend still brings.
@@ -55,6 +60,8 @@ pub struct PlanReport {
     pub in_words: Vec<String>,
     /// Other budgets and bounds beside it.
     pub scenarios: Vec<ScenarioReport>,
+    /// What if a large company enters; nothing where it was not asked.
+    pub threat: Option<Threatened>,
     /// The fit that it rests on.
     pub fit: FitReport,
     /// Time that fit and plan took.
@@ -95,6 +102,21 @@ pub struct SpendRow {
     pub spend: f64,
 }
 
+/// The plan where a large company enters.
+#[derive(Debug, Clone, Serialize)]
+pub struct Threatened {
+    /// Probability that one does.
+    pub probability: f64,
+    /// What is left of each unit of outcome, on average over the plan's periods.
+    pub factor: Interval,
+    /// Outcome of the plan then, weighted with that probability.
+    pub outcome: Interval,
+    /// Money that would be spent then, where money is left that brings less than it costs.
+    pub spent: Option<f64>,
+    /// What it rests on.
+    pub report: ThreatReport,
+}
+
 /// Another budget or other bounds.
 #[derive(Debug, Clone, Serialize)]
 pub struct ScenarioReport {
@@ -130,6 +152,7 @@ pub(crate) fn plan(
     fitted: &Fitted,
     fit: FitReport,
     settings: &PlanSettings,
+    threat: Option<&ThreatReport>,
     seconds: &dyn Fn() -> f64,
 ) -> Result<PlanReport, String> {
     let faults = faults_of(history, settings);
@@ -151,6 +174,7 @@ pub(crate) fn plan(
         budget: settings.budget + settings.pools.iter().map(|pool| pool.budget).sum::<f64>(),
         spent,
         n_periods: settings.n_periods,
+        periods: periods_ahead(history, settings.n_periods),
         objective: settings.objective,
         outcome: Interval::of(&totals),
         value: made.value,
@@ -164,9 +188,60 @@ pub(crate) fn plan(
         spend: spend_rows(history, &made),
         shadow_price,
         scenarios: scenarios(history, fitted, settings),
+        threat: threat.map(|threat| threatened(history, fitted, settings, threat, &totals)),
         fit,
         seconds: seconds(),
     })
+}
+
+/// First days of the periods that follow a history.
+fn periods_ahead(history: &History, n_periods: usize) -> Vec<String> {
+    let Some(last) = history.periods.last().and_then(|day| day.parse::<Date>().ok()) else { return Vec::new() };
+    let span = match history.periods_per_year {
+        many if many > 300.0 => Span::new().days(1),
+        many if many > 40.0 => Span::new().days(7),
+        _ => Span::new().months(1),
+    };
+    (1..=n_periods as i64).filter_map(|at| last.checked_add(span * at).ok()).map(|day| day.to_string()).collect()
+}
+
+/// What an entry leaves of a plan: its effect grows over the horizon that it was measured on, and stays.
+fn threatened(
+    history: &History,
+    fitted: &Fitted,
+    settings: &PlanSettings,
+    threat: &ThreatReport,
+    totals: &[f64],
+) -> Threatened {
+    let probability = settings.threat.as_ref().map_or(1.0, |own| own.probability);
+    let days_a_period = 365.25 / history.periods_per_year;
+    let horizon = threat.horizon as f64 * days_of_grain(&threat.grain) / days_a_period;
+    let n = settings.n_periods as f64;
+    let factor_of = |effect: f64| {
+        let over = (1..=settings.n_periods).map(|at| (effect * (at as f64 / horizon).min(1.0)).exp()).sum::<f64>();
+        1.0 - probability + probability * over / n
+    };
+    let factors: Vec<f64> = threat.draws.iter().map(|effect| factor_of(*effect)).collect();
+    let outcomes: Vec<f64> =
+        totals.iter().enumerate().map(|(at, total)| total * factors[at * 7 % factors.len()]).collect();
+    let factor = Interval::of(&factors);
+    let spent = settings.value_of_outcome.map(|value| {
+        let worth = PlanSettings { value_of_outcome: Some(value * factor.mean), ..settings.clone() };
+        let made = allocate(history, fitted, &worth);
+        made.cells.iter().zip(&made.levels).map(|(cell, level)| cell.cost(*level)).sum()
+    });
+    Threatened { probability, factor, outcome: Interval::of(&outcomes), spent, report: threat.clone() }
+}
+
+fn days_of_grain(grain: &str) -> f64 {
+    match grain {
+        "day" => 1.0,
+        "week" => 7.0,
+        "quarter" => 91.3,
+        "half" => 182.6,
+        "year" => 365.25,
+        _ => 30.44,
+    }
 }
 
 fn totals(cells: &[Cell], levels: &[f64]) -> Vec<f64> {
@@ -211,6 +286,9 @@ fn faults_of(history: &History, settings: &PlanSettings) -> Vec<String> {
             faults.push(format!("bounds of {:?}: there is no group {group:?}", bounds.name));
         }
         faults.extend(faults_of_bounds(bounds));
+    }
+    if let Some(threat) = settings.threat.as_ref().filter(|own| !(0.0..=1.0).contains(&own.probability)) {
+        faults.push(format!("threat: probability {} is not 0 to 1", threat.probability));
     }
     for name in settings.pools.iter().flat_map(|pool| &pool.channels).filter(|name| !known(name)) {
         faults.push(format!("pool channel {name:?}: there is no such channel, only {}", history.channels.join(", ")));

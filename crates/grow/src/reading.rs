@@ -59,6 +59,13 @@ pub(crate) fn read(
     history(rows, settings, channels)
 }
 
+/// Names of a table's columns; none where it cannot be read.
+pub(crate) fn headers(text: &str) -> Vec<String> {
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+    reader.headers().map(|headers| headers.iter().map(str::to_owned).collect()).unwrap_or_default()
+}
+
 /// Places of columns.
 struct Columns<'a> {
     settings: &'a HistorySettings,
@@ -222,6 +229,7 @@ pub(crate) fn history(
         channels: channels.iter().map(|own| own.name.clone()).collect(),
         groups,
         notes,
+        inputs: String::new(),
     })
 }
 

@@ -8,6 +8,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GrowFile {
+    /// What the plan is called; the file's name if nothing is said.
+    pub name: Option<String>,
+    /// The call that it came from: the id of its signal, or a product whose latest call is meant.
+    pub call: Option<String>,
+    /// The direction that it came from: the name of a segment, say.
+    pub direction: Option<String>,
     /// Where the history is.
     pub history: HistorySettings,
     /// Channels, at least one.
@@ -41,12 +47,16 @@ pub struct HistorySettings {
     pub spend: Option<String>,
     /// Long layout: the column of impressions or clicks.
     pub exposure: Option<String>,
-    /// Columns of what else moves the outcome: prices, competitors' figures.
+    /// Columns of what else moves the outcome: prices, competitors' figures. `metric:product` is that product's figure in the market,
+    /// `breakout:product` the probability of a breakout that was said of it.
     #[serde(default)]
     pub controls: Vec<String>,
     /// Columns of what happened: numbers, or words, of which each becomes an event (`na`, `none` and nothing are none).
     #[serde(default)]
     pub events: Vec<String>,
+    /// Calendars whose holidays are events: `china`, `west`, or a table `NAME.csv` beside this file (holiday, first_day, days).
+    #[serde(default)]
+    pub holidays: Vec<String>,
     /// Claims: products whose figures are the groups.
     #[serde(default)]
     pub products: Vec<String>,
@@ -192,6 +202,8 @@ pub struct PlanSettings {
     /// Own traffic, which has a budget and an opportunity cost of its own.
     #[serde(default)]
     pub pools: Vec<Pool>,
+    /// What if a large company enters: what that did to others, by the market's own history.
+    pub threat: Option<ThreatSettings>,
     /// Other budgets and bounds to set beside the plan.
     #[serde(default)]
     pub scenarios: Vec<Scenario>,
@@ -253,6 +265,37 @@ pub struct Pool {
     /// Outcome that one unit of it would bring elsewhere.
     #[serde(default)]
     pub opportunity_cost: f64,
+}
+
+/// A large company that may enter the segment.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThreatSettings {
+    /// The segment that is meant, or a product of it; the whole market if nothing is said.
+    pub segment: Option<String>,
+    /// The metric whose history tells; the outcome's if nothing is said.
+    pub metric: Option<String>,
+    /// Grain of that history: `month`, `week`, `quarter`.
+    #[serde(default = "default_threat_grain")]
+    pub grain: String,
+    /// Periods after the entry that are looked at.
+    #[serde(default = "default_threat_horizon")]
+    pub horizon: usize,
+    /// Probability that one enters within the plan, 0 to 1.
+    #[serde(default = "default_probability")]
+    pub probability: f64,
+}
+
+fn default_threat_grain() -> String {
+    "month".to_owned()
+}
+
+fn default_threat_horizon() -> usize {
+    6
+}
+
+fn default_probability() -> f64 {
+    1.0
 }
 
 /// Another budget, or a channel held at a level, beside the plan.

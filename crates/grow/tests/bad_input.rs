@@ -97,7 +97,7 @@ fn run(path: &Path, case: &Case) -> Result<(GrowFile, Vec<String>, PlanReport), 
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let history = runtime.block_on(read_history(path, &file, None))?;
     let notes = history.notes.clone();
-    let report = plan(&history, &file)?;
+    let report = plan(&history, &file, None)?;
     Ok((file, notes, report))
 }
 

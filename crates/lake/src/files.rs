@@ -25,9 +25,12 @@ pub fn create(path: &Path) -> Result<File> {
     options.open(path).map_err(named("writing", path))
 }
 
+/// A file that this process alone has, until it is dropped or the process ends.
+pub type Lock = File;
+
 /// Opens a file that only one holder at a time may have, until it is dropped or its process ends; `None` where another
 /// has it.
-pub fn try_lock(path: &Path) -> Result<Option<File>> {
+pub fn try_lock(path: &Path) -> Result<Option<Lock>> {
     let failed = |source| LakeError::File { doing: "locking", path: path.to_owned(), source };
     let file = File::options().create(true).truncate(false).write(true).open(path).map_err(failed)?;
     match file.try_lock() {
@@ -57,6 +60,15 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         return Err(named("writing", path)(source));
     }
     rename(&temporary, path)
+}
+
+/// Adds a line to the end of a file, in one write; the file is made where missing.
+pub fn append_line(path: &Path, line: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        create_folder(folder)?;
+    }
+    let mut file = File::options().append(true).create(true).open(path).map_err(named("writing", path))?;
+    file.write_all(format!("{line}\n").as_bytes()).map_err(named("writing", path))
 }
 
 /// Moves a file into place.

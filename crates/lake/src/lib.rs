@@ -42,6 +42,7 @@ pub mod retention;
 mod run;
 pub mod schema;
 mod scratch;
+pub mod sessions;
 mod sort;
 mod source_card;
 mod source_files;

@@ -12,6 +12,9 @@ use crate::stores::{self, Settings};
 use crate::{LakeError, Result, files};
 
 const CONFIG_FILE: &str = "crowsnest.toml";
+/// What git leaves alone: what a market builds for itself. Templates of reports stand beside the reports of imports.
+const GITIGNORE: &[u8] =
+    b"/lake\n/raw\n/reports/*\n!/reports/*.md\n/state.db*\n/state.locks\n/state.detect\n/alerts.log\n";
 pub(crate) const SOURCES_FOLDER: &str = "sources";
 
 /// `crowsnest.toml`: what a market is called and which conventions hold in it.
@@ -176,7 +179,7 @@ impl Market {
         for folder in ["catalogue", "sources", "maps"] {
             files::create_folder(&dir.join(folder))?;
         }
-        files::write_whole(&dir.join(".gitignore"), b"/lake\n/raw\n/reports\n/state.db*\n/state.locks\n")?;
+        files::write_whole(&dir.join(".gitignore"), GITIGNORE)?;
         files::write_whole(&dir.join("catalogue/aliases.csv"), b"entity,kind,alias,language\n")?;
         files::write_whole(&dir.join("catalogue/owners.csv"), b"product,company\n")?;
         files::write_whole(&config_path, text.as_bytes())?;

@@ -3,6 +3,7 @@
 //! Files whose bounds cannot hold a match are left out while planning. Nothing here is a plan node of our own: the scan
 //! is DataFusion's `DataSourceExec`, so that it can travel to a cluster as it is.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
@@ -10,13 +11,14 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PrunableStatistics;
 use datafusion::common::{DFSchema, Statistics, ToDFSchema as _};
+use datafusion::datasource::ViewTable;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_optimizer::pruning::PruningPredicateBuilder;
 use datafusion::physical_plan::ExecutionPlan;
@@ -134,6 +136,45 @@ impl TableProvider for LakeTable {
             .with_limit(limit.filter(|_| filters.is_empty()))
             .build();
         Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+/// Some rows of a table, which is still a table to whoever lists what there is.
+#[derive(Debug)]
+pub(crate) struct Narrowed(ViewTable);
+
+impl Narrowed {
+    pub(crate) fn new(rows: ViewTable) -> Self {
+        Self(rows)
+    }
+}
+
+#[async_trait]
+impl TableProvider for Narrowed {
+    fn schema(&self) -> SchemaRef {
+        self.0.schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn get_logical_plan(&self) -> Option<Cow<'_, LogicalPlan>> {
+        self.0.get_logical_plan()
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        self.0.supports_filters_pushdown(filters)
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.0.scan(state, projection, filters, limit).await
     }
 }
 

@@ -5,7 +5,7 @@
 //! of a log-structured merge tree do (O'Neil et al. 1996). Appends come by when things were said, so each of their files
 //! holds every metric, and a question about one metric opens all files: its cost grew with the lake although its answer
 //! did not. Rows are rewritten when files that hold everything are a quarter of the table, hence O(log n) times each.
-//! Memory: one piece at a time, of at most [`PIECE_ROWS`] rows.
+//! Memory: two pieces at a time, of at most [`PIECE_ROWS`] rows.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::table::{DataFile, TableSnapshot};
 use crate::{Result, sort};
 
 /// Rows of a piece that is sorted and written at once.
-pub(crate) const PIECE_ROWS: usize = 4_000_000;
+pub(crate) const PIECE_ROWS: usize = 2_000_000;
 /// So many files that hold everything are worth cutting anew,
 const WIDE_FILES_MIN: usize = 4;
 /// if they hold at least this share of the rows.
@@ -32,7 +32,7 @@ const WIDE_SHARE_MIN: f64 = 0.25;
 /// A file holds everything if its metrics reach over more than this share of those that files begin or end with.
 const WIDE_REACH: f64 = 0.5;
 /// Of fewer different metrics a question leaves out too little to be worth it.
-const METRICS_MIN: usize = 3;
+const METRICS_MIN: usize = 2;
 
 /// Where rows stand in the table's order, as far as cuts go: metric, first day (days since 1970).
 type Key = (String, i32);
@@ -81,21 +81,32 @@ pub(crate) async fn recut(snapshot: &TableSnapshot, piece_rows: usize, n_threads
     Ok(is_done.then_some(Recut { n_files_before, n_files_after, n_rows }))
 }
 
+/// Writes all pieces, and gives how many rows they have; while one is sorted and written, the next is read.
 async fn write_pieces(
     snapshot: &TableSnapshot,
     piece_rows: usize,
     n_threads: usize,
     written: &mut Vec<NewFile>,
 ) -> Result<usize> {
-    let mut n_rows = 0;
-    for piece in pieces(&counts(snapshot, n_threads).await?, piece_rows) {
-        let batches = maintain::read_where(snapshot, &snapshot.files, Some(within(&piece)), n_threads).await?;
-        let places = sort::all_places(&batches);
-        let ordered = sort::in_order(snapshot.table, &batches, places);
-        n_rows += ordered.len();
-        written.extend(commit::write_files(snapshot, &batches, ordered, n_threads).await?);
+    let pieces = pieces(&counts(snapshot, n_threads).await?, piece_rows);
+    let (mut n_rows, mut here) = (0, Vec::new());
+    for piece in &pieces {
+        let reading = maintain::read_where(snapshot, &snapshot.files, Some(within(piece)), n_threads);
+        let (files, next) = futures::join!(write(snapshot, std::mem::take(&mut here)), reading);
+        written.extend(files?);
+        here = next?;
+        n_rows += here.iter().map(RecordBatch::num_rows).sum::<usize>();
     }
+    written.extend(write(snapshot, here).await?);
     Ok(n_rows)
+}
+
+async fn write(snapshot: &TableSnapshot, batches: Vec<RecordBatch>) -> Result<Vec<NewFile>> {
+    if batches.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ordered = sort::in_order(snapshot.table, &batches, sort::all_places(&batches));
+    commit::write_files(snapshot, &batches, ordered, 1).await
 }
 
 /// Whether files that hold everything have become many.

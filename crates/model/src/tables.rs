@@ -74,6 +74,7 @@ pub static TABLES: &[&Table] = &[
     &KEYS_OF_NAMES,
     &FIGURES,
     &SIGNALS,
+    &PLANS,
 ];
 
 /// The table of that name, if there is one.
@@ -387,6 +388,39 @@ pub static SIGNALS: Table = Table {
         optional("high", Float64, "Upper end of the interval."),
         optional("evidence", Text, "What it rests on, as JSON."),
         required("known_at", Instant, "The moment as of which it holds."),
+    ],
+};
+
+/// Plans: fits, divided budgets, experiments and what came of them.
+pub static PLANS: Table = Table {
+    name: "plans",
+    doc: "One row is a part of what was planned, tried or came: the whole of it, a channel, a period's spend, a scenario.",
+    partition_by: &[],
+    sort_by: &["known_at", "plan"],
+    unique_by: &["plan_id"],
+    columns: &[
+        required("plan_id", Int64, "Hash of everything the row says."),
+        required("plan", Text, "Name of the plan or experiment."),
+        required("kind", Text, "fit, plan, experiment or outcome."),
+        required("part", Text, "whole, channel, spend or scenario."),
+        required("known_at", Instant, "When it was made: as-of questions go by this."),
+        required("model", Text, "What made it, with version; a person's name for what a person said."),
+        required("inputs", Text, "What it was made from: a file with the hash of its bytes, or claims."),
+        required("vintage", Instant, "The moment as of which the inputs hold."),
+        optional("channel", Text, "Channel; the scenario's name for a scenario; the metric for an experiment."),
+        optional("product", Text, "Product or region, where there are several."),
+        optional("period", Text, "First day of the period that money is for."),
+        optional("present", Float64, "Money a period of late."),
+        optional("spend", Float64, "Money: of the whole plan, of a channel a period, or of one period."),
+        optional("outcome", Float64, "Expected outcome, or what was found or came."),
+        optional("q05", Float64, "A twentieth of what is believed of the outcome lies below."),
+        optional("q50", Float64, "Half of it lies below."),
+        optional("q95", Float64, "A twentieth of it lies above."),
+        optional("call", Text, "The call that it came from: id of its signal, hexadecimal."),
+        optional("direction", Text, "The direction that it came from: name of a segment, say."),
+        optional("comes_from", Text, "The plan that an experiment or an outcome belongs to."),
+        optional("note", Text, "What else is to be known, in a few words."),
+        optional("report", Text, "All of it, as JSON, on rows of the whole."),
     ],
 };
 

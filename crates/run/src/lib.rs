@@ -6,20 +6,32 @@
 //!
 //! Sources are collected here on their schedules ([`keep_collecting`]), and told of ([`source_states`]).
 //!
+//! What people want to be told of is looked for here ([`alerts`], [`digest`], [`watch`]), because it takes figures, signals
+//! and the state of sources together; it writes no table, and telling them is for those who serve.
+//!
 //! To add a step: its crate exports `STEP`; one line in [`FLOW`], and a call where it belongs below.
 
+pub mod alerts;
 mod collecting;
+pub mod digest;
+pub mod happening;
 mod source_states;
+pub mod watch;
 
 pub use collecting::{collect, keep_collecting, try_out};
 pub use crowsnest_collect::{
     Clock, CollectRequest, SourceReport, Trial, Watch, WatchEvent, connector, connectors, presets, ready,
 };
+/// What all that goes outward keeps to: public addresses, and secrets that no message holds.
+pub use crowsnest_collect::{PublicOnly, Secrets};
 pub use source_states::{RUN_FIELDS, SOURCE_FIELDS, SourceState, collecting_states, source_states, source_states_of};
 
 /// Records of archived documents, for those who show where a claim was read.
 pub use crowsnest_collect::{Excerpt, ExcerptRecord, ExcerptRequest, read_excerpt};
 use crowsnest_collect::{ImportError, ImportReport, ImportRequest, Progress};
+/// How good calls were, drawn; for those who show it.
+pub use crowsnest_detect::diagrams;
+pub use crowsnest_detect::measures::Bin;
 /// Whose name a name is, for those who serve it.
 pub use crowsnest_identify::naming::{FoundName, MATCH_FIELDS, NameIndex, NameMatch, known_names, name_matches};
 pub use crowsnest_identify::resolving::{Evidence, Side, open_questions};
@@ -31,8 +43,13 @@ use crowsnest_lake::{Lake, LakeError};
 pub use crowsnest_reconcile::{ReconcileError, ReconcileRequest, Reconciled, Revision, Worth, revisions, worth};
 
 /// The steps, in order.
-pub static FLOW: &[&Step] =
-    &[&crowsnest_collect::STEP, &crowsnest_identify::STEP, &crowsnest_reconcile::STEP, &crowsnest_detect::STEP];
+pub static FLOW: &[&Step] = &[
+    &crowsnest_collect::STEP,
+    &crowsnest_identify::STEP,
+    &crowsnest_reconcile::STEP,
+    &crowsnest_detect::STEP,
+    &crowsnest_grow::STEP,
+];
 
 /// What went wrong in a run.
 #[derive(Debug, thiserror::Error)]

@@ -100,7 +100,19 @@ pub(crate) struct LineChart {
     pub(crate) x_ticks: Vec<Tick>,
     pub(crate) y_ticks: Vec<Tick>,
     pub(crate) lines: Vec<PlottedLine>,
+    /// What detection said of the series.
+    pub(crate) marks: Vec<PlottedMark>,
     pub(crate) json: String,
+    x_axis: Span,
+}
+
+/// Something that was said of one period.
+#[derive(Debug, Serialize)]
+pub(crate) struct PlottedMark {
+    #[serde(skip)]
+    pub(crate) at: f64,
+    pub(crate) day: f64,
+    pub(crate) title: String,
 }
 
 impl LineChart {
@@ -128,8 +140,25 @@ impl LineChart {
             x_ticks: time_ticks(&x_axis, language),
             y_ticks: y_ticks.collect(),
             lines: lines.collect(),
+            marks: Vec::new(),
+            x_axis,
             json: for_script(&serde_json::to_string(data)?),
         })
+    }
+}
+
+impl LineChart {
+    /// Marks a day; one outside the axis is left out.
+    pub(crate) fn mark(&mut self, day: f64, title: String) {
+        let fraction = self.x_axis.fraction(day);
+        if (0.0..=1.0).contains(&fraction) {
+            self.marks.push(PlottedMark { at: LEFT + fraction * (RIGHT - LEFT), day, title });
+        }
+    }
+
+    /// The marks for the script.
+    pub(crate) fn marks_json(&self) -> String {
+        serde_json::to_string(&self.marks).unwrap_or_default()
     }
 }
 
@@ -233,7 +262,7 @@ impl ValueAxis {
 }
 
 /// The next of 1, 2, 5, 10 … above a number.
-fn nice_step(rough: f64) -> f64 {
+pub(crate) fn nice_step(rough: f64) -> f64 {
     let power = 10f64.powf(rough.max(1e-12).log10().floor());
     let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= rough * 0.999_999).unwrap_or(10.0);
     factor * power
@@ -320,6 +349,16 @@ mod tests {
             words,
         };
         LineChart::new(&data, Language::En).unwrap()
+    }
+
+    #[test]
+    fn marks_stand_where_their_day_is_and_not_outside() {
+        let mut drawn = chart(&[10.0, 35.0, 71.0], false);
+        drawn.mark(30.0, "level change".into());
+        drawn.mark(4000.0, "too late".into());
+        assert_eq!(drawn.marks.len(), 1);
+        assert!((drawn.marks[0].at - (LEFT + RIGHT) / 2.0).abs() < 1e-6);
+        assert_eq!(drawn.marks_json(), r#"[{"day":30.0,"title":"level change"}]"#);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What can go wrong in serving, and which HTTP status it is.
 
 use axum::http::StatusCode;
+use crowsnest_grow::GrowError;
 use crowsnest_lake::LakeError;
 
 /// An error of serving. Messages are one clause; [`ServeError::hint`] says what to do.
@@ -55,6 +56,24 @@ pub enum ServeError {
         /// The cause.
         source: std::io::Error,
     },
+    /// Whoever asks may not.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Too many requests wait.
+    #[error("too many choices wait to be written")]
+    Busy,
+    /// What was chosen could not be written down.
+    #[error("the choice could not be written down and does not count")]
+    NotKept,
+    /// A bandit or a plan could not answer.
+    #[error(transparent)]
+    Grow(#[from] GrowError),
+    /// The SQL port could not be made ready.
+    #[error("making the SQL port ready: {0}")]
+    Sql(String),
+    /// An agent could not be served.
+    #[error("serving the agent: {0}")]
+    Agent(String),
     /// A page panicked; the log has more.
     #[error("the page stopped half-way")]
     Panicked,
@@ -74,7 +93,9 @@ impl ServeError {
             Self::BadRequest { .. } | Self::Lake(LakeError::UnknownMetric { .. } | LakeError::BadQuestion { .. }) => {
                 StatusCode::BAD_REQUEST
             }
-            Self::TimedOut { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Grow(error) => of_growing(error),
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::TimedOut { .. } | Self::Busy | Self::NotKept => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -85,7 +106,19 @@ impl ServeError {
             Self::BadRequest { hint, .. } => Some(hint.clone()),
             Self::Listen { .. } => Some("choose another address with --listen, for example 127.0.0.1:7272".into()),
             Self::Lake(error) if self.status().is_client_error() => error.hint(),
+            Self::Grow(error) if self.status() != StatusCode::INTERNAL_SERVER_ERROR => error.hint(),
+            Self::Busy | Self::NotKept => Some("ask again in a moment".into()),
             _ => None,
         }
+    }
+}
+
+fn of_growing(error: &GrowError) -> StatusCode {
+    match error {
+        GrowError::NoBandit { .. } => StatusCode::NOT_FOUND,
+        GrowError::Bandit { .. } | GrowError::Experiment(_) | GrowError::Plan(_) => StatusCode::BAD_REQUEST,
+        GrowError::NotWaiting { .. } => StatusCode::CONFLICT,
+        GrowError::BanditTaken(_) => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -27,13 +27,17 @@ pub(crate) struct Frame {
     pub(crate) has_chart: bool,
 }
 
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: &[(&str, &str)] = &[
+    ("/digest", "nav.digest"),
     ("/products", "nav.products"),
     ("/league", "nav.league"),
+    ("/movers", "nav.movers"),
     ("/tenders", "nav.tenders"),
     ("/events", "nav.events"),
     ("/breakouts", "nav.breakouts"),
     ("/record", "nav.record"),
+    ("/directions", "nav.directions"),
+    ("/plans", "nav.plans"),
     ("/sources", "nav.sources"),
     ("/", "nav.overview"),
 ];
@@ -145,6 +149,8 @@ impl Frame {
                 address: self.link(path),
                 is_current: here == *path
                     || (*path == "/products" && (here.starts_with("/product/") || here.starts_with("/company/")))
+                    || (*path == "/plans" && (here.starts_with("/plans/") || matches!(here, "/loop" | "/bandits")))
+                    || (*path == "/digest" && (matches!(here, "/alerts" | "/reports") || here.starts_with("/report/")))
                     || (*path == "/sources" && matches!(here, "/source" | "/collecting")),
             })
             .collect();

@@ -231,6 +231,11 @@ impl PageRequest {
         Ok(answer)
     }
 
+    /// The sources of which nothing may be shown here.
+    pub(crate) fn kept_back(&self) -> Vec<String> {
+        if self.shared.is_shared { self.shared.kept_back.clone() } else { Vec::new() }
+    }
+
     /// Asks the lake, and leaves out what may not be passed on where the server is shared.
     pub(crate) async fn ask(
         &self,

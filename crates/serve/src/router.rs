@@ -15,13 +15,15 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 
+use crate::api::Api;
+use crate::caller::NoAccounts;
 use crate::page::{Page, error_page, respond};
 use crate::request::{Format, PageRequest};
 use crate::routes::{ROUTES, Route};
 use crate::security::{self, AllowedHosts};
 use crate::server::ServeOptions;
 use crate::site::{CurrentSite, Site};
-use crate::{ServeError, assets, metrics, raw, reconcile};
+use crate::{ServeError, agents, allocate, api, assets, feed, metrics, raw, reconcile};
 
 /// A market is nobody's search result: pages change with every import, and sources may not permit it.
 const NO_ROBOTS: &str = "User-agent: *\nDisallow: /\n";
@@ -38,9 +40,15 @@ pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router 
         .route("/document/{document}/raw", get(raw::serve))
         .route("/favicon.ico", get(assets::icon))
         .route("/robots.txt", get(|| async { NO_ROBOTS }))
+        .route("/digest.atom", get(feed::serve))
         .route("/metrics", get(metrics::of_pages))
         .route("/healthz", get(|| async { "ok\n" }));
     router = reconcile::add(router, &hosts);
+    router = allocate::add(router, &current, &hosts);
+    let is_shared = !options.listen.ip().is_loopback();
+    let api = Arc::new(Api::new(Arc::new(NoAccounts::new(is_shared, None))));
+    router = agents::add(router, &current, &api, &hosts);
+    router = api::add(router, api);
     for route in ROUTES {
         router = add(router, route.path, route.page);
     }

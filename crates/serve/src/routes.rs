@@ -3,8 +3,9 @@
 
 use crate::page::Page;
 use crate::pages::{
-    breakouts, claim, cluster, collecting, company, document, events, league, matching, overview, product, products,
-    record, review, source, sources, tenders,
+    alerts, bandits, breakouts, claim, cluster, collecting, company, digest, directions, document, events, league,
+    loops, matching, movers, overview, plan, plans, product, products, record, reports, review, source, sources,
+    tenders,
 };
 
 /// A page and its address.
@@ -19,11 +20,21 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/product/{entity}", page: &product::Product },
     Route { path: "/company/{entity}", page: &company::Company },
     Route { path: "/league", page: &league::League },
+    Route { path: "/movers", page: &movers::Movers },
     Route { path: "/match", page: &matching::Matching },
     Route { path: "/tenders", page: &tenders::Tenders },
     Route { path: "/events", page: &events::Events },
     Route { path: "/breakouts", page: &breakouts::Breakouts },
     Route { path: "/record", page: &record::Record },
+    Route { path: "/digest", page: &digest::Digest },
+    Route { path: "/alerts", page: &alerts::Alerts },
+    Route { path: "/reports", page: &reports::Reports },
+    Route { path: "/report/{report}", page: &reports::Report },
+    Route { path: "/directions", page: &directions::Directions },
+    Route { path: "/plans", page: &plans::Plans },
+    Route { path: "/plans/{plan}", page: &plan::Plan },
+    Route { path: "/loop", page: &loops::Loop },
+    Route { path: "/bandits", page: &bandits::Bandits },
     Route { path: "/sources", page: &sources::Sources },
     Route { path: "/source", page: &source::Source },
     Route { path: "/review", page: &review::Review },

@@ -4,8 +4,9 @@
 //!   No inline script or style is needed anywhere, so none is allowed.
 //! - A request must name a host that is ours: otherwise a web page elsewhere could read the market through a name
 //!   that it points at 127.0.0.1 (DNS rebinding).
-//! - Only GET and HEAD: no request changes anything. One address takes questions by POST, as its standard asks, because
-//!   batches of them are too long for an address; it changes nothing either.
+//! - Only GET and HEAD: no request changes anything. A few addresses take questions by POST, because they are too long for
+//!   an address or their standard asks so; they change nothing either. Two take choices and rewards of bandits, and see to
+//!   it themselves who may send them.
 
 use std::sync::Arc;
 
@@ -14,12 +15,16 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::allocate::{ALLOCATE_PATH, REWARD_PATH};
 use crate::server::ServeOptions;
 
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Where questions may come by POST.
+/// What may come by POST besides what the API and agents judge themselves.
+const POSTED: &[&str] = &[QUESTIONS_PATH, ALLOCATE_PATH, REWARD_PATH];
+
+/// Where questions may come by POST: reconciliation's, in batches.
 pub(crate) const QUESTIONS_PATH: &str = "/reconcile";
 
 /// The policy for a preview that other programs on this machine show in a frame: text only.
@@ -48,8 +53,10 @@ pub(crate) async fn add_headers(request: Request, next: Next) -> Response {
 
 /// Refuses everything but reading.
 pub(crate) async fn only_reading(request: Request, next: Next) -> Response {
-    let is_question = *request.method() == Method::POST && request.uri().path() == QUESTIONS_PATH;
-    if is_question || matches!(*request.method(), Method::GET | Method::HEAD) {
+    let path = request.uri().path();
+    let is_posted = *request.method() == Method::POST && POSTED.contains(&path);
+    let is_judged_there = path == crate::agents::PATH || path.starts_with("/v1/");
+    if is_posted || is_judged_there || matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
     (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], "only GET and HEAD\n").into_response()

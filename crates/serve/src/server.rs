@@ -7,6 +7,7 @@ use crowsnest_lake::Lake;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::deliver::keep_delivering;
 use crate::router::router_of;
 use crate::site::CurrentSite;
 use crate::{Result, ServeError};
@@ -15,6 +16,9 @@ use crate::{Result, ServeError};
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
 /// The same where each look costs: in an object store, one list request a table.
 const FOLLOW_STORE_EVERY: Duration = Duration::from_secs(20);
+
+/// How long a delivery that is under way may take once the server was told to stop.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Where and for whom to serve.
 #[derive(Debug, Clone)]
@@ -53,13 +57,29 @@ pub async fn serve(
     }
     let current = CurrentSite::new(lake, &options);
     let following = tokio::spawn(follow(current.clone()));
-    let served = axum::serve(listener, router_of(current, &options)).with_graceful_shutdown(shutdown).await;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let delivering = tokio::spawn(keep_delivering(current.clone(), stopped));
+    let served =
+        axum::serve(listener, router_of(current, &options).into_make_service_with_connect_info::<SocketAddr>())
+            .with_graceful_shutdown(shutdown)
+            .await;
     following.abort();
+    finish(stop, delivering).await;
     served.map_err(failed)
 }
 
+/// Lets what is being sent be sent to its end, within reason; what was not noted as sent is sent again by the next process.
+async fn finish(stop: tokio::sync::watch::Sender<bool>, delivering: tokio::task::JoinHandle<()>) {
+    // Nobody listens any more where it ended by itself.
+    let _ = stop.send(true);
+    let abort = delivering.abort_handle();
+    if tokio::time::timeout(FINISH_TIMEOUT, delivering).await.is_err() {
+        abort.abort();
+    }
+}
+
 /// Sees what imports commit, and which files of sources change, while the pages are served.
-async fn follow(current: CurrentSite) {
+pub(crate) async fn follow(current: CurrentSite) {
     let lake = current.now().lake;
     let is_in_store = lake.market().config.storage.is_some();
     let mut ticks = tokio::time::interval(if is_in_store { FOLLOW_STORE_EVERY } else { FOLLOW_EVERY });

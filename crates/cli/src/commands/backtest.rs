@@ -6,6 +6,7 @@ use crowsnest_detect::lists::Asked;
 use crowsnest_detect::measures::Measures;
 use crowsnest_detect::outcome::Task;
 use crowsnest_detect::{BacktestReport, BacktestRequest, backtest, keep};
+use crowsnest_lake::files;
 use crowsnest_lake::own_rows::{self, Holds};
 
 use crate::context::{self, Context};
@@ -20,6 +21,7 @@ use crate::print;
   crowsnest backtest
   crowsnest backtest --metric downloads_30d --grain month --from 2023-07 --to 2025-09
   crowsnest backtest --metric mau --horizon 3 --factor 2 --format json
+  crowsnest backtest --keep --diagrams pictures
 
 At each origin only what was known by the end of its period is looked at, and only outcomes that had settled by then are
 learnt from. A hit is a product outside the list's top whose level, less the market's own movement, is at least --factor
@@ -37,6 +39,9 @@ pub(crate) struct Backtest {
     /// Keep the first fifty of each origin as calls by `backtest`, with what came of them, for `crowsnest record`
     #[arg(long)]
     keep: bool,
+    /// Write the reliability diagram and the precision curve into this folder, as `reliability.svg` and `precision.svg`
+    #[arg(long, value_name = "FOLDER")]
+    diagrams: Option<std::path::PathBuf>,
 }
 
 /// Which list is meant, and what is asked of it.
@@ -100,6 +105,12 @@ impl Backtest {
         if self.keep {
             let n_added = keep(&lake, &list, &found, task).await?;
             context.note(&format!("{} signals kept", number::count(n_added as u64)));
+        }
+        if let Some(folder) = &self.diagrams {
+            files::create_folder(folder)?;
+            files::write_whole(&folder.join("reliability.svg"), report.reliability_svg().as_bytes())?;
+            files::write_whole(&folder.join("precision.svg"), report.precision_svg().as_bytes())?;
+            context.note(&format!("diagrams written to {}", folder.display()));
         }
         report.notes.iter().for_each(|note| context.note(note));
         match context.format() {

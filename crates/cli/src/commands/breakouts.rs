@@ -15,6 +15,7 @@ use crate::table::{Cell, Column, column};
 #[command(after_help = "Examples:
   crowsnest breakouts
   crowsnest breakouts --metric downloads_30d --prize 0.3 --limit 50
+  crowsnest breakouts --segment langchain --age-max 12
   crowsnest breakouts --least 0.2 --format csv > breakouts.csv
 
 The list is what `crowsnest detect` said last. Probabilities are calibrated on outcomes that have settled; the interval of
@@ -29,6 +30,15 @@ pub(crate) struct Breakouts {
     /// At least this probability, 0 to 1
     #[arg(long, value_name = "P")]
     least: Option<f64>,
+    /// Only this segment: one that claims name, or products whose names begin with this word
+    #[arg(long)]
+    segment: Option<String>,
+    /// Only this region
+    #[arg(long)]
+    region: Option<String>,
+    /// Only products on the list for at most so many periods
+    #[arg(long, value_name = "PERIODS")]
+    age_max: Option<usize>,
     /// At most so many
     #[arg(long, default_value_t = 20)]
     limit: usize,
@@ -41,7 +51,7 @@ const COLUMNS: &[Column] = &[
     column("probability", "probability", Cell::Share),
     column("low", "from", Cell::Share),
     column("high", "to", Cell::Share),
-    column("expected", "expected", Cell::Figure),
+    column("expected", "expected", Cell::Expected),
     column("first_said_at", "first said", Cell::Day),
 ];
 
@@ -58,6 +68,9 @@ impl Breakouts {
             metric: self.metric,
             prize: self.prize,
             least: self.least,
+            segment: self.segment,
+            region: self.region,
+            age_max: self.age_max,
             limit: self.limit,
             as_of: context.as_of()?,
             language: context.language(),
@@ -69,9 +82,34 @@ impl Breakouts {
     }
 }
 
-/// The facts of one product, in a line.
+/// The facts of one product, in a line: why, what speaks against it, who looked like it and what came of them.
 fn why(row: &Why) -> Option<String> {
     let evidence: Value = serde_json::from_str(row.evidence.as_deref()?).ok()?;
-    let facts: Vec<&str> = evidence["facts"].as_array()?.iter().filter_map(Value::as_str).collect();
-    (!facts.is_empty()).then(|| format!("{}: {}", row.name, facts.join("; ")))
+    let list = |name: &str| -> Vec<String> {
+        let told = evidence[name].as_array().into_iter().flatten();
+        told.filter_map(|one| match (one.as_str(), one["name"].as_str(), one["period"].as_str()) {
+            (Some(fact), _, _) => Some(fact.to_owned()),
+            (_, Some(name), Some(period)) => Some(format!("{name} ({period})")),
+            _ => None,
+        })
+        .collect()
+    };
+    let facts = list("facts");
+    if facts.is_empty() {
+        return None;
+    }
+    let mut told = format!("{}: {}", row.name, facts.join("; "));
+    let more = [
+        ("confirming", "confirmed by", "; "),
+        ("against", "against it", "; "),
+        ("made_it", "like it then, and made it", ", "),
+        ("did_not", "like it then, and did not", ", "),
+    ];
+    for (name, words, between) in more {
+        let own = list(name);
+        if !own.is_empty() {
+            told.push_str(&format!(". {words}: {}", own.join(between)));
+        }
+    }
+    Some(told)
 }

@@ -1,14 +1,20 @@
-//! `crowsnest grow fit|plan|experiment|judge`: response curves, plans by them, experiments, and what another way of
-//! choosing would have brought.
+//! `crowsnest grow fit|plan|experiment|bandit|judge|threat|outcome|loop`: response curves, plans by them, experiments, day-to-day
+//! traffic, what large companies did to others, and what came of it all.
 
+mod bandit;
 mod experiment;
 mod judge;
+mod loops;
+mod outcome;
+mod threat;
 mod told;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use crowsnest_grow::keeping::{self, Making, Origin};
 use crowsnest_grow::{GrowFile, History, read_file, read_history};
+use crowsnest_lake::Lake;
 use crowsnest_lake::own_rows::{self, Holds};
 use serde::Serialize;
 
@@ -26,7 +32,12 @@ use crate::print;
   crowsnest grow plan weekly.toml --format json
   crowsnest grow experiment size --share 0.05 --to 0.055
   crowsnest grow experiment read units.csv --metric revenue
-  crowsnest grow judge log.ndjson"
+  crowsnest grow bandit show home
+  crowsnest grow bandit evaluate home --shares b=1
+  crowsnest grow judge log.ndjson
+  crowsnest grow threat assistants --metric mau
+  crowsnest grow outcome weekly --value 120000
+  crowsnest grow loop"
 )]
 pub(crate) struct Grow {
     #[command(subcommand)]
@@ -34,12 +45,16 @@ pub(crate) struct Grow {
 }
 
 const FILE_HELP: &str = "The file, in TOML:
+  name = \"weekly\"                # the file's name if nothing is said
+  call = \"Kimi\"                  # optional: the call it came from (id of its signal, or a product), and
+  direction = \"assistants\"       # the direction; the page /loop joins them
   [history]
   file = \"weekly.csv\"            # beside this file; without it, claims of the market: set products = [\"…\"]
   date = \"date\"                  # first days of days, weeks or months
   outcome = \"revenue\"
   group = \"product\"              # optional: several products or regions in one table
-  controls = [\"competitor\"]      # optional: what else moves the outcome
+  controls = [\"competitor\"]      # optional: what else moves the outcome; \"mau:Kimi\" and \"breakout:Kimi\" are the market's
+  holidays = [\"china\"]           # optional: china, west, or NAME.csv (holiday, first_day, days)
   events = [\"holiday\"]           # optional: 0 and 1, or words
   # a row for each period and channel: channel = \"channel\", spend = \"spend\"
   [[channels]]
@@ -61,7 +76,10 @@ const FILE_HELP: &str = "The file, in TOML:
   name = \"tv\"
   max = 5000
   [[plan.pools]]                 # optional: own traffic with a budget and an opportunity cost of its own
-  [[plan.scenarios]]             # optional: other budgets and bounds, side by side";
+  [[plan.scenarios]]             # optional: other budgets and bounds, side by side
+  [plan.threat]                  # optional: what if a large company enters; metric, grain, horizon, probability
+
+In a market's folder what is found becomes rows of the table `plans` and a page, /plans/NAME.";
 
 #[derive(Debug, Subcommand)]
 enum Task {
@@ -81,38 +99,86 @@ enum Task {
     },
     /// Size, draw, read and try out experiments
     Experiment(experiment::Experiment),
+    /// Look at bandits, which choose for visitors day by day, and judge other shares by their logs
+    Bandit(bandit::Bandit),
     /// Say from a bandit's log what another way of choosing would have brought
     Judge(judge::Judge),
+    /// Say what happened to others after a large company entered their segment, from the market's own history
+    Threat(threat::Threat),
+    /// Keep what came of a plan
+    Outcome(outcome::Outcome),
+    /// Show what became of calls: direction, plan, experiment, outcome
+    Loop(loops::Loop),
 }
 
 impl Grow {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         match self.task {
             Task::Fit { file } => {
-                let (settings, history) = read(context, &file).await?;
+                let Asked { lake, settings, history } = read(context, &file).await?;
                 let report = crowsnest_grow::fit(&history, &settings)?;
                 report.notes.iter().for_each(|note| context.note(note));
+                if let Some(lake) = &lake {
+                    keeping::keep_fit(lake, &making(&file, &settings, &history), &report).await?;
+                }
                 tell(context, &report, &told::fit(&report), told::CHANNEL_FIELDS, &told::channel_rows(&report))?;
                 Ok(Done::Well)
             }
             Task::Plan { file } => {
-                let (settings, history) = read(context, &file).await?;
-                let report = crowsnest_grow::plan(&history, &settings)?;
+                let Asked { lake, settings, history } = read(context, &file).await?;
+                let threat = match (&lake, crowsnest_grow::threat_question(&settings)) {
+                    (Some(lake), Some(question)) => Some(Box::pin(crowsnest_grow::threat(lake, &question)).await?),
+                    _ => None,
+                };
+                let report = crowsnest_grow::plan(&history, &settings, threat.as_ref())?;
                 report.fit.notes.iter().chain(&report.reason).for_each(|note| context.note(note));
+                if let Some(lake) = &lake {
+                    keeping::keep_plan(lake, &making(&file, &settings, &history), &report).await?;
+                }
                 tell(context, &report, &told::plan(&report), told::SPEND_FIELDS, &report.spend)?;
                 Ok(if report.reason.is_some() { Done::WithFaults } else { Done::Well })
             }
-            Task::Experiment(experiment) => experiment.run(context),
+            Task::Experiment(experiment) => Box::pin(experiment.run(context)).await,
+            Task::Bandit(bandit) => bandit.run(context).await,
             Task::Judge(judge) => judge.run(context),
+            Task::Threat(threat) => threat.run(context).await,
+            Task::Outcome(outcome) => outcome.run(context).await,
+            Task::Loop(whole) => whole.run(context).await,
         }
     }
 }
 
-async fn read(context: &Context, path: &Path) -> Result<(GrowFile, History), Failure> {
+/// A file, what it is about, and the market where there is one.
+struct Asked {
+    lake: Option<Lake>,
+    settings: GrowFile,
+    history: History,
+}
+
+async fn read(context: &Context, path: &Path) -> Result<Asked, Failure> {
     let settings = read_file(path)?;
-    let lake = if settings.history.file.is_none() { Some(context.lake().await?) } else { None };
+    let lake = market(context, crowsnest_grow::needs_market(&settings)).await?;
     let history = Box::pin(read_history(path, &settings, lake.as_ref())).await?;
-    Ok((settings, history))
+    Ok(Asked { lake, settings, history })
+}
+
+/// The market that this is done in; none where there is none and it does without.
+async fn market(context: &Context, is_needed: bool) -> Result<Option<Lake>, Failure> {
+    if !is_needed && context.market_dir().is_err() {
+        return Ok(None);
+    }
+    Ok(Some(context.lake().await?))
+}
+
+fn making(path: &Path, file: &GrowFile, history: &History) -> Making {
+    let now = jiff::Timestamp::now().as_microsecond();
+    let origin = Origin { call: file.call.clone(), direction: file.direction.clone(), plan: None };
+    let name = file.name.clone().unwrap_or_else(|| stem(path));
+    Making { name, origin, inputs: history.inputs.clone(), vintage: now, now }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// JSON holds everything, a table is for reading, and other formats hold the rows.

@@ -13,13 +13,19 @@ use crate::context::Context;
 use crate::failure::{Done, Failure};
 use crate::print;
 use crate::signals::stopped;
+use crate::sql_port::{self, SqlPort};
 
 /// Serve the market's pages
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   crowsnest serve
   crowsnest serve --listen 127.0.0.1:8080 --open
-  crowsnest serve --listen 0.0.0.0:80 --host radar.example.com")]
+  crowsnest serve --listen 0.0.0.0:80 --host radar.example.com
+  crowsnest serve --sql 127.0.0.1:5432
+  CROWSNEST_SQL_PASSWORD=… crowsnest serve --sql 0.0.0.0:5432 --sql-cert radar.pem --sql-key radar.key
+
+Beside the pages are the HTTP API (/v1/openapi.json) and a server for agents (/mcp); --sql opens a port that speaks as
+Postgres does, for psql, drivers and dashboards.")]
 pub(crate) struct Serve {
     /// Address and port; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7171")]
@@ -33,6 +39,8 @@ pub(crate) struct Serve {
     /// Leave the sources alone, whatever their schedules say
     #[arg(long)]
     no_collect: bool,
+    #[command(flatten)]
+    sql: SqlPort,
 }
 
 impl Serve {
@@ -40,7 +48,14 @@ impl Serve {
         let lake = context.lake().await?;
         let options = ServeOptions { listen: self.listen, hosts: self.host };
         let collecting = (!self.no_collect).then(|| collect_beside(&lake)).transpose()?;
-        let served = pages(lake, options, self.open).await;
+        let sql = self.sql.options(&lake);
+        let served = match sql {
+            None => pages(lake, options, self.open).await,
+            Some(sql) => {
+                let beside = Box::pin(sql_port::serve(lake.clone(), sql));
+                tokio::try_join!(pages(lake, options, self.open), beside).map(|(done, ())| done)
+            }
+        };
         if let Some((stop, collecting)) = collecting {
             // Nobody waits any more where it ended by itself.
             let _ = stop.send(());

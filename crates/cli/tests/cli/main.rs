@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets what it did not expect should stop")]
 
+mod alerting;
 mod answers;
 mod bad_input;
 #[cfg(feature = "cluster")]
@@ -15,6 +16,7 @@ mod detecting;
 mod errors;
 mod example_market;
 mod growing;
+mod growing_kept;
 mod matching;
 mod names;
 mod object_store;

@@ -12,6 +12,7 @@ struct Ban {
 }
 
 const LAKE: &str = "only the lake writes to disk, names its engines and builds sessions: use crowsnest_lake";
+const OUTWARD: &str = "only collect connects outward, and serve for deliveries alone (decision 20)";
 const PURE: &str = "model does no I/O, reads no clock and knows no engine: take it as an argument";
 
 const BANS: &[Ban] = &[
@@ -24,8 +25,9 @@ const BANS: &[Ban] = &[
     Ban { name: "*::SessionContext", only: &["lake"], why: LAKE },
     Ban { name: "*::TcpListener", only: &["serve"], why: "only serve opens ports" },
     Ban { name: "axum", only: &["serve"], why: "only serve speaks HTTP to visitors" },
-    Ban { name: "reqwest", only: &["collect"], why: "only collect connects outward" },
-    Ban { name: "*::TcpStream", only: &["collect"], why: "only collect connects outward" },
+    Ban { name: "reqwest", only: &["collect", "serve"], why: OUTWARD },
+    Ban { name: "lettre", only: &["serve"], why: OUTWARD },
+    Ban { name: "*::TcpStream", only: &["collect"], why: OUTWARD },
     Ban { name: "println", only: &["cli"], why: "only the command prints: return it" },
     Ban { name: "print", only: &["cli"], why: "only the command prints: return it" },
     Ban { name: "eprintln", only: &["cli"], why: "only the command prints: return it, or log it with tracing" },
@@ -57,12 +59,20 @@ impl Ban {
     }
 }
 
+/// What connects outward, and where alone in serve it may be named.
+const OUTWARD_NAMES: &[&str] = &["reqwest", "lettre"];
+const DELIVERIES: &str = "crates/serve/src/deliver/";
+
 fn check(file: &SourceFile) -> Vec<String> {
     let mut faults = Vec::new();
     if file.is_beside || file.crate_name == "bench" {
         return faults;
     }
     for name in sources::parse(&file.path, &file.text).names {
+        let is_outward = OUTWARD_NAMES.contains(&name.parts[0].as_str());
+        if file.crate_name == "serve" && is_outward && !file.path.starts_with(DELIVERIES) {
+            faults.push(format!("{}:{} names {}: {OUTWARD}", file.path, name.line, name.parts.join("::")));
+        }
         for ban in BANS.iter().filter(|ban| !ban.allows(&file.crate_name) && ban.is_meant_by(&name.parts)) {
             faults.push(format!("{}:{} names {}: {}", file.path, name.line, name.parts.join("::"), ban.why));
         }
@@ -74,6 +84,15 @@ fn check(file: &SourceFile) -> Vec<String> {
 fn each_crate_names_only_what_is_its_own() {
     let faults = sources::all().iter().flat_map(check).collect();
     expect_none(faults, "move the code to the crate whose task it is");
+}
+
+#[test]
+fn pages_connect_to_nobody() {
+    for (path, n_faults) in [("crates/serve/src/pages/bad.rs", 2), ("crates/serve/src/deliver/good.rs", 0)] {
+        let text = "//! Page.\nuse reqwest::Client;\nfn send() {\n    lettre::x();\n}\n".to_owned();
+        let file = SourceFile { path: path.into(), crate_name: "serve".into(), is_beside: false, text };
+        assert_eq!(check(&file).len(), n_faults, "{path}");
+    }
 }
 
 #[test]

@@ -53,9 +53,10 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 }
 
 /// Looks names up and leaves out what is not the public network's, so that what is checked is what is connected to.
-#[derive(Debug, Clone)]
-pub(super) struct PublicOnly {
-    pub(super) allows_private: bool,
+#[derive(Debug, Clone, Copy)]
+pub struct PublicOnly {
+    /// Whether other addresses may be asked all the same.
+    pub allows_private: bool,
 }
 
 /// What a name led to that may not be asked.
@@ -68,25 +69,33 @@ pub(super) struct NotPublic {
 
 impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
-        let allows_private = self.allows_private;
+        let rule = *self;
         Box::pin(async move {
-            let name = name.as_str().to_owned();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let kept: Vec<SocketAddr> =
-                found.iter().copied().filter(|address| allows_private || is_public(address.ip())).collect();
-            match found.first() {
-                Some(first) if kept.is_empty() => {
-                    let refused: Box<dyn std::error::Error + Send + Sync> =
-                        Box::new(NotPublic { name, address: first.ip() });
-                    Err(refused)
-                }
-                _ => Ok(Box::new(kept.into_iter()) as Addrs),
-            }
+            let kept = rule.look_up(name.as_str(), 0).await?;
+            Ok(Box::new(kept.into_iter()) as Addrs)
         })
     }
 }
 
 impl PublicOnly {
+    /// The addresses of a host that may be asked; a host given by number is its own address.
+    ///
+    /// # Errors
+    /// Where it has none, or none that may be asked.
+    pub async fn look_up(
+        self,
+        host: &str,
+        port: u16,
+    ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
+        let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+        let is_allowed = |address: &&SocketAddr| self.allows_private || is_public(address.ip());
+        let kept: Vec<SocketAddr> = found.iter().filter(is_allowed).copied().collect();
+        match found.first() {
+            Some(first) if kept.is_empty() => Err(Box::new(NotPublic { name: host.to_owned(), address: first.ip() })),
+            _ => Ok(kept),
+        }
+    }
+
     pub(super) fn shared(allows_private: bool) -> Arc<Self> {
         Arc::new(Self { allows_private })
     }
@@ -95,7 +104,7 @@ impl PublicOnly {
     ///
     /// # Errors
     /// The address that may not.
-    pub(super) fn check(&self, url: &url::Url) -> Result<(), String> {
+    pub fn check(&self, url: &url::Url) -> Result<(), String> {
         let address = match url.host() {
             Some(url::Host::Ipv4(address)) => IpAddr::V4(address),
             Some(url::Host::Ipv6(address)) => IpAddr::V6(address),

@@ -4,7 +4,7 @@ use crowsnest_lake::Market;
 
 /// Where secrets come from, and which were used, so that messages can be cleaned of them.
 #[derive(Clone, Default)]
-pub(crate) struct Secrets {
+pub struct Secrets {
     known: std::collections::BTreeMap<String, String>,
 }
 
@@ -22,7 +22,7 @@ impl Secrets {
     ///
     /// # Errors
     /// The name of one that is set nowhere.
-    pub(crate) fn of(market: &Market, texts: &[String]) -> Result<Self, String> {
+    pub fn of(market: &Market, texts: &[String]) -> Result<Self, String> {
         let mut known = std::collections::BTreeMap::new();
         for text in texts {
             for name in names_in(text) {
@@ -36,7 +36,7 @@ impl Secrets {
     }
 
     /// A text with its secrets put in.
-    pub(crate) fn fill(&self, text: &str) -> String {
+    pub fn fill(&self, text: &str) -> String {
         let mut filled = text.to_owned();
         for (name, value) in &self.known {
             filled = filled.replace(&format!("{OPEN}{name}}}"), value);
@@ -48,7 +48,7 @@ impl Secrets {
     }
 
     /// An address with its secrets put in: one that is a part of it is escaped, one that is all of it stays as it is.
-    pub(crate) fn fill_address(&self, address: &str) -> String {
+    pub fn fill_address(&self, address: &str) -> String {
         let mut filled = address.trim().to_owned();
         for (name, value) in &self.known {
             let place = format!("{OPEN}{name}}}");
@@ -62,7 +62,7 @@ impl Secrets {
     }
 
     /// A text in which no secret stands, in plain or escaped.
-    pub(crate) fn mask(&self, text: &str) -> String {
+    pub fn mask(&self, text: &str) -> String {
         let mut masked = text.to_owned();
         for (name, value) in self.known.iter().filter(|(_, value)| value.len() >= 4) {
             let escaped: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();

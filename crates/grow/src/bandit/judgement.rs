@@ -23,6 +23,9 @@ pub struct Logged {
     pub target: Vec<f64>,
 }
 
+/// Kinds of visitors at most.
+pub const SEGMENTS_MAX: usize = 10_000;
+
 /// A mean reward with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Estimate {
@@ -62,6 +65,14 @@ pub fn judge(log: &[Logged], alpha: f64) -> Result<Judgement, String> {
         let is_whole = line.target.len() == n_arms && (line.target.iter().sum::<f64>() - 1.0).abs() < 1e-6;
         if line.arm >= n_arms || !is_whole || !line.reward.is_finite() || line.target.iter().any(|share| *share < 0.0) {
             return Err(format!("line {}: arm and probabilities do not fit {n_arms} arms", at + 1));
+        }
+        if line.segment >= SEGMENTS_MAX {
+            return Err(format!(
+                "line {}: segment {}: number segments from 0 to {}",
+                at + 1,
+                line.segment,
+                SEGMENTS_MAX - 1
+            ));
         }
         if !(line.propensity > 0.0 && line.propensity <= 1.0) {
             return Err(format!("line {}: propensity {} is not more than 0 and at most 1", at + 1, line.propensity));
@@ -177,6 +188,9 @@ mod tests {
     fn logs_that_cannot_be_are_told() {
         let mut random = Random::new(1);
         let (mut lines, _) = log(&mut random, 20);
+        lines[3].segment = usize::MAX;
+        assert!(judge(&lines, 0.05).unwrap_err().contains("line 4"));
+        lines[3].segment = 0;
         lines[4].propensity = 0.0;
         assert!(judge(&lines, 0.05).unwrap_err().contains("line 5"));
         assert!(judge(&lines[..3], 0.05).is_err());

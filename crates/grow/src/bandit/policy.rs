@@ -199,6 +199,61 @@ impl Policy {
         Ok(())
     }
 
+    /// The arm of a choice that still waits for its reward.
+    pub fn waits(&self, id: u64) -> Option<usize> {
+        self.waiting.get(&id).copied()
+    }
+
+    /// Choices that wait for their reward.
+    pub fn n_waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Gives a waiting choice up: it counts as nothing, and its reward is refused from now on.
+    pub fn give_up(&mut self, id: u64) {
+        self.waiting.remove(&id);
+    }
+
+    /// Takes in a choice that was made before, from a log.
+    pub fn remember(&mut self, id: u64, arm: usize) {
+        if let Some(own) = self.arms.get_mut(arm) {
+            own.n_chosen += 1;
+            self.waiting.insert(id, arm);
+            self.next_id = self.next_id.max(id + 1);
+            while self.waiting.len() > self.settings.n_waiting_max {
+                self.waiting.pop_first();
+            }
+        }
+    }
+
+    /// Draws from another place of the seed's chance: after a restart, so that no draws come twice.
+    pub fn draw_from(&mut self, place: u64) {
+        self.random = Random::new(self.settings.seed ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15)).next();
+        self.count_shares();
+    }
+
+    /// The same memory with other arms and settings: arms keep what came back for them, by their names.
+    ///
+    /// # Errors
+    /// Those of [`Policy::new`]; the policy is then as it was.
+    pub fn adopt(&mut self, names: &[&str], settings: PolicySettings) -> Result<(), String> {
+        let mut next = Self::new(names, settings)?;
+        let places: Vec<Option<usize>> =
+            self.arms.iter().map(|arm| names.iter().position(|name| *name == arm.name)).collect();
+        for (arm, place) in self.arms.iter().zip(&places) {
+            if let Some(place) = place {
+                next.arms[*place] = Arm { is_on: true, ..arm.clone() };
+            }
+        }
+        let moved = |arm: usize| places.get(arm).copied().flatten();
+        next.waiting = self.waiting.iter().filter_map(|(id, arm)| Some((*id, moved(*arm)?))).collect();
+        next.recent = self.recent.iter().filter_map(|(arm, reward)| Some((moved(*arm)?, *reward))).collect();
+        (next.next_id, next.random) = (self.next_id, self.random);
+        next.count_shares();
+        *self = next;
+        Ok(())
+    }
+
     /// Switches an arm on or off, for instance because it broke something else (a guard-rail).
     ///
     /// # Errors
@@ -326,6 +381,21 @@ mod tests {
         policy.switch("a", false).unwrap();
         assert_eq!(policy.shares(), [0.0, 1.0]);
         assert!(policy.switch("b", false).is_err());
+    }
+
+    #[test]
+    fn other_arms_keep_what_is_known_by_name() {
+        let (mut policy, _) = play(PolicySettings::default(), &|_, arm| [0.1, 0.2, 0.3][arm], 5_000, 10);
+        let (best, n_waiting) = (policy.arms()[2].clone(), policy.n_waiting());
+        policy.adopt(&["c", "new"], PolicySettings::default()).unwrap();
+        assert_eq!((policy.arms()[0].gained, policy.arms()[0].n_chosen), (best.gained, best.n_chosen));
+        assert!(policy.n_waiting() <= n_waiting && policy.arms()[1].n_chosen == 0);
+        assert!(policy.adopt(&[], PolicySettings::default()).is_err() && policy.arms().len() == 2);
+        let choice = policy.choose();
+        policy.give_up(choice.id);
+        assert!(policy.reward(choice.id, 1.0).is_err());
+        policy.remember(9_000_000, 1);
+        assert_eq!((policy.waits(9_000_000), policy.choose().id), (Some(1), 9_000_001));
     }
 
     #[test]

@@ -107,6 +107,11 @@ impl Response {
         }
     }
 
+    /// Exposure of each period with what was carried over.
+    pub(crate) fn carried_over(&self, exposure: &[f64], shape: &Shape) -> Vec<f64> {
+        self.carried(exposure, shape).0
+    }
+
     fn carried(&self, exposure: &[f64], shape: &Shape) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
         let n = exposure.len();
         let (mut carried, mut by_carry) = (vec![0.0; n], vec![0.0; n]);

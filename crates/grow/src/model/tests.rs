@@ -33,6 +33,7 @@ pub(crate) fn history() -> History {
         channels: vec!["tv".into(), "search".into()],
         groups,
         notes: Vec::new(),
+        inputs: String::new(),
     }
 }
 

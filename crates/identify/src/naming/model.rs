@@ -149,9 +149,9 @@ impl NameModel {
         let rows: Vec<Vec<f32>> = pairs.par_iter().map(|[one, other]| compare(one, other, &self.lexicon)).collect();
         let columns = self.binned(&rows);
         let n = self.boosters.len() as f64;
-        let of_row = |row| self.boosters.iter().map(|booster| booster.log_odds(&columns, row)).sum::<f64>() / n;
-        let odds = (0..rows.len()).into_par_iter().map(of_row).zip(pairs.par_iter());
-        odds.map(|(odds, [one, other])| by_rule(odds, one, other)).collect()
+        let mut scores = vec![0.0; rows.len()];
+        self.boosters.iter().for_each(|booster| booster.add_log_odds(&columns, &mut scores));
+        scores.iter().zip(pairs).map(|(odds, [one, other])| by_rule(odds / n, one, other)).collect()
     }
 
     fn binned(&self, rows: &[Vec<f32>]) -> Vec<Arc<Binned>> {

@@ -18,6 +18,12 @@ pub struct BreakoutsQuestion {
     pub prize: f64,
     /// At least this probability.
     pub least: Option<f64>,
+    /// Of this segment: one that claims name, or a family of products whose names begin with this word.
+    pub segment: Option<String>,
+    /// Of this region.
+    pub region: Option<String>,
+    /// On the list for no more than so many periods; products of unknown age are left out.
+    pub age_max: Option<usize>,
     /// At most so many.
     pub limit: usize,
     /// Microseconds; what was said last by then.
@@ -57,9 +63,10 @@ pub async fn breakouts(lake: &Lake, question: &BreakoutsQuestion) -> Result<Answ
                     FROM signals WHERE detector = 'breakout_call' AND {said} GROUP BY entity_id, metric) p \
            ON s.entity_id = p.c_entity AND s.metric = p.c_metric \
          JOIN entities e ON s.entity_id = e.entity_id \
-         WHERE s.nth = 1 AND s.probability >= {} \
+         WHERE s.nth = 1 AND s.probability >= {} AND {} \
          ORDER BY s.probability DESC, s.entity_id{}",
         question.least.unwrap_or(0.0),
+        narrowed(question),
         if question.prize == 0.0 { format!(" LIMIT {}", question.limit) } else { String::new() }
     );
     let answer = super::run(lake, &sql).await?;
@@ -72,8 +79,33 @@ pub async fn breakouts(lake: &Lake, question: &BreakoutsQuestion) -> Result<Answ
     })
 }
 
+/// The condition that leaves the segment, region and age asked for.
+fn narrowed(question: &BreakoutsQuestion) -> String {
+    let mut conditions = vec!["TRUE".to_owned()];
+    if let Some(segment) = &question.segment {
+        let first_word = format!(
+            "lower(split_part(replace(replace(replace({}, '_', '-'), '.', '-'), ' ', '-'), '-', 1))",
+            of_evidence("s.evidence", "name")
+        );
+        conditions.push(format!(
+            "({} = {} OR {first_word} = lower({}))",
+            of_evidence("s.evidence", "segment"),
+            quoted(segment),
+            quoted(segment)
+        ));
+    }
+    if let Some(region) = &question.region {
+        conditions.push(format!("{} = {}", of_evidence("s.evidence", "region"), quoted(region)));
+    }
+    if let Some(age) = question.age_max {
+        let told = "split_part(split_part(s.evidence, '\"age\":', 2), ',', 1)";
+        conditions.push(format!("TRY_CAST({told} AS BIGINT) <= {age}"));
+    }
+    conditions.join(" AND ")
+}
+
 /// The text of a name in evidence, so that rows of sources that may not be passed on can be told.
-fn of_evidence(column: &str, name: &str) -> String {
+pub(super) fn of_evidence(column: &str, name: &str) -> String {
     format!("split_part(split_part({column}, '\"{name}\":\"', 2), '\"', 1)")
 }
 
@@ -110,13 +142,19 @@ pub struct RecordQuestion {
 
 #[derive(Debug, Deserialize)]
 struct Called {
+    #[serde(default)]
+    metric: String,
+    #[serde(default)]
+    period: String,
     probability: f64,
     came: Option<f64>,
     evidence: Option<String>,
 }
 
 /// Past calls, the latest first, each with what came of it where that is known; the fact `scores` tells of each caller how
-/// many calls are settled, how many were hits, and the mean squared error (Brier) of the probabilities.
+/// many calls are settled, how many were hits, and the mean squared error (Brier) of the probabilities; the fact
+/// `reliability` what was said against what came of all settled calls, and `precision` the share of hits among the first so
+/// many of each period, by caller.
 ///
 /// # Errors
 /// An unknown metric.
@@ -145,18 +183,74 @@ pub async fn record(lake: &Lake, question: &RecordQuestion) -> Result<Answer> {
         )
     };
     let all = super::run(lake, &sql(String::new())).await?;
-    let scores = scores(&all.rows_as::<Called>()?);
+    let calls = all.rows_as::<Called>()?;
     let answer = super::run(lake, &sql(format!("LIMIT {}", question.limit))).await?;
-    Ok(answer.with_fact("scores", Value::Array(scores)))
+    Ok(answer
+        .with_fact("scores", Value::Array(scores(&calls)))
+        .with_fact("reliability", Value::Array(reliability(&calls)))
+        .with_fact("precision", Value::Array(precision(&calls))))
+}
+
+/// Settled calls in bins of equally many, by what was said: the mean of that, the share that came, how many. Fewer than
+/// twenty calls make no bins.
+fn reliability(calls: &[Called]) -> Vec<Value> {
+    const BINS: usize = 10;
+    let mut settled: Vec<(f64, f64)> = calls.iter().filter_map(|call| Some((call.probability, call.came?))).collect();
+    if settled.len() < 2 * BINS {
+        return Vec::new();
+    }
+    settled.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let of = |bin: usize| {
+        let own = &settled[bin * settled.len() / BINS..(bin + 1) * settled.len() / BINS];
+        let n = own.len() as f64;
+        json!({
+            "said": own.iter().map(|(said, _)| said).sum::<f64>() / n,
+            "came": own.iter().map(|(_, came)| came).sum::<f64>() / n,
+            "n": own.len(),
+        })
+    };
+    (0..BINS).map(of).collect()
+}
+
+/// Per metric and period (in text), what was told and what came of it.
+type Told<'a> = BTreeMap<(&'a str, &'a str), Vec<(f64, f64)>>;
+
+/// Of each caller the share of hits among the first so many settled calls of each period, the likeliest first, averaged over
+/// periods. Periods with fewer than five settled calls are left out.
+fn precision(calls: &[Called]) -> Vec<Value> {
+    const PLACES: [usize; 6] = [5, 10, 20, 30, 40, 50];
+    let mut by: BTreeMap<String, Told<'_>> = BTreeMap::new();
+    for call in calls {
+        let Some(came) = call.came else { continue };
+        let periods = by.entry(called_by(call)).or_default();
+        periods.entry((&call.metric, &call.period)).or_default().push((call.probability, came));
+    }
+    let curve = |(name, periods): (String, Told<'_>)| {
+        let mut periods: Vec<Vec<(f64, f64)>> = periods.into_values().filter(|own| own.len() >= PLACES[0]).collect();
+        periods.iter_mut().for_each(|own| own.sort_by(|a, b| b.0.total_cmp(&a.0)));
+        let longest = periods.iter().map(Vec::len).max()?;
+        let share = |own: &Vec<(f64, f64)>, place: usize| {
+            let first = &own[..place.min(own.len())];
+            first.iter().map(|(_, came)| came).sum::<f64>() / first.len() as f64
+        };
+        let at = |place: usize| periods.iter().map(|own| share(own, place)).sum::<f64>() / periods.len() as f64;
+        let points: Vec<(usize, f64)> =
+            PLACES.into_iter().filter(|place| *place <= longest).map(|place| (place, at(place))).collect();
+        Some(json!({ "name": name, "points": points }))
+    };
+    by.into_iter().filter_map(curve).collect()
+}
+
+fn called_by(call: &Called) -> String {
+    let evidence: Value = call.evidence.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    evidence["by"].as_str().unwrap_or("unknown").to_owned()
 }
 
 /// Of each caller: calls, settled ones, hits, the mean of what was said, and the Brier score.
 fn scores(calls: &[Called]) -> Vec<Value> {
     let mut by: BTreeMap<String, Vec<&Called>> = BTreeMap::new();
     for call in calls {
-        let evidence: Value =
-            call.evidence.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        by.entry(evidence["by"].as_str().unwrap_or("unknown").to_owned()).or_default().push(call);
+        by.entry(called_by(call)).or_default().push(call);
     }
     let score = |(by, calls): (String, Vec<&Called>)| {
         let settled: Vec<(f64, f64)> = calls.iter().filter_map(|call| Some((call.probability, call.came?))).collect();
@@ -182,6 +276,8 @@ mod tests {
     #[test]
     fn callers_are_scored_alike() {
         let call = |by: &str, probability: f64, came: Option<f64>| Called {
+            metric: "mau".to_owned(),
+            period: "2024-01".to_owned(),
             probability,
             came,
             evidence: Some(json!({ "by": by }).to_string()),
@@ -190,5 +286,26 @@ mod tests {
         assert_eq!(scores[0]["n_hits"], 1);
         assert!((scores[0]["brier"].as_f64().unwrap() - 0.1).abs() < 1e-12);
         assert_eq!((&scores[1]["n_settled"], &scores[1]["brier"]), (&json!(0), &Value::Null));
+    }
+
+    #[test]
+    fn what_was_said_stands_beside_what_came() {
+        // Forty calls: of twenty at 0.9 fifteen came, of twenty at 0.1 one did.
+        let call = |nth: usize| Called {
+            metric: "mau".to_owned(),
+            period: format!("2024-{:02}", 1 + nth % 2),
+            probability: if nth < 20 { 0.9 } else { 0.1 },
+            came: Some(f64::from(u8::from(nth < 15 || nth == 39))),
+            evidence: Some(json!({ "by": "model" }).to_string()),
+        };
+        let calls: Vec<Called> = (0..40).map(call).collect();
+        let bins = reliability(&calls);
+        let sum = |name: &str| bins.iter().map(|bin| bin[name].as_f64().unwrap()).sum::<f64>() / 10.0;
+        assert!((sum("said") - 0.5).abs() < 1e-12 && (sum("came") - 0.4).abs() < 1e-12);
+        assert!(reliability(&calls[..19]).is_empty());
+        let curves = precision(&calls);
+        // In both periods the first ten are those at 0.9: eight and seven of them came.
+        assert_eq!((&curves[0]["name"], &curves[0]["points"][1]), (&json!("model"), &json!([10, 0.75])));
+        assert_eq!(curves[0]["points"][2], json!([20, 0.4]));
     }
 }

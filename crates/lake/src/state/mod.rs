@@ -1,8 +1,11 @@
 //! `state.db`: what is operational and small, in SQLite: runs of commands; cursors, the journal, the ledger and the
-//! quarantine of sources that are collected ([`collecting`]); the audit log.
+//! quarantine of sources that are collected ([`collecting`]); the log of bandits ([`bandits`]); alerts and their deliveries
+//! ([`alerts`]); the audit log.
 //!
 //! To add a table: its `CREATE` in the file that reads and writes it, and a line in [`connect`].
 
+pub mod alerts;
+pub mod bandits;
 pub mod collecting;
 mod records;
 
@@ -149,6 +152,8 @@ fn connect(path: &Path) -> Result<Connection> {
          CREATE TABLE IF NOT EXISTS audit (at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL)",
     )?;
     connection.execute_batch(collecting::TABLES)?;
+    connection.execute_batch(bandits::TABLES)?;
+    connection.execute_batch(alerts::TABLES)?;
     Ok(connection)
 }
 

@@ -294,3 +294,47 @@ async fn values_in_force_are_those_of_the_claims_in_force() {
         assert_eq!(support::number(&lake, &format!("SELECT count(*) FROM {values}")).await, n_claims);
     }
 }
+
+/// 豆包 falls by its own list, rises by QuestMobile, which sees less of the year; Kimi's one figure is no movement, and a
+/// quarter is not compared with a month.
+const MOVING: &str = "
+    List        product 豆包    mau 2025-01 80000000 estimated 2025-02-06
+    List        product 豆包    mau 2025-06 70000000 estimated 2025-07-06
+    List        product 豆包    mau 2025-12 60000000 estimated 2026-01-06
+    List        product 豆包    mau 2025-12 64000000 estimated 2026-02-06
+    QuestMobile product 豆包    mau 2025-02 50000000 estimated 2025-03-06
+    QuestMobile product 豆包    mau 2025-03 60000000 estimated 2025-04-06
+    List        product 文小言  mau 2025-01 10000000 estimated 2025-02-06
+    List        product 文小言  mau 2025-12 15000000 estimated 2026-01-06
+    List        product Kimi    mau 2025-01 20000000 estimated 2025-02-06
+    List        product Kimi    mau 2025-Q4 10000000 estimated 2026-01-06
+    List        product 豆包    mau 2024-12 99000000 estimated 2025-01-06
+";
+
+fn movers_of(within: &str) -> MoversQuestion {
+    MoversQuestion { metric: "mau".into(), within: within.into(), ..MoversQuestion::default() }
+}
+
+#[tokio::test]
+async fn movers_compare_a_source_with_itself_and_show_the_others() {
+    let (_folder, lake) = market(MOVING).await;
+    let answer = movers(&lake, &movers_of("2025")).await.unwrap();
+    let found = rows(&answer).await;
+    assert_eq!(names(&found), ["豆包", "文小言"]);
+    assert_eq!((found[0]["first_value"].as_f64(), found[0]["last_value"].as_f64()), (Some(8e7), Some(6.4e7)));
+    assert_eq!((found[0]["change_percent"].as_f64(), found[0]["source"].as_str()), (Some(-0.2), Some("List")));
+    assert_eq!((found[0]["n_figures"].as_i64(), found[0]["n_lines"].as_i64()), (Some(3), Some(2)));
+    let others = found[0]["others"].as_str().unwrap();
+    assert!(others.starts_with("QuestMobile +20% (2025-02 to 2025-03"), "{others}");
+    let lost = movers(&lake, &MoversQuestion { direction: Some(Direction::Lost), ..movers_of("2025") }).await.unwrap();
+    assert_eq!(names(&rows(&lost).await), ["豆包"]);
+    let by_percent = MoversQuestion { by_percent: true, by_source: true, ..movers_of("2025") };
+    let by_percent = rows(&movers(&lake, &by_percent).await.unwrap()).await;
+    assert_eq!(names(&by_percent), ["文小言", "豆包", "豆包"]);
+    // In January 2026 the restatement of December was not known yet.
+    let as_of = Some(parse_as_of("2026-01-20").unwrap());
+    let then = rows(&movers(&lake, &MoversQuestion { as_of, ..movers_of("2025") }).await.unwrap()).await;
+    assert_eq!(then[0]["last_value"], 6e7);
+    let nothing = movers(&lake, &movers_of("2023")).await.unwrap_err();
+    assert!(matches!(nothing, LakeError::BadQuestion { .. }), "{nothing}");
+}

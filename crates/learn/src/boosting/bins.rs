@@ -29,14 +29,14 @@ impl Binned {
         Self { codes: codes(&bounds, values), bounds }
     }
 
-    /// Bins by their bounds, with no value in them.
-    pub fn of_bounds(bounds: Vec<f32>) -> Self {
-        Self { bounds, codes: Vec::new() }
-    }
-
     /// The upper bound of each bin but the last.
     pub fn bounds(&self) -> &[f32] {
         &self.bounds
+    }
+
+    /// Bins with bounds that are known, and nothing in them yet.
+    pub fn of_bounds(bounds: Vec<f32>) -> Self {
+        Self { bounds, codes: Vec::new() }
     }
 
     /// The same bins with other values in them.

@@ -1,28 +1,55 @@
 //! Trees as text, so that what was learnt can be kept in a file and read in an instant.
 //!
-//! A line for each tree: its nodes, each as `column bin missing left right value` or, for a leaf, its value, joined by `;`. Values
-//! have six digits: less than any two machines differ by.
+//! The numbers of [`Booster::write`], a line for each tree: its nodes, each as `column bin missing left right value` or, for a
+//! leaf, its value, joined by `;`. Values have six digits.
+
+use std::fmt::Write as _;
 
 use super::Booster;
-use super::tree::Tree;
+use super::tree::NONE;
+
+/// Numbers of a node: column, bin, missing, left, right, value.
+const OF_NODE: usize = 6;
 
 impl Booster {
     /// The trees as lines; the first is what is said before any tree.
     pub fn to_text(&self) -> String {
-        let mut text = format!("{:.6}\n", self.start);
+        let mut text = format!("{:.6}", self.start);
         for tree in &self.trees {
-            tree.write(&mut text);
-            text.push('\n');
+            let mut numbers = Vec::new();
+            tree.write(&mut numbers);
+            let mut separator = '\n';
+            for node in numbers.get(1..).unwrap_or_default().chunks_exact(OF_NODE) {
+                let [column, bin, missing, left, right, value] = node else { continue };
+                // Writing to a text cannot fail.
+                let _ = if *left == f64::from(NONE) {
+                    write!(text, "{separator}{value:.6}")
+                } else {
+                    write!(text, "{separator}{column} {bin} {missing} {left} {right} {value:.6}")
+                };
+                separator = ';';
+            }
         }
+        text.push('\n');
         text
     }
 
     /// Reads what [`Booster::to_text`] wrote; `None` where that is no such text, or asks of other columns than there are.
     pub fn parse(text: &str, n_columns: usize) -> Option<Self> {
         let mut lines = text.lines();
-        let start = lines.next()?.parse().ok()?;
-        let trees: Option<Vec<Tree>> = lines.map(|line| Tree::parse(line, n_columns)).collect();
-        Some(Self { start, trees: trees? })
+        let mut numbers: Vec<f64> = vec![lines.next()?.parse().ok()?, lines.clone().count() as f64];
+        for line in lines {
+            numbers.push(line.split(';').count() as f64);
+            for node in line.split(';') {
+                let of_node: Vec<f64> = node.split(' ').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+                match of_node[..] {
+                    [value] => numbers.extend([0.0, 0.0, 0.0, f64::from(NONE), f64::from(NONE), value]),
+                    [_, _, _, _, _, _] => numbers.extend(of_node),
+                    _ => return None,
+                }
+            }
+        }
+        Self::read(&mut numbers.into_iter(), n_columns)
     }
 }
 

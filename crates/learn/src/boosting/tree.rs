@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Settings;
 use super::bins::{Binned, MISSING};
 
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// A question, or a leaf where `left` is none.
 #[derive(Debug, Clone, Copy)]
@@ -27,29 +27,6 @@ pub(super) struct Tree {
 }
 
 impl Node {
-    fn parse(text: &str) -> Option<Self> {
-        let parts: Vec<&str> = text.split(' ').collect();
-        match parts.as_slice() {
-            [value] => Some(Self {
-                column: 0,
-                bin: 0,
-                missing_goes_left: false,
-                left: NONE,
-                right: NONE,
-                value: value.parse().ok()?,
-            }),
-            [column, bin, missing, left, right, value] => Some(Self {
-                column: column.parse().ok()?,
-                bin: bin.parse().ok()?,
-                missing_goes_left: *missing == "1",
-                left: left.parse().ok()?,
-                right: right.parse().ok()?,
-                value: value.parse().ok()?,
-            }),
-            _ => None,
-        }
-    }
-
     fn next(&self, columns: &[Arc<Binned>], row: usize) -> u32 {
         let code = columns[self.column as usize].codes[row];
         let goes_left = if code == MISSING { self.missing_goes_left } else { code <= self.bin };
@@ -66,31 +43,61 @@ impl Tree {
         node.value
     }
 
-    pub(super) fn write(&self, text: &mut String) {
-        use std::fmt::Write as _;
-        for (place, node) in self.nodes.iter().enumerate() {
-            let separator = if place == 0 { "" } else { ";" };
-            let Node { column, bin, left, right, value, .. } = node;
-            // Writing to a text cannot fail.
-            let _ = if node.left == NONE {
-                write!(text, "{separator}{value:.6}")
-            } else {
-                let missing = u8::from(node.missing_goes_left);
-                write!(text, "{separator}{column} {bin} {missing} {left} {right} {value:.6}")
-            };
+    /// The tree as numbers: how many nodes there are, then six of each.
+    pub(super) fn write(&self, numbers: &mut Vec<f64>) {
+        numbers.push(self.nodes.len() as f64);
+        for node in &self.nodes {
+            let sides = [f64::from(node.left), f64::from(node.right)];
+            let missing = f64::from(u8::from(node.missing_goes_left));
+            numbers.extend([f64::from(node.column), f64::from(node.bin), missing, sides[0], sides[1], node.value]);
         }
     }
 
-    /// Reads a tree; the nodes below a node come after it, so that every path ends.
-    pub(super) fn parse(line: &str, n_columns: usize) -> Option<Self> {
-        let nodes: Option<Vec<Node>> = line.split(';').map(Node::parse).collect();
-        let nodes = nodes?;
-        let is_sound = |(place, node): (usize, &Node)| {
-            let below = [node.left, node.right].map(|below| below as usize);
-            let is_leaf = node.left == NONE;
-            is_leaf || ((node.column as usize) < n_columns && below.iter().all(|at| *at > place && *at < nodes.len()))
-        };
-        nodes.iter().enumerate().all(is_sound).then_some(Self { nodes })
+    /// A tree of numbers as [`Tree::write`] gives them; `None` where they are none, or name a node or column that is not
+    /// there.
+    pub(super) fn read(numbers: &mut impl Iterator<Item = f64>, n_columns: usize) -> Option<Self> {
+        let n_nodes = numbers.next().filter(|n| (1.0..=1e6).contains(n))? as usize;
+        let mut nodes = Vec::with_capacity(n_nodes);
+        for own in 0..n_nodes {
+            let mut next = || numbers.next();
+            let (column, bin, missing) = (next()? as u32, next()? as u8, next()? != 0.0);
+            let (left, right, value) = (next()? as u32, next()? as u32, next()?);
+            // Nodes come before those below them, so that no path can go round in a circle.
+            let is_below = |side: u32| (own + 1..n_nodes).contains(&(side as usize));
+            let is_sound = left == NONE || (is_below(left) && is_below(right) && (column as usize) < n_columns);
+            if !is_sound {
+                return None;
+            }
+            nodes.push(Node { column, bin, missing_goes_left: missing, left, right, value });
+        }
+        Some(Self { nodes })
+    }
+
+    /// Adds the tree's values to the scores of the first rows. Several rows go down side by side, without a branch that
+    /// depends on them: what one waits for, the others use.
+    pub(super) fn add_values(&self, columns: &[Arc<Binned>], scores: &mut [f64]) {
+        const SIDE_BY_SIDE: usize = 16;
+        let steps: Vec<Step<'_>> =
+            self.nodes.iter().enumerate().map(|(own, node)| Step::of(node, own, columns)).collect();
+        let mut first = 0;
+        for lot in scores.chunks_mut(SIDE_BY_SIDE) {
+            let mut places = [0_usize; SIDE_BY_SIDE];
+            loop {
+                let mut moved = 0;
+                for (lane, place) in places.iter_mut().enumerate().take(lot.len()) {
+                    let next = steps[*place].next(first + lane);
+                    moved |= next ^ *place;
+                    *place = next;
+                }
+                if moved == 0 {
+                    break;
+                }
+            }
+            for (score, place) in lot.iter_mut().zip(places) {
+                *score += self.nodes[place].value;
+            }
+            first += lot.len();
+        }
     }
 
     pub(super) fn add_parts(&self, columns: &[Arc<Binned>], row: usize, parts: &mut [f64]) {
@@ -106,6 +113,29 @@ impl Tree {
     #[cfg(test)]
     pub(super) fn beginning(&self) -> f64 {
         self.nodes[0].value
+    }
+}
+
+/// A node as it is walked through: where each answer leads; a leaf leads to itself.
+struct Step<'a> {
+    codes: &'a [u8],
+    bin: u8,
+    of_missing: bool,
+    sides: [usize; 2],
+}
+
+impl<'a> Step<'a> {
+    fn of(node: &Node, own: usize, columns: &'a [Arc<Binned>]) -> Self {
+        let sides = if node.left == NONE { [own; 2] } else { [node.right as usize, node.left as usize] };
+        let codes = columns.get(node.column as usize).map_or(&[][..], |column| column.codes.as_slice());
+        Self { codes, bin: node.bin, of_missing: node.missing_goes_left, sides }
+    }
+
+    fn next(&self, row: usize) -> usize {
+        let code = self.codes[row];
+        let is_missing = code == MISSING;
+        let goes_left = (!is_missing & (code <= self.bin)) | (is_missing & self.of_missing);
+        self.sides[usize::from(goes_left)]
     }
 }
 

@@ -42,6 +42,8 @@ struct Line {
     interval: String,
     expected: String,
     facts: String,
+    /// What else is told: how it is called, and what.
+    more: Vec<(&'static str, String)>,
 }
 
 #[async_trait]
@@ -64,6 +66,12 @@ async fn ask(request: &PageRequest) -> Result<Answer, ServeError> {
         metric: request.text("metric"),
         prize: if request.get("by") == Some("prize") { 0.3 } else { 0.0 },
         least: None,
+        segment: request.text("segment"),
+        region: request.text("region"),
+        age_max: match request.number("age_max", usize::MAX, usize::MAX)? {
+            usize::MAX => None,
+            periods => Some(periods),
+        },
         limit: request.number("limit", N_ROWS, N_ROWS_MAX)?,
         as_of: request.as_of,
         language: request.question_language(),
@@ -78,8 +86,21 @@ fn line(row: &Row, request: &PageRequest, page: &Frame) -> Line {
     };
     let evidence: serde_json::Value =
         row.evidence.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let facts: Vec<&str> =
-        evidence["facts"].as_array().into_iter().flatten().filter_map(|fact| fact.as_str()).collect();
+    let list = |name: &str| -> Vec<String> {
+        let told = evidence[name].as_array().into_iter().flatten();
+        told.filter_map(|one| match (one.as_str(), one["name"].as_str(), one["period"].as_str()) {
+            (Some(fact), _, _) => Some(fact.to_owned()),
+            (_, Some(name), Some(period)) => Some(format!("{name} ({})", numbers::period(period, request.language))),
+            _ => None,
+        })
+        .collect()
+    };
+    let more = [
+        ("breakouts.confirming", list("confirming").join("; ")),
+        ("breakouts.against", list("against").join("; ")),
+        ("breakouts.made_it", list("made_it").join(", ")),
+        ("breakouts.did_not", list("did_not").join(", ")),
+    ];
     Line {
         name: row.name.clone(),
         link: entity_link(page, Some(&row.entity), false),
@@ -88,7 +109,8 @@ fn line(row: &Row, request: &PageRequest, page: &Frame) -> Line {
         probability: numbers::percent(row.probability),
         interval,
         expected: row.expected.map(|level| numbers::compact(level, request.language)).unwrap_or_default(),
-        facts: facts.join("; "),
+        facts: list("facts").join("; "),
+        more: more.into_iter().filter(|(_, told)| !told.is_empty()).collect(),
     }
 }
 

@@ -56,7 +56,8 @@ pub(crate) async fn html(
     let rows: Vec<ClaimRow> = claims.rows_as()?;
     let event_rows: Vec<EventRow> = events.rows_as()?;
     let page = Frame::new(request, name.shown.clone()).with_notes(&claims.notes).with_chart();
-    let sections = sections(request, &page, &rows)?;
+    let mut sections = sections(request, &page, &rows)?;
+    mark(request, &name, &mut sections).await?;
     let view = EntityView {
         stories: stories(event_rows, &page),
         company_stories: stories(company_events, &page),
@@ -66,6 +67,18 @@ pub(crate) async fn html(
         sections,
     };
     Ok(view.render()?)
+}
+
+/// Puts what detection said onto the charts.
+async fn mark(request: &PageRequest, name: &Names, sections: &mut [MetricSection]) -> Result<(), ServeError> {
+    let Ok(id) = u64::from_str_radix(&name.entity, 16) else { return Ok(()) };
+    let mut marks = crate::signal_marks::of(request, id.cast_signed()).await?;
+    for section in sections {
+        let Some(chart) = &mut section.chart else { continue };
+        let own = marks.remove(&section.metric).unwrap_or_default();
+        own.into_iter().for_each(|(day, title)| chart.mark(day, title));
+    }
+    Ok(())
 }
 
 /// The latest events of the company that a product belongs to: most of what happens to a product is told of its company.

@@ -1,19 +1,29 @@
 //! The pages, one file each: the question, the view, the template. `routes.rs` says where they are.
 
+pub(crate) mod alerts;
+pub(crate) mod bandits;
 pub(crate) mod breakouts;
 pub(crate) mod claim;
 pub(crate) mod cluster;
 pub(crate) mod collecting;
 pub(crate) mod company;
+pub(crate) mod digest;
+pub(crate) mod directions;
 pub(crate) mod document;
 pub(crate) mod entity_view;
 pub(crate) mod events;
 pub(crate) mod league;
+pub(crate) mod loops;
 pub(crate) mod matching;
+pub(crate) mod movers;
 pub(crate) mod overview;
+pub(crate) mod plan;
+pub(crate) mod plan_tables;
+pub(crate) mod plans;
 pub(crate) mod product;
 pub(crate) mod products;
 pub(crate) mod record;
+pub(crate) mod reports;
 pub(crate) mod review;
 pub(crate) mod source;
 pub(crate) mod source_history;
@@ -37,7 +47,7 @@ pub(crate) fn metric_label(request: &PageRequest, id: &str) -> String {
     }
 }
 
-fn label(metric: &Metric, language: Language) -> &str {
+pub(crate) fn label(metric: &Metric, language: Language) -> &str {
     match language {
         Language::En => &metric.label_en,
         Language::ZhHans => &metric.label_zh_hans,

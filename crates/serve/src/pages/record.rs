@@ -4,6 +4,8 @@ use askama::Template;
 use async_trait::async_trait;
 use crowsnest_lake::Answer;
 use crowsnest_lake::questions::{self, RecordQuestion};
+use crowsnest_run::Bin;
+use crowsnest_run::diagrams::{self, Curve, Words};
 use serde::Deserialize;
 
 use crate::ServeError;
@@ -70,19 +72,44 @@ impl Page for Record {
         let answer = ask(request).await?;
         let page = Frame::new(request, say(request.language, "record.title")).with_notes(&answer.notes);
         let rows: Vec<Row> = answer.rows_as()?;
-        let scores: Vec<Score> = answer
-            .facts
-            .get("scores")
-            .cloned()
-            .and_then(|scores| serde_json::from_value(scores).ok())
-            .unwrap_or_default();
+        let scores: Vec<Score> = fact(&answer, "scores");
         let view = RecordView {
+            diagrams: diagrams(&answer, request),
             scores: scores.iter().map(score_line).collect(),
             lines: rows.iter().map(|row| line(row, request, &page)).collect(),
             page: &page,
         };
         Ok(view.render()?)
     }
+}
+
+/// What was said against what came, and precision by place, where enough has settled.
+fn diagrams(answer: &Answer, request: &PageRequest) -> Vec<String> {
+    let words = |title: &str, across: &str, up: &str, reference: &str| Words {
+        title: say(request.language, title).to_owned(),
+        across: say(request.language, across).to_owned(),
+        up: say(request.language, up).to_owned(),
+        reference: say(request.language, reference).to_owned(),
+        is_file: false,
+    };
+    let bins: Vec<Bin> = fact(answer, "reliability");
+    let curves: Vec<Curve> = fact(answer, "precision");
+    let mut drawn = Vec::new();
+    if !bins.is_empty() {
+        let words = words("record.reliability", "record.said_share", "record.came_share", "record.as_said");
+        drawn.push(diagrams::reliability(&bins, &words));
+    }
+    if !curves.is_empty() {
+        let n: usize = bins.iter().map(|bin| bin.n).sum();
+        let hits: f64 = bins.iter().map(|bin| bin.came * bin.n as f64).sum();
+        let words = words("record.precision", "record.first", "record.came_share", "record.all_calls");
+        drawn.push(diagrams::precision(&curves, hits / n.max(1) as f64, &words));
+    }
+    drawn
+}
+
+fn fact<T: serde::de::DeserializeOwned>(answer: &Answer, name: &str) -> Vec<T> {
+    answer.facts.get(name).cloned().and_then(|fact| serde_json::from_value(fact).ok()).unwrap_or_default()
 }
 
 async fn ask(request: &PageRequest) -> Result<Answer, ServeError> {
@@ -129,6 +156,7 @@ fn line(row: &Row, request: &PageRequest, page: &Frame) -> Line {
 #[template(path = "record.html")]
 struct RecordView<'a> {
     page: &'a Frame,
+    diagrams: Vec<String>,
     scores: Vec<ScoreLine>,
     lines: Vec<Line>,
 }

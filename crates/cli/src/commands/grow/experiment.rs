@@ -1,4 +1,6 @@
-//! `crowsnest grow experiment size|draw|read|geo|try`: before, during and after an experiment.
+//! `crowsnest grow experiment size|draw|read|geo|try|keep`: before, during and after an experiment.
+
+mod keep;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -26,7 +28,8 @@ use crate::number;
   crowsnest grow experiment read units.csv --metric revenue --metric clicks/views --before revenue=revenue_before
   crowsnest grow experiment read units.csv --metric revenue --planned 20000
   crowsnest grow experiment geo regions.csv --treated Hamburg --from 2024-06-03
-  crowsnest grow experiment try --experiments 10000 --units 1000")]
+  crowsnest grow experiment try --experiments 10000 --units 1000
+  crowsnest grow experiment keep tv-off.toml")]
 pub(super) struct Experiment {
     #[command(subcommand)]
     task: Task,
@@ -63,6 +66,8 @@ enum Task {
         #[arg(long, default_value = "outcome")]
         outcome: String,
     },
+    /// Read an experiment that a file describes, and keep it beside the plan that it came from
+    Keep(keep::Keep),
     /// Try a design on made-up units: how often it is called when looked at after every unit
     Try {
         /// Experiments
@@ -153,8 +158,9 @@ struct Drawn {
 }
 
 impl Experiment {
-    pub(super) fn run(self, context: &Context) -> Result<Done, Failure> {
+    pub(super) async fn run(self, context: &Context) -> Result<Done, Failure> {
         match self.task {
+            Task::Keep(keep) => keep.run(context).await,
             Task::Size(size) => size.run(context),
             Task::Draw { experiment, unit, shares } => {
                 let variant = assignment::variant_of(&experiment, &unit, &shares).ok_or_else(|| {
@@ -325,7 +331,12 @@ fn geo_of(
     let text = files::read_text(table)?;
     let (regions, start) = geo::table(&text, outcome, from)?;
     let found = geo::read(&regions, treated, start)?;
-    let words = format!(
+    tell(context, &found, &words_of_geo(&found), GEO_FIELDS, std::slice::from_ref(&found))?;
+    Ok(Done::Well)
+}
+
+fn words_of_geo(found: &geo::GeoReading) -> String {
+    format!(
         "{} a period ({} to {}), {} of what would have been, p {:.3}; the twin was {} off before",
         number::figure(found.effect),
         number::figure(found.low),
@@ -333,7 +344,5 @@ fn geo_of(
         number::change(found.relative),
         found.p,
         number::percent(found.error_before)
-    );
-    tell(context, &found, &words, GEO_FIELDS, std::slice::from_ref(&found))?;
-    Ok(Done::Well)
+    )
 }

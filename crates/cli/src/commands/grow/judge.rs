@@ -32,13 +32,19 @@ pub(super) struct Judge {
 }
 
 #[derive(Debug, Serialize)]
-struct EstimateRow {
-    estimate: &'static str,
+pub(super) struct EstimateRow {
+    pub(super) estimate: &'static str,
     #[serde(flatten)]
-    of: Estimate,
+    pub(super) of: Estimate,
 }
 
-const FIELDS: &[(&str, Holds)] = &[
+impl EstimateRow {
+    pub(super) fn in_words(&self) -> String {
+        format!("{:<14} {:.4} ({:.4} to {:.4})", self.estimate, self.of.value, self.of.low, self.of.high)
+    }
+}
+
+pub(super) const FIELDS: &[(&str, Holds)] = &[
     ("estimate", Holds::Text),
     ("value", Holds::Number),
     ("standard_error", Holds::Number),
@@ -64,10 +70,7 @@ impl Judge {
             [("doubly robust", judged.doubly_robust), ("snips", judged.snips), ("ips", judged.ips)]
                 .map(|(estimate, of)| EstimateRow { estimate, of })
                 .into();
-        let mut lines: Vec<String> = rows
-            .iter()
-            .map(|row| format!("{:<14} {:.4} ({:.4} to {:.4})", row.estimate, row.of.value, row.of.low, row.of.high))
-            .collect();
+        let mut lines: Vec<String> = rows.iter().map(EstimateRow::in_words).collect();
         lines.push(format!("{} lines, worth {:.0}", log.len(), judged.n_effective));
         tell(context, &judged, &lines.join("\n"), FIELDS, &rows)?;
         Ok(Done::Well)

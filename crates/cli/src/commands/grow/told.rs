@@ -175,6 +175,16 @@ pub(super) fn plan(report: &PlanReport) -> String {
         ));
         lines.extend(scenario.reason.iter().cloned());
     }
+    if let Some(threat) = &report.threat {
+        lines.push(format!(
+            "if a large company enters (probability {:.2}): {} of the outcome is left, {}; by {} entries of the market's history",
+            threat.probability,
+            number::percent(threat.factor.mean),
+            ends(Some(threat.outcome)),
+            threat.report.n_cases
+        ));
+        lines.extend(threat.spent.map(|spent| format!("then {} would be worth spending", number::figure(spent))));
+    }
     if let Some(experiment) = &report.fit.next_experiment {
         lines.extend([String::new(), format!("the experiment that would sharpen it most: {experiment}")]);
     }

@@ -1,0 +1,156 @@
+//! `crowsnest grow experiment keep`: an experiment as a file, read out and kept in the market, beside the plan that it came from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use crowsnest_grow::GrowError;
+use crowsnest_grow::experiment::geo;
+use crowsnest_grow::experiment::readout::{self, ReadoutRequest};
+use crowsnest_grow::keeping::{self, Making, Origin};
+use crowsnest_lake::files;
+use serde::Deserialize;
+
+use super::{FINDING_FIELDS, GEO_FIELDS, words_of, words_of_geo};
+use crate::commands::grow::{stem, tell};
+use crate::context::Context;
+use crate::failure::{Done, Failure};
+
+/// Read an experiment that a file describes, and keep it beside the plan that it came from
+#[derive(Debug, Args)]
+#[command(after_help = "The file, in TOML:
+  name = \"tv-off\"                # the file's name if nothing is said
+  plan = \"weekly\"                # optional: the plan that it tries, and with it the call or direction that this came from
+  call = \"Kimi\"                  # optional, where there is no plan; or direction = \"assistants\"
+  [units]                        # a table with a row for each unit …
+  table = \"units.csv\"            # beside this file
+  metrics = [\"revenue\", \"clicks/views\"]
+  variant = \"variant\"
+  control = \"a\"
+  shares = [1, 1]
+  before = { revenue = \"revenue_before\" }
+  planned = 20000
+  alpha = 0.05
+  [regions]                      # … or one with columns region, date and outcome
+  table = \"regions.csv\"
+  treated = [\"Hamburg\"]
+  from = \"2024-06-03\"
+  outcome = \"outcome\"
+
+What is found becomes rows of the table `plans`, a page (/plans/NAME) and a step on /loop.")]
+pub(super) struct Keep {
+    /// What to read
+    #[arg(value_name = "FILE.toml")]
+    file: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExperimentFile {
+    name: Option<String>,
+    plan: Option<String>,
+    call: Option<String>,
+    direction: Option<String>,
+    units: Option<Units>,
+    regions: Option<Regions>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Units {
+    table: PathBuf,
+    metrics: Vec<String>,
+    #[serde(default = "default_variant")]
+    variant: String,
+    control: Option<String>,
+    #[serde(default)]
+    shares: Vec<f64>,
+    #[serde(default)]
+    before: BTreeMap<String, String>,
+    planned: Option<f64>,
+    #[serde(default = "default_alpha")]
+    alpha: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Regions {
+    table: PathBuf,
+    treated: Vec<String>,
+    from: String,
+    #[serde(default = "default_outcome")]
+    outcome: String,
+}
+
+fn default_variant() -> String {
+    "variant".to_owned()
+}
+
+fn default_alpha() -> f64 {
+    0.05
+}
+
+fn default_outcome() -> String {
+    "outcome".to_owned()
+}
+
+impl Keep {
+    pub(super) async fn run(self, context: &Context) -> Result<Done, Failure> {
+        let text = files::read_text(&self.file)?;
+        let failed = |message: String| GrowError::File { path: self.file.clone(), message };
+        let file: ExperimentFile =
+            toml::from_str(&text).map_err(|error| failed(error.to_string().trim().to_owned()))?;
+        match (&file.units, &file.regions) {
+            (Some(units), None) => self.of_units(context, &file, units).await,
+            (None, Some(regions)) => self.of_regions(context, &file, regions).await,
+            _ => Err(failed("it takes either [units] or [regions]".to_owned()).into()),
+        }
+    }
+
+    async fn of_units(&self, context: &Context, file: &ExperimentFile, units: &Units) -> Result<Done, Failure> {
+        let (text, making) = self.begin(file, &units.table)?;
+        let request = ReadoutRequest {
+            variant: units.variant.clone(),
+            control: units.control.clone(),
+            metrics: units.metrics.clone(),
+            before: units.before.clone(),
+            shares: units.shares.clone(),
+            alpha: units.alpha,
+            n_planned: units.planned,
+        };
+        let found = readout::read(&text, &request)?;
+        found.notes.iter().for_each(|note| context.note(note));
+        let findings: Vec<(String, String, f64)> = found
+            .findings
+            .iter()
+            .map(|own| (own.metric.clone(), own.variant.clone(), own.difference.second - own.difference.first))
+            .collect();
+        let words = words_of(&found);
+        let note: Vec<&str> = words.lines().skip(found.variants.len()).collect();
+        keeping::keep_experiment(&context.lake().await?, &making, &note.join("; "), &findings, &found).await?;
+        tell(context, &found, &words, FINDING_FIELDS, &found.findings)?;
+        Ok(if found.is_as_drawn { Done::Well } else { Done::WithFaults })
+    }
+
+    async fn of_regions(&self, context: &Context, file: &ExperimentFile, regions: &Regions) -> Result<Done, Failure> {
+        let (text, making) = self.begin(file, &regions.table)?;
+        let (table, start) = geo::table(&text, &regions.outcome, &regions.from)?;
+        let found = geo::read(&table, &regions.treated, start)?;
+        let words = words_of_geo(&found);
+        let findings = [(regions.outcome.clone(), regions.treated.join(", "), found.effect)];
+        keeping::keep_experiment(&context.lake().await?, &making, &words, &findings, &found).await?;
+        tell(context, &found, &words, GEO_FIELDS, std::slice::from_ref(&found))?;
+        Ok(Done::Well)
+    }
+
+    /// The table's text, and what is kept of where it came from.
+    fn begin(&self, file: &ExperimentFile, table: &Path) -> Result<(String, Making), Failure> {
+        let path = self.file.parent().unwrap_or(Path::new("")).join(table);
+        let text = files::read_text(&path)?;
+        let now = jiff::Timestamp::now().as_microsecond();
+        let origin = Origin { call: file.call.clone(), direction: file.direction.clone(), plan: file.plan.clone() };
+        let name = file.name.clone().unwrap_or_else(|| stem(&self.file));
+        let inputs = keeping::inputs_of(&path, &text);
+        Ok((text, Making { name, origin, inputs, vintage: now, now }))
+    }
+}

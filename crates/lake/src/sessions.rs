@@ -1,0 +1,246 @@
+//! Sessions for programs that ask in SQL from outside: over the network, or as agents.
+//!
+//! In: what may be seen ([`Narrowing`]) and a share of the memory. Out: a [`Session`] over the lake as it is now, whose
+//! *tables* hold only that: views, functions and joins are made of them, so nothing else can be reached by any query.
+//!
+//! Invariants: a session only reads ([`only_reads`] is asked before a plan runs); it sees one moment of the tables, and
+//! whoever wants to see what was committed since asks for another one.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crowsnest_model::tables::{TABLES, Table};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::ViewTable;
+use datafusion::error::DataFusionError;
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionContext;
+use futures::StreamExt as _;
+
+use crate::distinct::CountDistinct;
+use crate::engine::{Engine, session_config};
+use crate::provider::{LakeTable, Narrowed};
+use crate::{Answer, Lake, LakeError, Result, functions, sql, views};
+
+/// The engine's session, under a name that those may use who do not build any.
+pub type EngineSession = SessionContext;
+
+/// What a session may see.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Narrowing {
+    /// Only what was known by then, in microseconds since 1970-01-01 UTC.
+    pub as_of: Option<i64>,
+    /// Sources whose rows are left out.
+    pub kept_back: Vec<String>,
+}
+
+/// Bytes that some queries may hold together, out of what the lake may use. Clones are the same share.
+#[derive(Debug, Clone)]
+pub struct MemoryShare {
+    n_bytes: usize,
+    n_used: Arc<AtomicUsize>,
+}
+
+impl MemoryShare {
+    /// A share of so many bytes.
+    pub fn new(n_bytes: usize) -> Self {
+        Self { n_bytes, n_used: Arc::default() }
+    }
+}
+
+/// A session that reads.
+#[derive(Clone)]
+pub struct Session {
+    context: SessionContext,
+    lake: Lake,
+    n_bytes_max: usize,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Session").field("lake", &self.lake).finish_non_exhaustive()
+    }
+}
+
+impl Lake {
+    /// A session over the lake as it is now, for what may be seen of it, within a share of its memory.
+    ///
+    /// # Errors
+    /// Where the tables cannot be read.
+    pub async fn session(&self, narrowing: &Narrowing, memory: &MemoryShare) -> Result<Session> {
+        let lake = self.at(narrowing.as_of).await?;
+        let context = context_of(&lake, &lake.engine(), narrowing, memory).await?;
+        Ok(Session { context, lake, n_bytes_max: memory.n_bytes })
+    }
+}
+
+async fn context_of(
+    lake: &Lake,
+    engine: &Engine,
+    narrowing: &Narrowing,
+    memory: &MemoryShare,
+) -> Result<SessionContext> {
+    let mut runtime = engine.context.runtime_env().as_ref().clone();
+    runtime.memory_pool = Arc::new(SharedPool { of: Arc::clone(&runtime.memory_pool), share: memory.clone() });
+    let config = session_config(lake.options().n_threads);
+    let mut context = SessionContext::new_with_config_rt(config, Arc::new(runtime));
+    context.add_optimizer_rule(Arc::new(CountDistinct::new()));
+    for table in TABLES {
+        let whole = LakeTable::new(&engine.snapshots[table.name]);
+        let provider: Arc<dyn TableProvider> = match condition(table, narrowing) {
+            None => Arc::new(whole),
+            Some(condition) => {
+                let text = format!("SELECT * FROM {} WHERE {condition}", table.name);
+                let plan = engine.context.sql(&text).await?.into_unoptimized_plan();
+                Arc::new(Narrowed::new(ViewTable::new(plan, None)))
+            }
+        };
+        context.register_table(table.name, provider)?;
+    }
+    functions::add_to(&mut context)?;
+    engine.identity.register(&context)?;
+    views::register(&context, &engine.identity).await?;
+    functions::register(&context, lake.market(), &engine.identity)?;
+    Ok(context)
+}
+
+/// The condition that a row of a table may be seen; `None` where all may.
+fn condition(table: &Table, narrowing: &Narrowing) -> Option<String> {
+    let known = narrowing.as_of.filter(|_| table.column("known_at").is_some());
+    let known = known.map(|moment| format!("known_at <= {}", sql::instant(moment)));
+    let parts: Vec<String> = known.into_iter().chain(may_leave(table, &narrowing.kept_back)).collect();
+    (!parts.is_empty()).then(|| parts.join(" AND "))
+}
+
+/// The condition that a row may be passed on. Figures and signals name no single source: what is about an entity and
+/// metric of which a source speaks that is kept back stays here.
+fn may_leave(table: &Table, kept_back: &[String]) -> Option<String> {
+    if kept_back.is_empty() {
+        return None;
+    }
+    let listed = sql::listed(kept_back);
+    if matches!(table.name, "figures" | "signals") {
+        let about = |entity: &str, metric: &str| format!("concat(CAST({entity} AS VARCHAR), ' ', {metric})");
+        return Some(format!(
+            "{} NOT IN (SELECT {} FROM claims c JOIN identities i ON c.mention_id = i.mention_id \
+             WHERE c.source IN ({listed}))",
+            about("entity_id", "metric"),
+            about("i.entity_id", "c.metric")
+        ));
+    }
+    table.column("source").is_some().then(|| format!("(source IS NULL OR source NOT IN ({listed}))"))
+}
+
+/// Refuses plans that would do anything but read.
+///
+/// # Errors
+/// [`LakeError::Engine`] for a plan that makes, changes or writes something.
+pub fn only_reads(plan: &LogicalPlan) -> Result<()> {
+    reading().verify_plan(plan).map_err(LakeError::from)
+}
+
+fn reading() -> SQLOptions {
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
+}
+
+impl Session {
+    /// The engine's own session: for protocols that plan by themselves, and ask [`only_reads`] before they run a plan.
+    pub fn engine(&self) -> &EngineSession {
+        &self.context
+    }
+
+    /// The first rows of a query, and whether there are more.
+    ///
+    /// # Errors
+    /// What the engine says of the query; [`LakeError::BadQuestion`] where the rows are larger than the session's memory.
+    pub async fn ask(&self, query: &str, n_rows_max: usize) -> Result<(Answer, bool)> {
+        let frame = Box::pin(self.context.sql_with_options(query, reading())).await?;
+        let schema = Arc::clone(frame.schema().inner());
+        let mut stream = self.lake.run(frame).await?;
+        let (mut batches, mut n_left, mut n_bytes) = (Vec::new(), n_rows_max, 0);
+        while let Some(batch) = stream.next().await {
+            let batch = batch?;
+            n_bytes += batch.get_array_memory_size();
+            if n_bytes > self.n_bytes_max {
+                return Err(too_large(self.n_bytes_max));
+            }
+            if batch.num_rows() > n_left {
+                batches.push(batch.slice(0, n_left));
+                return Ok((Answer::of_batches(&schema, &batches)?, true));
+            }
+            n_left -= batch.num_rows();
+            batches.push(batch);
+        }
+        let schema = batches.first().map_or(schema, |batch| batch.schema());
+        Ok((Answer::of_batches(&schema, &batches)?, false))
+    }
+}
+
+fn too_large(n_bytes_max: usize) -> LakeError {
+    LakeError::bad_question(
+        format!("the rows are larger than {} MiB", n_bytes_max >> 20),
+        "ask for fewer columns or rows",
+    )
+}
+
+/// What the lake may use, of which queries of one share get no more than their share.
+#[derive(Debug)]
+struct SharedPool {
+    of: Arc<dyn MemoryPool>,
+    share: MemoryShare,
+}
+
+impl fmt::Display for SharedPool {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "a share of {} bytes", self.share.n_bytes)
+    }
+}
+
+impl MemoryPool for SharedPool {
+    fn name(&self) -> &str {
+        "share"
+    }
+
+    fn register(&self, consumer: &MemoryConsumer) {
+        self.of.register(consumer);
+    }
+
+    fn unregister(&self, consumer: &MemoryConsumer) {
+        self.of.unregister(consumer);
+    }
+
+    fn grow(&self, reservation: &MemoryReservation, additional: usize) {
+        self.share.n_used.fetch_add(additional, Ordering::Relaxed);
+        self.of.grow(reservation, additional);
+    }
+
+    fn shrink(&self, reservation: &MemoryReservation, shrink: usize) {
+        self.share.n_used.fetch_sub(shrink, Ordering::Relaxed);
+        self.of.shrink(reservation, shrink);
+    }
+
+    fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<(), DataFusionError> {
+        let within = |used: usize| used.checked_add(additional).filter(|sum| *sum <= self.share.n_bytes);
+        let taken = self.share.n_used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within);
+        if taken.is_err() {
+            return Err(DataFusionError::ResourcesExhausted(format!(
+                "the query needs more than the {} MiB that one user's queries may hold",
+                self.share.n_bytes >> 20
+            )));
+        }
+        self.of.try_grow(reservation, additional).inspect_err(|_| {
+            self.share.n_used.fetch_sub(additional, Ordering::Relaxed);
+        })
+    }
+
+    fn reserved(&self) -> usize {
+        self.share.n_used.load(Ordering::Relaxed)
+    }
+
+    fn memory_limit(&self) -> MemoryLimit {
+        MemoryLimit::Finite(self.share.n_bytes)
+    }
+}

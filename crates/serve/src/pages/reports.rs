@@ -1,0 +1,121 @@
+//! `/reports`: the market's reports. `/report/NAME`: one of them, filled in as known on the day chosen above.
+
+use askama::Template;
+use async_trait::async_trait;
+use crowsnest_lake::Answer;
+use crowsnest_lake::own_rows::{self, Holds};
+use serde::Serialize;
+
+use crate::ServeError;
+use crate::frame::Frame;
+use crate::page::Page;
+use crate::reports::{self, Audience, Report as Filled, ReportRequest, to_html};
+use crate::request::PageRequest;
+use crate::words::say;
+
+pub(crate) struct Reports;
+pub(crate) struct Report;
+
+#[derive(Debug, Serialize)]
+struct Name {
+    report: String,
+}
+
+#[async_trait]
+impl Page for Reports {
+    /// Files are not the lake's.
+    fn is_of_the_moment(&self) -> bool {
+        true
+    }
+
+    async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
+        let names = reports::reports(request.lake.market())?;
+        let rows: Vec<Name> = names.into_iter().map(|report| Name { report }).collect();
+        Ok(own_rows::answer(&[("report", Holds::Text)], &rows)?)
+    }
+
+    async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
+        let page = Frame::new(request, say(request.language, "reports.title"));
+        let names = reports::reports(request.lake.market())?;
+        let link = |name: String| (page.link(&format!("/report/{}", encoded(&name))), name);
+        let view = ReportsView { reports: names.into_iter().map(link).collect(), page: &page };
+        Ok(view.render()?)
+    }
+}
+
+fn encoded(name: &str) -> String {
+    url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    report: String,
+    title: String,
+    as_of: Option<String>,
+    markdown: String,
+    problems: String,
+}
+
+const FIELDS: &[(&str, Holds)] = &[
+    ("report", Holds::Text),
+    ("title", Holds::Text),
+    ("as_of", Holds::Text),
+    ("markdown", Holds::Text),
+    ("problems", Holds::Text),
+];
+
+#[async_trait]
+impl Page for Report {
+    fn is_of_the_moment(&self) -> bool {
+        true
+    }
+
+    async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
+        let filled = filled(request).await?;
+        let row = Row {
+            report: filled.name,
+            title: filled.title,
+            as_of: filled.as_of,
+            markdown: filled.markdown,
+            problems: filled.problems.join("\n"),
+        };
+        Ok(own_rows::answer(FIELDS, &[row])?)
+    }
+
+    async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
+        let filled = filled(request).await?;
+        let page = Frame::new(request, filled.title.clone());
+        // The report was made HTML by us: everything in it is escaped.
+        let view = ReportView { body: to_html(&filled.markdown), problems: filled.problems, page: &page };
+        Ok(view.render()?)
+    }
+}
+
+async fn filled(request: &PageRequest) -> Result<Filled, ServeError> {
+    if !reports::reports(request.lake.market())?.contains(&request.parameter) {
+        return Err(ServeError::NotFound(format!("/report/{}", request.parameter)));
+    }
+    let asked = ReportRequest {
+        name: request.parameter.clone(),
+        as_of: request.as_of_day.clone().zip(request.as_of),
+        language: request.language,
+        base_url: None,
+        audience: if request.shared.is_shared { Audience::Others } else { Audience::Owner },
+    };
+    Ok(Box::pin(reports::report(&request.lake, &asked)).await?)
+}
+
+#[derive(Template)]
+#[template(path = "reports.html")]
+struct ReportsView<'a> {
+    page: &'a Frame,
+    reports: Vec<(String, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct ReportView<'a> {
+    page: &'a Frame,
+    body: String,
+    problems: Vec<String>,
+}
