@@ -17,7 +17,6 @@ mod evaluate;
 mod gold;
 mod kept;
 mod known;
-mod lessons;
 mod lexicon;
 mod lookup;
 mod matches;

@@ -63,8 +63,6 @@ pub(crate) const COMPARISONS: &[&str] = &[
     "words: by, of or from right behind the shorter",
     "words: share of the shorter's that are ordinary words",
     "words: share of those behind that are ordinary words",
-    "words: the rarest in common",
-    "words: the rarest that only one has",
     // Chinese with Latin.
     "across: the whole is the pinyin",
     "across: likeness to the pinyin",
@@ -208,9 +206,9 @@ fn share_of_words(few: &[char], many: &[char]) -> f32 {
     share(n_met, words.len())
 }
 
-fn of_words(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32; 17] {
+fn of_words(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32; 15] {
     if !short.has_letters() || !long.has_letters() {
-        return [f32::NAN; 17];
+        return [f32::NAN; 15];
     }
     let (few, many) = (&short.core_words, &long.core_words);
     let common: Vec<&String> = few.iter().filter(|word| many.contains(word)).collect();
@@ -225,7 +223,6 @@ fn of_words(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32; 17]
     let rest = place_in(few, many).map_or(&[][..], |place| &many[place + few.len()..]);
     let next = rest.first();
     let is_ordinary_behind: Vec<bool> = rest.iter().map(|word| lexicon.is_ordinary(word)).collect();
-    let rarest = |words: &[&String]| words.iter().map(|word| lexicon.rarity(word)).fold(f32::NAN, f32::max);
     [
         jaro_winkler(&few_letters, &many_letters),
         if all > 0.0 { sum(&common) / all } else { f32::NAN },
@@ -250,8 +247,6 @@ fn of_words(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32; 17]
         } else {
             share(is_ordinary_behind.iter().filter(|is_ordinary| **is_ordinary).count(), is_ordinary_behind.len())
         },
-        rarest(&common),
-        rarest(&[only_short, only_long].concat()),
     ]
 }
 
