@@ -13,7 +13,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crowsnest_lake::{Lake, LakeError, files};
-use crowsnest_model::tables::{ALIASES, JUDGEMENTS, MEMBERSHIPS, RELATIONS};
+use crowsnest_model::tables::{ALIASES, JUDGEMENTS, RELATIONS};
 use crowsnest_model::{Grain, Period};
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,8 @@ struct Head {
     n_products: usize,
     learnt_in: usize,
     last_known_at: i64,
-    /// How many rows there are that say who is who: when one is added, products may have become one.
+    /// How many rows there are that say who is who: when one is added, names and families may have changed. Which mentions
+    /// are of one product is looked up anew each time.
     who_is_who: Vec<usize>,
 }
 
@@ -66,7 +67,7 @@ fn folder(lake: &Lake, asked: &Asked, task: Task) -> PathBuf {
 }
 
 fn who_is_who(lake: &Lake) -> Vec<usize> {
-    [&ALIASES, &JUDGEMENTS, &MEMBERSHIPS, &RELATIONS].map(|table| lake.n_rows(table)).to_vec()
+    [&ALIASES, &JUDGEMENTS, &RELATIONS].map(|table| lake.n_rows(table)).to_vec()
 }
 
 /// What was kept for a question, if it still holds; else `None`, and the whole list is looked at.

@@ -37,6 +37,22 @@ pub struct Asked {
     pub as_of: Option<i64>,
 }
 
+impl Asked {
+    /// That list and no other, of claims of any length of period.
+    fn of(key: &ListKey) -> Self {
+        let some = |text: &String| Some(text.clone());
+        Self {
+            metric: some(&key.metric),
+            grain: None,
+            source: some(&key.source),
+            region: some(&key.region),
+            platform: some(&key.platform),
+            segment: some(&key.segment),
+            as_of: None,
+        }
+    }
+}
+
 /// What a list is: one source's word on one metric, in one slice, at one length of period.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ListKey {
@@ -220,10 +236,22 @@ async fn rows(
 /// # Errors
 /// Those of the lake.
 pub async fn new_period(lake: &Lake, list: &List) -> Result<Option<NewPeriod>, DetectError> {
+    // A product that is new is of an entity of its own; one that was on the list and is of another now changes its past.
+    if names(lake, &list.key, &list.mentions).await?.1 != list.entities {
+        return Ok(None);
+    }
+    // What was known before, as its sources tell, may have come in since.
+    let as_then = Asked { as_of: Some(list.history.last_known_at), ..Asked::of(&list.key) };
+    let n_claims_then: i64 =
+        lists(lake, &as_then).await?.iter().filter(|key| key.grain == list.key.grain).map(|key| key.n_claims).sum();
+    if n_claims_then != list.key.n_claims {
+        return Ok(None);
+    }
     let reading = reading(lake, &list.key, list.grain);
     let condition = format!("known_at > {}", instant(list.history.last_known_at));
     let mut products = Products::of(&list.mentions);
     let rows = rows(lake, &list.key, None, &condition, &mut products).await?;
+    let n_claims = rows.len() as i64;
     if rows.is_empty() {
         return Ok(Some(NewPeriod::default()));
     }
@@ -239,7 +267,15 @@ pub async fn new_period(lake: &Lake, list: &List) -> Result<Option<NewPeriod>, D
     let mentions = products.mentions.split_off(list.mentions.len());
     let (names, entities) = names(lake, &list.key, &mentions).await?;
     let levels = said.iter().map(|one| (one.series, one.level)).collect();
-    Ok(Some(NewPeriod { period: Some(period), levels, mentions, names, entities, known_at: history.last_known_at }))
+    Ok(Some(NewPeriod {
+        period: Some(period),
+        n_claims,
+        levels,
+        mentions,
+        names,
+        entities,
+        known_at: history.last_known_at,
+    }))
 }
 
 /// One more period of a list.
@@ -247,6 +283,8 @@ pub async fn new_period(lake: &Lake, list: &List) -> Result<Option<NewPeriod>, D
 pub struct NewPeriod {
     /// The period; `None` where nothing became known.
     pub period: Option<Period>,
+    /// How many claims tell of it.
+    pub n_claims: i64,
     /// Products with their log levels.
     pub levels: Vec<(u32, f32)>,
     /// Mentions of products that are new, numbered after those before.

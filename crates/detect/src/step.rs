@@ -147,6 +147,7 @@ async fn resumed(lake: &Lake, asked: &Asked, task: Task) -> Result<Option<(List,
     };
     list.history.periods.push(period);
     list.history.last_known_at = new.known_at;
+    list.key.n_claims += new.n_claims;
     list.history.names.extend(new.names);
     list.entities.extend(new.entities);
     list.mentions.extend(new.mentions);

@@ -52,7 +52,7 @@ pub struct ThreatReport {
     pub n_cases: usize,
     /// Products that were there before, over all entries.
     pub n_incumbents: usize,
-    /// The entries.
+    /// The entries, the earliest first.
     pub cases: Vec<Case>,
     /// Large companies that are not in the segment yet, the largest first.
     pub absent: Vec<String>,

@@ -12,11 +12,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crowsnest_model::tables::{TABLES, Table};
 use datafusion::catalog::TableProvider;
+use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::datasource::ViewTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt as _;
 
@@ -100,6 +101,9 @@ async fn context_of(
         };
         context.register_table(table.name, provider)?;
     }
+    for function in UNBOUNDED {
+        context.deregister_udf(function);
+    }
     functions::add_to(&mut context)?;
     engine.identity.register(&context)?;
     views::register(&context, &engine.identity).await?;
@@ -142,6 +146,39 @@ pub fn only_reads(plan: &LogicalPlan) -> Result<()> {
     reading().verify_plan(plan).map_err(LakeError::from)
 }
 
+/// Functions whose results can be as large as a number in the query says: they would take their memory outside the pool,
+/// and a program that gets none ends.
+const UNBOUNDED: [&str; 7] =
+    ["range", "generate_series", "array_repeat", "list_repeat", "array_resize", "list_resize", "repeat"];
+
+/// Lists of a window, which the engine makes anew for each row, outside the pool too.
+const LISTS: [&str; 2] = ["array_agg", "string_agg"];
+
+/// Refuses plans whose memory no limit would hold for: lists gathered over a window.
+///
+/// # Errors
+/// [`LakeError::BadQuestion`].
+pub fn is_bounded(plan: &LogicalPlan) -> Result<()> {
+    let mut is_found = false;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Window(window) = node {
+            for expression in &window.window_expr {
+                is_found |= expression.exists(|part| {
+                    Ok(matches!(part, Expr::WindowFunction(window) if LISTS.contains(&window.fun.name())))
+                })?;
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if is_found {
+        return Err(LakeError::bad_question(
+            "a list gathered over a window may take any amount of memory",
+            "gather it with GROUP BY, which is held to the limit",
+        ));
+    }
+    Ok(())
+}
+
 fn reading() -> SQLOptions {
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
 }
@@ -158,6 +195,7 @@ impl Session {
     /// What the engine says of the query; [`LakeError::BadQuestion`] where the rows are larger than the session's memory.
     pub async fn ask(&self, query: &str, n_rows_max: usize) -> Result<(Answer, bool)> {
         let frame = Box::pin(self.context.sql_with_options(query, reading())).await?;
+        is_bounded(frame.logical_plan())?;
         let schema = Arc::clone(frame.schema().inner());
         let mut stream = self.lake.run(frame).await?;
         let (mut batches, mut n_left, mut n_bytes) = (Vec::new(), n_rows_max, 0);

@@ -177,7 +177,7 @@ fn directions_rank_families_where_no_segments_are_named() {
     let (_folder, market) = rising_families();
     let board = json(&market, &["directions", "--metric", "mau", "--limit", "100"]);
     let rows = board["rows"].as_array().unwrap();
-    assert_eq!((rows.len(), board["facts"]["by"].as_str()), (20, Some("family")));
+    assert_eq!((rows.len(), board["by"].as_str()), (20, Some("family")));
     // Family 15 rose within the last half year before 2023-04, family 16 never.
     let of = |name: &str| rows.iter().find(|row| row["direction"] == name).unwrap();
     let growth = |name: &str| of(name)["growth_over_market"].as_f64().unwrap();

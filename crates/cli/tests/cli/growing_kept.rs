@@ -196,7 +196,10 @@ fn what_giants_did_is_found_in_the_market_and_taken_into_a_plan() {
     let threat = "[plan.threat]\nsegment = \"s1\"\nmetric = \"mau\"\nhorizon = 3\nprobability = 0.5\n";
     let plan = json(&market, &["grow", "plan", &plan_file(&folder, threat)], 0);
     let left = plan["threat"]["factor"]["mean"].as_f64().unwrap();
-    assert!((0.87..0.95).contains(&left), "half of what a fifth less leaves of ten weeks: {left}");
+    // A fifth less after three months, growing week by week; with an even chance, over the ten weeks of the plan.
+    let of_week = |week: i32| 0.8_f64.powf(f64::from(week) / (3.0 * 365.25 / 12.0 / 7.0));
+    let expected = 0.5 + 0.5 * (1..=10).map(of_week).sum::<f64>() / 10.0;
+    assert!((left - expected).abs() < 0.015, "{left} instead of {expected}");
     let outcome = |of: &Value| of["outcome"]["mean"].as_f64().unwrap();
     assert!((outcome(&plan["threat"]) / outcome(&plan) - left).abs() < 0.01, "{plan}");
 }

@@ -195,6 +195,7 @@ fn entries(panel: &Panel, horizon: usize) -> Vec<Entry> {
             }
         }
     }
+    entries.sort_by_key(|entry: &Entry| (entry.period, &panel.segments[entry.segment]));
     entries
 }
 

@@ -5,6 +5,7 @@
 mod arguments;
 mod claims_as_of;
 pub(crate) mod count_distinct;
+mod json_text;
 mod latest;
 mod league;
 mod match_keys;
@@ -59,6 +60,7 @@ pub(crate) fn scalars() -> Vec<ScalarUDF> {
         vintage::about(),
         match_keys::match_keys(),
         name_keys::name_keys(),
+        json_text::json_text(),
     ]
 }
 

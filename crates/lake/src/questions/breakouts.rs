@@ -98,15 +98,14 @@ fn narrowed(question: &BreakoutsQuestion) -> String {
         conditions.push(format!("{} = {}", of_evidence("s.evidence", "region"), quoted(region)));
     }
     if let Some(age) = question.age_max {
-        let told = "split_part(split_part(s.evidence, '\"age\":', 2), ',', 1)";
-        conditions.push(format!("TRY_CAST({told} AS BIGINT) <= {age}"));
+        conditions.push(format!("TRY_CAST({} AS BIGINT) <= {age}", of_evidence("s.evidence", "age")));
     }
     conditions.join(" AND ")
 }
 
-/// The text of a name in evidence, so that rows of sources that may not be passed on can be told.
-pub(super) fn of_evidence(column: &str, name: &str) -> String {
-    format!("split_part(split_part({column}, '\"{name}\":\"', 2), '\"', 1)")
+/// What evidence says under a key, as SQL.
+pub(super) fn of_evidence(column: &str, key: &str) -> String {
+    format!("json_text({column}, '{key}')")
 }
 
 #[derive(Debug, Deserialize)]

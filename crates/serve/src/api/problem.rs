@@ -46,10 +46,15 @@ impl Problem {
             ServeError::NotFound(_) => Some("see what there is in /v1/openapi.json".to_owned()),
             _ => None,
         });
-        let remedy = remedy.or_else(|| {
-            let is_missing = status == StatusCode::NOT_FOUND;
-            is_missing.then(|| "search at /v1/products?search= for what there is".to_owned())
-        });
+        let remedy = match remedy {
+            None if is_sql && status == StatusCode::BAD_REQUEST => {
+                Some("ask with one SELECT; SHOW TABLES and SHOW COLUMNS FROM tell what there is".to_owned())
+            }
+            None if status == StatusCode::NOT_FOUND => {
+                Some("search at /v1/products?search= for what there is".to_owned())
+            }
+            said => said,
+        };
         Self { status, detail, remedy }
     }
 

@@ -6,41 +6,66 @@
 //! drivers count them. Statements that do not name `pg_catalog` are left alone.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use crowsnest_lake::sessions::EngineSession;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, create_udf,
+};
 use datafusion::sql::sqlparser::ast::{
     DataType as SqlType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
     ObjectName, Query, Statement, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 
+/// The version of Postgres' protocol and catalogue that is spoken.
+const SPOKEN: &str = "16.6";
+
 /// Stands for a text that is not there.
 const NO_TEXT: &str = "no_text";
 /// Stands for a number that is not there.
 const NO_NUMBER: &str = "no_number";
+/// Stands for a truth that is not there.
+const NO_TRUTH: &str = "no_truth";
 
 /// Tables of Postgres' that are empty of what is ours.
 const EMPTY: [&str; 5] = ["pg_attrdef", "pg_sequence", "pg_collation", "typcollation", "pg_inherits"];
 
+/// Columns of Postgres' tables that the engine's have not.
+const MISSING: [&str; 1] = ["reloptions"];
+
 /// Functions that would tell of what is not here, and what stands for them.
-const FUNCTIONS: [(&str, &str); 6] = [
+const FUNCTIONS: [(&str, &str); 10] = [
     ("unnest", NO_NUMBER),
+    ("array", NO_TEXT),
     ("generate_subscripts", NO_NUMBER),
     ("json_build_object", NO_TEXT),
     ("pg_get_indexdef", NO_TEXT),
     ("current_setting", NO_TEXT),
     ("pg_get_viewdef", NO_TEXT),
+    ("pg_get_function_arguments", NO_TEXT),
+    ("pg_get_function_result", NO_TEXT),
+    ("pg_function_is_visible", NO_TRUTH),
 ];
 
 /// Gives a session the functions that stand for nothing.
 pub(crate) fn register(session: &EngineSession) {
-    for (name, gives) in [(NO_TEXT, DataType::Utf8), (NO_NUMBER, DataType::Int32)] {
+    for (name, gives) in [
+        (NO_TEXT, DataType::Utf8),
+        (NO_NUMBER, DataType::Int32),
+        (NO_TRUTH, DataType::Boolean),
+        // Drivers look for types of extensions by it.
+        ("to_regtype", DataType::Int32),
+    ] {
         let signature = Signature::variadic_any(Volatility::Immutable);
         session.register_udf(ScalarUDF::new_from_impl(Nothing { name, gives, signature }));
     }
+    // Drivers read the version of Postgres out of it, to know what they may ask.
+    let version = format!("PostgreSQL {SPOKEN} (Crowsnest {})", env!("CARGO_PKG_VERSION"));
+    let told = move |_: &[ColumnarValue]| Ok(ColumnarValue::Scalar(ScalarValue::from(version.as_str())));
+    session.register_udf(create_udf("version", Vec::new(), DataType::Utf8, Volatility::Immutable, Arc::new(told)));
 }
 
 /// The statement as the engine can plan it.
@@ -62,6 +87,11 @@ impl VisitorMut for Fitting {
             Expr::Subquery(query) if is_of_nothing(query) => Some(nothing(NO_TEXT, parameters_of(query.as_ref()))),
             Expr::Cast { data_type: SqlType::Regclass, expr, .. } if is_parameter(expr) => {
                 Some(nothing(NO_NUMBER, vec![expr.as_ref().clone()]))
+            }
+            Expr::CompoundIdentifier(parts)
+                if parts.last().is_some_and(|last| MISSING.contains(&last.value.as_str())) =>
+            {
+                Some(nothing(NO_TEXT, Vec::new()))
             }
             Expr::Function(function) => stand_in(function),
             _ => None,

@@ -15,7 +15,7 @@ use datafusion_postgres::datafusion_pg_catalog::pg_catalog::context::EmptyContex
 use datafusion_postgres::datafusion_pg_catalog::setup_pg_catalog;
 use datafusion_postgres::pgwire::api::portal::{Format, Portal};
 use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
-use datafusion_postgres::pgwire::api::results::{FieldInfo, Response};
+use datafusion_postgres::pgwire::api::results::{DescribePortalResponse, FieldInfo, Response};
 use datafusion_postgres::pgwire::api::stmt::{QueryParser, StoredStatement};
 use datafusion_postgres::pgwire::api::store::PortalStore;
 use datafusion_postgres::pgwire::api::{
@@ -47,6 +47,7 @@ const DATABASE: &str = "crowsnest";
 const N_SESSIONS_MAX: usize = 16;
 
 type Statement = <Parser as QueryParser>::Statement;
+type Sql = datafusion::sql::sqlparser::ast::Statement;
 
 /// What a session depends on.
 #[derive(Debug, Clone, PartialEq)]
@@ -203,6 +204,28 @@ impl ExtendedQueryHandler for Asking {
         Arc::clone(&self.planning)
     }
 
+    /// Rows of a cursor are told of as its query's are: the engine's hooks leave them without names and types.
+    async fn do_describe_portal<C>(
+        &self,
+        client: &mut C,
+        target: &Portal<Self::Statement>,
+    ) -> PgWireResult<DescribePortalResponse>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Self::Statement>,
+        C::Error: std::fmt::Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let columns = match query_of_cursor(client.portal_store(), target) {
+            None => self.planning.get_result_schema(&target.statement.statement, Some(&target.result_column_format))?,
+            Some(query) => match self.planning.parse_sql(&*client, &query, &[]).await? {
+                Some(planned) => self.planning.get_result_schema(&planned, Some(&Format::UnifiedText))?,
+                None => Vec::new(),
+            },
+        };
+        Ok(DescribePortalResponse::new(columns))
+    }
+
     async fn do_query<C>(
         &self,
         client: &mut C,
@@ -223,6 +246,18 @@ impl ExtendedQueryHandler for Asking {
         let asking = Box::pin(ExtendedQueryHandler::do_query(session.service.as_ref(), client, &portal, max_rows));
         let answered = tokio::time::timeout_at(deadline, asking).await.map_err(|_| limits.too_long())??;
         Ok(limits.within(answered, deadline))
+    }
+}
+
+/// The query of the cursor that a portal is, or fetches from; nothing of any other portal.
+fn query_of_cursor<S: PortalStore<Statement = Statement>>(store: &S, target: &Portal<Statement>) -> Option<String> {
+    match &target.statement.statement {
+        (_, Some((Sql::Fetch { name, .. }, _))) => {
+            let cursor = store.get_portal(&name.value)?;
+            Some(cursor.value()?.statement.statement.0.clone())
+        }
+        (query, None) => Some(query.clone()).filter(|query| !query.is_empty()),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use crowsnest_lake::sessions::{EngineSession, only_reads};
+use crowsnest_lake::sessions::{EngineSession, is_bounded, only_reads};
 use datafusion::common::ParamValues;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::parser::Statement as Parsed;
@@ -55,6 +55,7 @@ pub(crate) async fn plan(statement: &Statement, session: &EngineSession) -> PgWi
     let planned = Box::pin(session.state().statement_to_plan(parsed)).await;
     let plan = planned.map_err(|error| PgWireError::ApiError(Box::new(error)))?;
     only_reads(&plan).map_err(|error| read_only(&error.to_string()))?;
+    is_bounded(&plan).map_err(|error| refusal("54000", error.to_string(), &error.hint().unwrap_or_default()))?;
     Ok(plan)
 }
 
