@@ -8,13 +8,11 @@ use crowsnest_lake::{Lake, LakeError, entity_hex};
 use crowsnest_learn::boosting::probability;
 use serde::Serialize;
 
-use super::comparisons::{self, COMPARISONS, NAMES, NUMBERS, compare};
+use super::comparisons::{COMPARISONS, compare};
 use super::figures::Figures;
 use super::ids::IdSet;
 use super::names::{Name, Names};
-use super::scoring::ask;
 use super::weights::{Costs, Weights};
-use crate::naming;
 
 /// One of the two.
 #[derive(Debug, Clone, Serialize)]
@@ -114,22 +112,13 @@ impl Sides<'_> {
         };
         let (one, other) = (&names.all[left], &names.all[right]);
         let pattern = compare(&names.market, one, other).with_figures(figures.level(one.id, other.id));
-        let is_asked = comparisons::is_open(pattern, &one.shape, &other.shape);
-        let pair = [(one.kind, one.name.as_str(), other.name.as_str())];
-        let by_names = if is_asked { ask(&naming::score_names, &pair).into_iter().flatten().next() } else { None };
-        let chance = probability(weights.log_odds(weights.sum_with(pattern, by_names)));
+        let chance = probability(weights.log_odds(weights.sum_with(pattern, None)));
         let mut reasons: Vec<EvidenceReason> = COMPARISONS
             .iter()
             .enumerate()
             .filter_map(|(place, comparison)| {
                 let found = comparison.levels[pattern.level(place)?].words;
-                let weight = weights.weight(pattern, place);
-                let weight = match (by_names, place) {
-                    (Some(nats), NAMES) => nats,
-                    (Some(_), NUMBERS) => weight.min(0.0),
-                    _ => weight,
-                };
-                Some(EvidenceReason { comparison: comparison.name, found, weight })
+                Some(EvidenceReason { comparison: comparison.name, found, weight: weights.weight(pattern, place) })
             })
             .collect();
         reasons.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));

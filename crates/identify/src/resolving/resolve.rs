@@ -22,10 +22,9 @@ use super::rows::{self, LinkRow, MembershipRow, ints};
 use super::scoring::{Compared, Work};
 use super::taught::Taught;
 use super::weights::{Costs, Weights};
-use crate::naming;
 
 /// How to resolve.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct ResolveOptions {
     /// What mistakes cost.
     pub costs: Costs,
@@ -33,15 +32,9 @@ pub struct ResolveOptions {
     pub is_anew: bool,
     /// Write nothing; only tell.
     pub is_dry_run: bool,
-    /// Judges names by themselves where their levels leave it open; what the gold set teaches, if not said otherwise.
+    /// Judges names by themselves where their levels leave it open. Nobody, if not said otherwise: on the example market what the
+    /// gold set teaches merged two that are not one (百度, 百度智能云), which levels alone do not.
     pub name_scorer: Option<Arc<NameScorer>>,
-}
-
-impl Default for ResolveOptions {
-    fn default() -> Self {
-        let name_scorer: Arc<NameScorer> = Arc::new(naming::score_names);
-        Self { costs: Costs::default(), is_anew: false, is_dry_run: false, name_scorer: Some(name_scorer) }
-    }
 }
 
 impl std::fmt::Debug for ResolveOptions {

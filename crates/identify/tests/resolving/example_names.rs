@@ -1,11 +1,12 @@
 //! The example market's names with the curated file taken away: how many aliases are found, that nothing is found that is not
-//! so, and how well the probabilities hold. What names teach is learnt without any of these names and what they are of.
+//! so, and how well the probabilities hold. Where a model of names is asked, it has learnt without any of these names and what
+//! they are of; the glossary that readings come from has some of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crowsnest_identify::naming::scorer_without;
-use crowsnest_identify::resolving::{ResolveOptions, Resolved, resolve};
+use crowsnest_identify::resolving::{NameScorer, ResolveOptions, Resolved, resolve};
 use crowsnest_identify::{Alias, Catalogue, sync_catalogue};
 use crowsnest_learn::calibration::calibration_error;
 use crowsnest_model::normalise;
@@ -43,9 +44,17 @@ impl Example {
     }
 
     async fn resolve(&self) -> Resolved {
+        self.resolve_by(ResolveOptions::default()).await
+    }
+
+    /// With a model of names that has seen none of these.
+    async fn resolve_by_names(&self) -> Resolved {
         let unseen: Vec<&str> = self.entity_of.keys().map(|(_, name)| name.as_str()).collect();
-        let options =
-            ResolveOptions { name_scorer: Some(Arc::new(scorer_without(&unseen))), ..ResolveOptions::default() };
+        let name_scorer = Some(Arc::new(scorer_without(&unseen)) as Arc<NameScorer>);
+        self.resolve_by(ResolveOptions { name_scorer, ..ResolveOptions::default() }).await
+    }
+
+    async fn resolve_by(&self, options: ResolveOptions) -> Resolved {
         let resolved = resolve(&self.fixture.lake, &options).await.unwrap();
         self.fixture.lake.refresh().await.unwrap();
         resolved
@@ -104,10 +113,21 @@ async fn aliases_are_found_and_nothing_else() {
         }
     }
     println!("{n_found} of {} found; missed: {}", n_found + missed.len(), missed.join(", "));
+    let error = calibration_error(example.judged(|_| true).await.into_iter());
+    println!("calibration error of all links {error:.4}");
     let others: Vec<_> = example.aliases.iter().filter(|alias| alias.alias != alias.entity).collect();
     let n = others.iter().filter(|alias| example.is_found(&alias.entity, alias.kind, &alias.alias)).count();
     println!("of all aliases {n} of {}", others.len());
     assert!(n_found >= 20, "{n_found}");
+}
+
+/// FIXME: a model of names takes 百度 and 百度智能云 for one. While it does, resolving does without it.
+#[tokio::test]
+async fn a_model_of_names_merges_too_much_as_yet() {
+    let example = Example::new().await;
+    example.resolve_by_names().await;
+    let false_merges = example.false_merges();
+    assert!(false_merges.len() == 1 && false_merges[0].contains("company Baidu"), "{false_merges:?}");
 }
 
 #[tokio::test]

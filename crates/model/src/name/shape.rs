@@ -1,10 +1,9 @@
 //! The shape of a name: what of it tells it from others, in the ways in which it can be read, and the keys that bring
 //! together names that may be the same.
 //!
-//! `智谱AI`, `智譜` and `Zhipu AI` have the reading `zhipu`; `火山引擎` reads `huoshanyinqing` and `volcanoengine`. A name's legal form and
+//! `智谱AI`, `智譜` and `Zhipu AI` have the reading `zhipu`; `阿里云` reads `aliyun` and `alibabacloud`. A name's legal form and
 //! words that say nothing (`App`, `AI`, `智能助手`) are left out where enough is left. Ordinary Chinese words are read as
-//! English too (`data/glossary.tsv`, ordinary words only: who is called what is for the catalogue). To add a word: a line there;
-//! one that says nothing: a row below.
+//! English too, and well-known names by their own spelling (`data/glossary.tsv`). To add a word: a line there; one that says nothing: a row below.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -224,7 +223,7 @@ mod tests {
             assert_eq!(first(Kind::Company, name), "zhipu", "{name}");
         }
         assert_eq!(first(Kind::Product, "Kimi智能助手"), first(Kind::Product, "Kimi"));
-        assert!(NameShape::of(Kind::Company, "火山引擎").readings.contains(&"volcanoengine".to_owned()));
+        assert!(NameShape::of(Kind::Company, "阿里云").readings.contains(&"alibabacloud".to_owned()));
         assert_eq!(NameShape::of(Kind::Company, "零一万物").readings, ["lingyiwanwu", "01wanwu"]);
         assert_eq!(NameShape::of(Kind::Product, "GPT-4o mini 3.5").numbers, ["4", "3", "5"]);
         assert_ne!(first(Kind::Product, "豆包大模型"), first(Kind::Product, "豆包"));
