@@ -1,6 +1,6 @@
 //! Resolving: the market's names to entities, by comparing them with each other.
 //!
-//! In: the tables `mentions`, `aliases`, `relations` and `judgements`. Out: `links` (pairs that were compared, with their
+//! In: the tables `mentions`, `claims`, `aliases`, `relations` and `judgements`. Out: `links` (pairs that were compared, with their
 //! probability and what it rests on) and `memberships` (which entity each name was resolved to). Names are the identities
 //! that mentions have by themselves: a hundred thousand equal names are one.
 //!
@@ -18,9 +18,16 @@ mod contradictions;
 mod decisions;
 mod evidence;
 mod export;
+mod figures;
+mod grouping;
+mod held;
+mod ids;
+mod keys;
 mod names;
 mod resolve;
 pub(crate) mod rows;
+mod scoring;
+mod taught;
 mod weights;
 
 pub use contradictions::{Contradiction, contradictions};
@@ -32,6 +39,9 @@ pub use weights::Costs;
 
 use crowsnest_model::Kind;
 
-/// Judges two names of a kind by themselves: log-odds that they are the same, or `None` where it has nothing to say.
-/// Given to [`ResolveOptions`], it takes the place of the comparison of names.
-pub type NameScorer = dyn Fn(Kind, &str, &str) -> Option<f64> + Send + Sync;
+/// Two names of one kind.
+pub type NamePair<'a> = (Kind, &'a str, &'a str);
+
+/// Judges pairs of names by themselves: nats for (above 0) or against their being the same, or `None` where it has nothing
+/// to say. Given to [`ResolveOptions`], it judges what the levels of names leave open.
+pub type NameScorer = dyn Fn(&[NamePair<'_>]) -> Vec<Option<f64>> + Send + Sync;

@@ -1,6 +1,6 @@
 //! Names are told apart as well as the gold set's valid split says; the test split is for `crowsnest match --evaluate-names`.
 
-use crowsnest_identify::naming::{KINDS_TO_KNOW, KnownName, NameIndex, evaluate_names};
+use crowsnest_identify::naming::{KINDS_TO_KNOW, KnownName, NameIndex, evaluate_names, probability_by, taught_model};
 
 const GOLD: &str = include_str!("../gold/names.csv");
 const SOURCES: &str = include_str!("../gold/facts/sources.csv");
@@ -59,5 +59,37 @@ fn a_file_that_is_no_set_of_names_says_why() {
     ] {
         let error = evaluate_names(Some(text), false).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
+    }
+}
+
+/// `UPDATE_REFERENCE=1` writes the file.
+#[test]
+fn the_kept_model_is_what_the_gold_set_teaches() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("gold/model.txt");
+    let taught = taught_model();
+    if std::env::var_os("UPDATE_REFERENCE").is_some() {
+        crowsnest_lake::files::write_whole(&path, taught.as_bytes()).unwrap();
+    }
+    let kept = crowsnest_lake::files::read_text(&path).unwrap();
+    let pairs: Vec<[&str; 2]> = GOLD
+        .lines()
+        .skip(1)
+        .step_by(9)
+        .filter_map(|line| line.split_once(','))
+        .map(|(left, rest)| [left, rest.split(',').next().unwrap_or_default()])
+        .collect();
+    let of = |model: &str| {
+        probability_by(model, &pairs).expect("a model of today's comparisons; UPDATE_REFERENCE=1 writes it")
+    };
+    let apart: f64 = of(&kept).iter().zip(of(&taught)).map(|(one, other)| (one - other).abs()).sum();
+    assert!(apart / (pairs.len() as f64) < 0.005, "{apart}");
+}
+
+#[test]
+fn letters_that_fit_by_chance_are_no_acronym() {
+    let index = |name: &str| NameIndex::new(vec![KnownName { entity: 1, name: name.to_owned() }]);
+    for (known, asked) in [("豆包", "db"), ("元宝", "YB"), ("夸克", "kk"), ("通义", "TY")] {
+        let chance = index(known).find(asked, 1, |_| true).first().map_or(0.0, |found| found.probability);
+        assert!(chance < 0.5, "{known} {asked}: {chance}");
     }
 }

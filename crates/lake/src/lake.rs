@@ -15,6 +15,7 @@ use futures::future::try_join_all;
 use object_store::ObjectStore as _;
 use url::Url;
 
+use crate::among;
 use crate::append::{self, Appended};
 use crate::documents::DocumentStore;
 use crate::engine::{self, Engine, LakeOptions};
@@ -181,6 +182,33 @@ impl Lake {
         inner.moments.lock().unwrap_or_else(PoisonError::into_inner).clear();
         *inner.engine.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(engine);
         Ok(())
+    }
+
+    /// The rows of a query that have one of some whole numbers in a column, which joins by it and reads its files once.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn stream_of<'w>(
+        &self,
+        sql: &str,
+        column: &str,
+        wanted: impl IntoIterator<Item = &'w i64>,
+    ) -> Result<SendableRecordBatchStream> {
+        let engine = self.engine();
+        among::stream_of(&engine.context, sql, column, wanted).await
+    }
+
+    /// As [`Lake::stream_of`], all of them.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub async fn rows_of<'w>(
+        &self,
+        sql: &str,
+        column: &str,
+        wanted: impl IntoIterator<Item = &'w i64>,
+    ) -> Result<Vec<RecordBatch>> {
+        Ok(self.stream_of(sql, column, wanted).await?.try_collect().await?)
     }
 
     /// Adds rows to a table: those it does not have yet, all at once, safe against other writers. Questions see them

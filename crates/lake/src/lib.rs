@@ -13,6 +13,7 @@
 //! To add a SQL function: one file in `functions/` and one line in [`functions::FUNCTIONS`].
 //! To add a question: one file in `questions/` and one line in `questions/mod.rs`.
 
+mod among;
 pub mod answer;
 mod append;
 pub mod backup;

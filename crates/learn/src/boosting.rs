@@ -9,6 +9,7 @@
 //! (gbdt) or build C++ (lightgbm3).
 
 mod bins;
+mod text;
 mod tree;
 
 use std::sync::Arc;

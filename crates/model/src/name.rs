@@ -19,4 +19,4 @@ pub use key::{normalise, normalise_into, search_key};
 pub use legal::{Name, split_legal_form};
 pub use pinyin::{initials_key, pinyin_key};
 pub use script::{Script, script_of, to_simplified, to_traditional};
-pub use shape::NameShape;
+pub use shape::{NameShape, reading_key};

@@ -71,6 +71,7 @@ pub static TABLES: &[&Table] = &[
     &JUDGEMENTS,
     &LINKS,
     &MEMBERSHIPS,
+    &KEYS_OF_NAMES,
     &FIGURES,
     &SIGNALS,
     &PLANS,
@@ -310,6 +311,19 @@ pub static MEMBERSHIPS: Table = Table {
         required("entity_id", Int64, "The entity it is; its own identity where it is alone again."),
         required("probability", Float64, "Of its links to the entity's other names the strongest, 0 to 1."),
         required("known_at", Instant, "When it was resolved."),
+    ],
+};
+
+/// Keys of names: what names that may be the same have in common.
+pub static KEYS_OF_NAMES: Table = Table {
+    name: "keys_of_names",
+    doc: "One row is one key of a name that was resolved: names with a key in common are compared. Made from `mentions`.",
+    partition_by: &[],
+    sort_by: &["key", "name"],
+    unique_by: &["key", "name"],
+    columns: &[
+        required("key", Int64, "Hash of a reading, a part of one, a word, an id, a developer or a domain."),
+        required("name", Int64, "The name: the identity that its mentions have by themselves."),
     ],
 };
 

@@ -35,7 +35,7 @@ use crowsnest_collect::{ImportError, ImportReport, ImportRequest, Progress};
 pub use crowsnest_detect::diagrams;
 pub use crowsnest_detect::measures::Bin;
 /// Whose name a name is, for those who serve it.
-pub use crowsnest_identify::naming::{FoundName, NameIndex, known_names};
+pub use crowsnest_identify::naming::{FoundName, MATCH_FIELDS, NameIndex, NameMatch, known_names, name_matches};
 pub use crowsnest_identify::resolving::{Change, DecisionError, Evidence, Related, Side, Undone, open_questions};
 use crowsnest_identify::resolving::{ResolveOptions, Resolved, n_unresolved};
 pub use crowsnest_identify::sync_catalogue;
@@ -135,7 +135,9 @@ pub async fn import(lake: &Lake, request: ImportRequest, progress: &dyn Progress
         return Ok(RunReport { import, catalogue: Synced::default(), resolved: None });
     }
     let catalogue = sync_catalogue(lake).await?;
-    let resolved = resolve_beside(lake).await?;
+    // Where nothing came in and nothing was said, nobody is new.
+    let is_anything_new = import.n_mentions_added > 0 || catalogue != Synced::default();
+    let resolved = if is_anything_new { resolve_beside(lake).await? } else { Some(Resolved::default()) };
     let summary = format!(
         "{} claims and {} events added, {} known already, {} rejects",
         import.n_added, import.n_events_added, import.n_known, import.n_rejects

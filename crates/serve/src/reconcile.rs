@@ -21,12 +21,13 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use crowsnest_lake::{Entity, Language};
 use crowsnest_model::Kind;
+use crowsnest_run::NameMatch;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::ServeError;
 use crate::names::NAME_CHARACTERS_MAX;
-use crate::pages::matching::{MatchRow, found};
+use crate::pages::matching::found;
 use crate::request::PageRequest;
 use crate::security::{AllowedHosts, PREVIEW_POLICY, QUESTIONS_PATH};
 use crate::site::{CurrentSite, Seen, Site};
@@ -208,7 +209,7 @@ fn kinds(types: &Types) -> Option<Vec<Kind>> {
     (named.is_empty() || !known.is_empty()).then_some(known)
 }
 
-fn candidate(request: &PageRequest, row: &MatchRow, conditions: &[Condition]) -> Value {
+fn candidate(request: &PageRequest, row: &NameMatch, conditions: &[Condition]) -> Value {
     let contradicts = conditions.iter().any(|condition| contradicts(request, row, condition));
     let kind: Kind = row.kind.parse().unwrap_or(Kind::Product);
     let score = (row.score * 1000.0).round() / 10.0;
@@ -223,14 +224,14 @@ fn candidate(request: &PageRequest, row: &MatchRow, conditions: &[Condition]) ->
     })
 }
 
-fn described(row: &MatchRow) -> String {
+fn described(row: &NameMatch) -> String {
     let company = row.company.iter().map(|company| format!("of {company}"));
     let name = (row.by_name != row.name).then(|| format!("also called {}", row.by_name));
     company.chain(name).collect::<Vec<_>>().join("; ")
 }
 
 /// Whether another column of the row says what the entity is not: another kind or company.
-fn contradicts(request: &PageRequest, row: &MatchRow, condition: &Condition) -> bool {
+fn contradicts(request: &PageRequest, row: &NameMatch, condition: &Condition) -> bool {
     let identity = request.lake.identity();
     let Ok(entity) = identity.find(&row.entity, None) else { return false };
     // An id of another service is not known here; the name beside it may be.

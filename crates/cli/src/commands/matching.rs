@@ -100,59 +100,28 @@ impl Match {
         let index = NameIndex::new(naming::known_names(&lake).await?);
         let identity = lake.identity();
         let language = context.language().unwrap_or(lake.market().config.language);
-        let is_wanted = |id| kind.is_none_or(|kind| identity.entity(id).is_some_and(|entity| entity.kind == kind));
+        let kinds: Vec<Kind> = kind.into_iter().collect();
         let mut rows = Vec::new();
         for name in &asked {
-            let found = index.find(name, self.limit, is_wanted);
+            let found = naming::name_matches(&index, &identity, name, &kinds, self.limit, language);
             if found.is_empty() {
                 context.note(&format!("nothing is called like {name:?}"));
             }
-            for candidate in found {
-                let Some(entity) = identity.entity(candidate.entity) else { continue };
-                let owner = entity.owner.and_then(|owner| identity.entity(owner));
-                rows.push(FoundRow {
-                    asked: name.clone(),
-                    name: entity.name(language).to_owned(),
-                    kind: entity.kind.to_string(),
-                    company: owner.map(|owner| owner.name(language).to_owned()),
-                    score: candidate.probability,
-                    is_match: candidate.is_match,
-                    by_name: candidate.name.clone(),
-                    why: candidate.why(),
-                    entity: entity.hex(),
-                });
-            }
+            rows.extend(found.into_iter().map(|found| FoundRow { asked: name.clone(), found }));
         }
-        context.print(&own_rows::answer(FOUND_FIELDS, &rows)?, Layout::of(FOUND_COLUMNS))?;
+        let fields = [&[("asked", Holds::Text)][..], naming::MATCH_FIELDS].concat();
+        context.print(&own_rows::answer(&fields, &rows)?, Layout::of(FOUND_COLUMNS))?;
         Ok(Done::Well)
     }
 }
 
-/// A candidate, as it is printed.
+/// A candidate, beside the name that was asked for.
 #[derive(Debug, Serialize)]
 struct FoundRow {
     asked: String,
-    name: String,
-    kind: String,
-    company: Option<String>,
-    score: f64,
-    is_match: bool,
-    by_name: String,
-    why: String,
-    entity: String,
+    #[serde(flatten)]
+    found: naming::NameMatch,
 }
-
-const FOUND_FIELDS: &[(&str, Holds)] = &[
-    ("asked", Holds::Text),
-    ("name", Holds::Text),
-    ("kind", Holds::Text),
-    ("company", Holds::Text),
-    ("score", Holds::Number),
-    ("is_match", Holds::Flag),
-    ("by_name", Holds::Text),
-    ("why", Holds::Text),
-    ("entity", Holds::Text),
-];
 
 const FOUND_COLUMNS: &[Column] = &[
     column("asked", "asked", Cell::Text),

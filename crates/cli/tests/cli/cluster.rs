@@ -195,6 +195,59 @@ fn body(response: &str) -> Vec<&str> {
     response.lines().skip_while(|line| !line.is_empty()).collect()
 }
 
+/// A copy of a market in which no name was ever resolved.
+fn unresolved(market: &Path, folder: &TempDir, name: &str) -> PathBuf {
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let (path, copied) = (entry.path(), to.join(entry.file_name()));
+            if path.is_dir() {
+                copy(&path, &copied);
+            } else {
+                std::fs::copy(&path, &copied).unwrap();
+            }
+        }
+    }
+    let to = folder.path().join(name);
+    copy(market, &to);
+    for table in ["memberships", "links", "keys_of_names"] {
+        std::fs::remove_dir_all(to.join("lake").join(table)).unwrap();
+    }
+    to
+}
+
+#[test]
+fn names_are_resolved_to_the_same_entities() {
+    let folder = support::empty_market();
+    let mut text = String::from("subject,metric,period,value,source\n");
+    for (number, name) in ["豆包", "元宝", "火山引擎", "阅读助手", "天气预报", "健康管家"].iter().enumerate()
+    {
+        for n in 0..200 {
+            text.push_str(&format!("{name}{n},downloads,2024-12,{},s{}\n", number * 1000 + n, n % 3));
+            text.push_str(&format!("{name} {n} App,downloads,2024-12,{},t{}\n", number * 1000 + n, n % 3));
+        }
+    }
+    let path = support::file(&folder, "names.csv", text);
+    let market = folder.path().join("market");
+    on(&market).args(["import", "--quiet"]).arg(path).assert().success();
+    let cluster = Cluster::of(1);
+    let told = |output: &std::process::Output| {
+        assert!(output.status.success(), "{}", support::said(output));
+        let mut told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        told.as_object_mut().unwrap().remove("seconds");
+        told
+    };
+    let resolve = ["resolve", "--format", "json", "--quiet"];
+    let (ours, theirs) = (unresolved(&market, &folder, "here"), unresolved(&market, &folder, "there"));
+    let here = told(&on(&ours).args(resolve).output().unwrap());
+    let there = told(&cluster.ask(&theirs, &resolve));
+    assert_eq!(here, there);
+    assert!(here["n_candidates"].as_u64() > Some(500) && here["n_grouped"].as_u64() > Some(500), "{here}");
+    let identities = ["sql", "SELECT mention_id, entity_id FROM identities ORDER BY 1", "--format", "csv"];
+    let of = |market: &Path| support::said(&on(market).args(identities).output().unwrap());
+    assert_eq!(of(&ours), of(&theirs));
+}
+
 #[test]
 fn questions_really_run_on_the_executors() {
     let cluster = Cluster::of(1);

@@ -46,6 +46,34 @@ fn an_import_resolves_what_is_new_and_a_link_is_told_in_words() {
 }
 
 #[test]
+fn figures_over_time_speak_for_and_against() {
+    let folder = empty_market();
+    let market = folder.path().join("market");
+    let mut text = "subject,kind,metric,period,region,platform,segment,value,unit,source,said_on\n".to_owned();
+    for (name, source, factor) in
+        [("Lark Reader", "七麦", 1000), ("Larke Reader", "点点", 1001), ("Lark Writer", "点点", 9)]
+    {
+        for month in 1..=8 {
+            let value = factor * (month * month + 20);
+            text +=
+                &format!("{name},product,downloads,2024-0{month},cn,app,all,{value},downloads,{source},2025-01-05\n");
+        }
+    }
+    let claims = file(&folder, "claims.csv", text);
+    on(&market).arg("import").arg(claims).assert().success();
+    let found = |one: &str, other: &str| {
+        let told = json(&market, &["resolve", "--explain", one, other]);
+        let reasons = told["reasons"].as_array().unwrap().clone();
+        let figures = reasons.into_iter().find(|reason| reason["comparison"] == "figures").unwrap();
+        (figures["found"].as_str().unwrap().to_owned(), figures["weight"].as_f64().unwrap())
+    };
+    let (same, weight) = found("Lark Reader", "Larke Reader");
+    assert!(same.contains("the same figures") && weight > 1.0, "{same} {weight}");
+    let (apart, weight) = found("Lark Reader", "Lark Writer");
+    assert!(apart.contains("far apart") && weight < -1.0, "{apart} {weight}");
+}
+
+#[test]
 fn a_merge_shows_at_once_and_is_taken_back() {
     let (_folder, market) = market();
     let before = n_entities(&market);

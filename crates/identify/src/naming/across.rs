@@ -3,11 +3,16 @@
 use super::alike::{bones, common_in_order, jaro_winkler, places_in_order};
 use super::lexicon::Lexicon;
 use super::parts::NameParts;
+use super::segments::{self, segments, sounded};
 
 /// Words that say nothing of their own in a name.
 const LITTLE_WORDS: &[&str] = &["the", "of", "and", "a", "an", "in", "at", "for", "de", "la", "app"];
 /// Syllables of one word at most.
 const SYLLABLES_MAX: usize = 6;
+/// Letters of an acronym at most.
+const ACRONYM_MAX: usize = 10;
+/// Letters that are looked for among syllables.
+const SOUNDED_MAX: usize = 24;
 
 /// What was found, each from 0 to 1 but the rarities and counts.
 #[derive(Debug, Default)]
@@ -40,6 +45,14 @@ pub(crate) struct Across {
     pub(crate) n_characters_left: f32,
     /// Letters against characters: an acronym has fewer letters than the name has characters.
     pub(crate) letters_a_character: f32,
+    /// The share of an acronym's letters that words for the characters give, in order; `NAN` for no acronym.
+    pub(crate) initials_in_order: f32,
+    /// Words of the characters that give an acronym no letter; `NAN` for no acronym.
+    pub(crate) n_words_without_letter: f32,
+    /// The share of the letters that syllables give, whole or by their first letter.
+    pub(crate) sounded_letters: f32,
+    /// The share of the syllables that are there as a whole.
+    pub(crate) sounded_syllables: f32,
 }
 
 /// Compares the Chinese characters of one name with the words of the other.
@@ -54,11 +67,15 @@ pub(crate) fn compare(han: &NameParts, latin: &NameParts, lexicon: &Lexicon) -> 
         letters_a_character: letters.chars().count() as f32 / han.han_core.len().max(1) as f32,
         initials_share: f32::NAN,
         meaning_initials_share: f32::NAN,
+        initials_in_order: f32::NAN,
+        n_words_without_letter: f32::NAN,
         ..Across::default()
     };
+    let looked_at: Vec<char> = letters.chars().take(SOUNDED_MAX).collect();
+    (across.sounded_letters, across.sounded_syllables) = sounded(&looked_at, core_syllables(han));
     explain_words(han, latin, lexicon, &mut across);
     if let [word] = latin.words.as_slice()
-        && word.len() <= 8
+        && word.len() <= ACRONYM_MAX
     {
         explain_initials(han, word, lexicon, &mut across);
     }
@@ -151,4 +168,9 @@ fn explain_initials(han: &NameParts, word: &str, lexicon: &Lexicon, across: &mut
     if places_in_order(&letters, &all).is_none() {
         across.is_initials = false;
     }
+    // `SHBANK` is SH and a word.
+    let begin = word.strip_suffix("bank").filter(|begin| !begin.is_empty() && han.han.ends_with(&['银', '行']));
+    let letters: Vec<char> = begin.map_or(letters, |begin| begin.chars().chain(['b']).collect());
+    let told = segments::initials(&letters, &han.han, &han.syllables, &segments(&han.han, lexicon), lexicon);
+    (across.initials_in_order, across.n_words_without_letter) = (told.letters, told.n_words_left);
 }

@@ -28,6 +28,11 @@ pub(crate) fn common_in_order<T: PartialEq>(one: &[T], other: &[T]) -> usize {
     row[other.len()]
 }
 
+/// Where one stands in the other as it is.
+pub(crate) fn place_in<T: PartialEq>(short: &[T], long: &[T]) -> Option<usize> {
+    if short.is_empty() { None } else { long.windows(short.len()).position(|window| window == short) }
+}
+
 /// Whether one stands in the other as it is.
 pub(crate) fn stands_in<T: PartialEq>(short: &[T], long: &[T]) -> bool {
     !short.is_empty() && short.len() <= long.len() && long.windows(short.len()).any(|window| window == short)

@@ -1,8 +1,8 @@
 //! What makes it another one: a place, a direction or a line of business that only one of two names has.
 //!
 //! `China Mobile` and `China Mobile Group Guangdong`, 百度 and 百度网盘 have a name in common, and are two. Pairs to learn
-//! each such word from are never enough: the words are a list, `apart.tsv`, and what they say is taken off the log-odds.
-//! A place in front of a registered name (上海…股份有限公司) says nothing: the short name leaves it out.
+//! each such word from are never enough: the words are a list, `apart.tsv`, and something is taken off the log-odds for
+//! them. A place in front of a registered name (上海…股份有限公司) says nothing: the short name leaves it out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -11,10 +11,14 @@ use super::across::places_by_sound;
 use super::lexicon::{across, extra_runs};
 use super::parts::NameParts;
 
-/// Taken off the log-odds of a pair of which only one name has such a word.
-pub(crate) const WEIGHT: f64 = 3.5;
-/// What it is called among the reasons.
-pub(crate) const REASON: &str = "a place, direction or line of business that only one name has";
+/// What speaks against a pair besides what trees learnt: what it is called among the reasons, and the nats it takes off.
+pub(crate) type Against = (&'static str, f64);
+
+/// The trees know of such words too, but not of all of them.
+const ONLY_ONE_HAS: Against = ("a place, direction or line of business that only one name has", 3.5);
+/// Two letters begin the syllables of one name in a few hundred: in a market of thousands, of several others as well.
+const TWO_LETTERS: Against = ("two letters, which begin many a name by chance", 4.5);
+const FEW_LETTERS: usize = 2;
 
 struct Words {
     latin: BTreeMap<&'static str, Vec<Vec<char>>>,
@@ -36,6 +40,22 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
     }
     words
 });
+
+/// What speaks against two names being the same, if anything does.
+pub(crate) fn against(one: &NameParts, other: &NameParts) -> Option<Against> {
+    if is_apart(one, other) {
+        return Some(ONLY_ONE_HAS);
+    }
+    let (han, latin) = across(one, other)?;
+    let letters = latin.words.concat();
+    let is_short = letters.chars().count() <= FEW_LETTERS && han.words.is_empty();
+    (is_short && han.syllables.concat() != letters).then_some(TWO_LETTERS)
+}
+
+/// Whether some characters are a word of the list.
+pub(crate) fn is_word(run: &[char]) -> bool {
+    WORDS.han.contains_key(run)
+}
 
 /// Whether only one of the names has a word of the list.
 pub(crate) fn is_apart(one: &NameParts, other: &NameParts) -> bool {

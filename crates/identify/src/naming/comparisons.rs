@@ -5,9 +5,11 @@
 //! To add one: its name in [`COMPARISONS`] and its value at the same place in [`compare`].
 
 use super::across::{self, Across};
-use super::alike::{common_in_order, jaro_winkler, places_in_order, stands_in};
+use super::alike::{common_in_order, jaro_winkler, place_in, places_in_order, stands_in};
+use super::apart;
 use super::lexicon::{Lexicon, extra_runs};
 use super::parts::NameParts;
+use super::segments::{segments, shortening};
 
 /// What each comparison says.
 pub(crate) const COMPARISONS: &[&str] = &[
@@ -18,6 +20,8 @@ pub(crate) const COMPARISONS: &[&str] = &[
     "numbers that agree (1), of one side only (0.5), that contradict (0)",
     "a legal form: on no side (0), on one, on both",
     "letters of the shorter",
+    "one is all that the other has in one script",
+    "a place, direction or line of business that only one name has",
     // Chinese with Chinese.
     "characters: the same",
     "characters: the same but for legal form",
@@ -36,6 +40,13 @@ pub(crate) const COMPARISONS: &[&str] = &[
     "characters: those of the shorter",
     "characters: share of those of one side that are in ordinary words",
     "characters: how many each side has that the other lacks, the fewer",
+    "characters: share of the longer's words that the shorter has a character of",
+    "characters: share of the shorter's that begin a word of the longer",
+    "characters: ordinary words that the longer has behind",
+    "characters: words of its own that the longer has more",
+    "characters: ordinary words that the longer has in front",
+    "characters: how many the longer has in front",
+    "characters: how many the longer has behind",
     // Latin with Latin.
     "words: likeness",
     "words: in common, by their rarity",
@@ -47,6 +58,11 @@ pub(crate) const COMPARISONS: &[&str] = &[
     "words: how many only the longer has",
     "words: the longer begins as the shorter",
     "words: share of those only the longer has that are ordinary words",
+    "words: how many the longer has in front",
+    "words: how many the longer has behind",
+    "words: by, of or from right behind the shorter",
+    "words: share of the shorter's that are ordinary words",
+    "words: share of those behind that are ordinary words",
     // Chinese with Latin.
     "across: the whole is the pinyin",
     "across: likeness to the pinyin",
@@ -63,6 +79,10 @@ pub(crate) const COMPARISONS: &[&str] = &[
     "across: how many words are not explained",
     "across: how many characters are not explained",
     "across: how many of either are not explained, the fewer",
+    "across: share of an acronym's letters that words for the characters give, in order",
+    "across: words for the characters that give an acronym no letter",
+    "across: share of the letters that syllables give, whole or by their first letter",
+    "across: share of the syllables that are there as a whole",
 ];
 
 /// Compares two names; as many values as there are [`COMPARISONS`].
@@ -85,7 +105,7 @@ fn share(part: usize, whole: usize) -> f32 {
     part as f32 / whole.max(1) as f32
 }
 
-fn of_all(short: &NameParts, long: &NameParts) -> [f32; 7] {
+fn of_all(short: &NameParts, long: &NameParts) -> [f32; 9] {
     [
         yes(short.is_same_but_for_writing(long)),
         yes(short.core == long.core && !short.core.is_empty()),
@@ -94,7 +114,17 @@ fn of_all(short: &NameParts, long: &NameParts) -> [f32; 7] {
         of_numbers(short, long),
         yes(short.has_form) + yes(long.has_form),
         short.joined.len() as f32,
+        yes(is_one_script_of(short, long)),
+        yes(apart::is_apart(short, long)),
     ]
+}
+
+/// `Parsons Music` of `柏斯琴行 Parsons Music`, and 柏斯琴行.
+fn is_one_script_of(short: &NameParts, long: &NameParts) -> bool {
+    if !long.has_han() || !long.has_letters() || short.has_han() == short.has_letters() {
+        return false;
+    }
+    if short.has_han() { short.han == long.han } else { short.words == long.words }
 }
 
 fn of_numbers(short: &NameParts, long: &NameParts) -> f32 {
@@ -107,9 +137,9 @@ fn of_numbers(short: &NameParts, long: &NameParts) -> f32 {
     }
 }
 
-fn of_characters(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32; 17] {
+fn of_characters(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32; 24] {
     if !short.has_han() || !long.has_han() {
-        return [f32::NAN; 17];
+        return [f32::NAN; 24];
     }
     let is_ordered = short.han.len() <= long.han.len();
     let (one, other) = if is_ordered { (short, long) } else { (long, short) };
@@ -122,6 +152,8 @@ fn of_characters(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32
     let common: Vec<f32> = ours.iter().filter(|pair| theirs.contains(pair)).map(rarity).collect();
     let all: f32 = ours.iter().chain(&theirs).map(rarity).sum();
     let extra: Vec<String> = [extra_runs(few, many), extra_runs(many, few)].concat();
+    let shortened = shortened(places.as_deref(), many, lexicon);
+    let around = around(few, many);
     [
         yes(few == many),
         yes(one.han_core == other.han_core),
@@ -140,7 +172,31 @@ fn of_characters(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32
         one.han_core.len() as f32,
         ordinary_share(&extra, lexicon),
         lacking(few, many).min(lacking(many, few)),
+        shortened.0[0],
+        shortened.0[1],
+        shortened.0[2],
+        shortened.0[3],
+        shortened.0[4],
+        around.0,
+        around.1,
     ]
+}
+
+/// What the longer name has more, by its words; missing where the shorter one is not some of its characters.
+struct Shortened([f32; 5]);
+
+fn shortened(places: Option<&[usize]>, many: &[char], lexicon: &Lexicon) -> Shortened {
+    let Some(places) = places else { return Shortened([f32::NAN; 5]) };
+    let told = shortening(places, &segments(many, lexicon));
+    Shortened([told.words_met, told.begins, told.n_known_behind, told.n_other_left, told.n_known_before])
+}
+
+/// How much the longer has in front and behind, where the shorter stands in it as it is.
+fn around<T: PartialEq>(few: &[T], many: &[T]) -> (f32, f32) {
+    match place_in(few, many) {
+        Some(place) => (place as f32, (many.len() - few.len() - place) as f32),
+        None => (f32::NAN, f32::NAN),
+    }
 }
 
 /// Chinese names are mostly words of two characters: how many of these the abbreviation has one or both of.
@@ -150,9 +206,9 @@ fn share_of_words(few: &[char], many: &[char]) -> f32 {
     share(n_met, words.len())
 }
 
-fn of_words(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32; 10] {
+fn of_words(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32; 15] {
     if !short.has_letters() || !long.has_letters() {
-        return [f32::NAN; 10];
+        return [f32::NAN; 15];
     }
     let (few, many) = (&short.core_words, &long.core_words);
     let common: Vec<&String> = few.iter().filter(|word| many.contains(word)).collect();
@@ -163,6 +219,10 @@ fn of_words(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32; 10]
     let [few_letters, many_letters] = [few, many].map(|words| words.concat().chars().collect::<Vec<char>>());
     let initials: Vec<char> = long.words.iter().filter_map(|word| word.chars().next()).collect();
     let is_short_form = few.len() == 1 && few_letters.len() <= 8 && many.len() > 1;
+    let (before, behind) = around(few, many);
+    let rest = place_in(few, many).map_or(&[][..], |place| &many[place + few.len()..]);
+    let next = rest.first();
+    let is_ordinary_behind: Vec<bool> = rest.iter().map(|word| lexicon.is_ordinary(word)).collect();
     [
         jaro_winkler(&few_letters, &many_letters),
         if all > 0.0 { sum(&common) / all } else { f32::NAN },
@@ -176,7 +236,16 @@ fn of_words(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32; 10]
         if only_long.is_empty() {
             f32::NAN
         } else {
-            share(only_long.iter().filter(|word| lexicon.meanings(word).next().is_some()).count(), only_long.len())
+            share(only_long.iter().filter(|word| lexicon.is_ordinary(word)).count(), only_long.len())
+        },
+        before,
+        behind,
+        yes(next.is_some_and(|word| matches!(word.as_str(), "by" | "of" | "from" | "at"))),
+        share(few.iter().filter(|word| lexicon.is_ordinary(word)).count(), few.len()),
+        if is_ordinary_behind.is_empty() {
+            f32::NAN
+        } else {
+            share(is_ordinary_behind.iter().filter(|is_ordinary| **is_ordinary).count(), is_ordinary_behind.len())
         },
     ]
 }
@@ -205,9 +274,9 @@ fn is_initials(letters: &[char], initials: &[char], words: &[String]) -> bool {
     letters == initials || letters == of_great || (letters.len() > 2 && of_great.starts_with(letters))
 }
 
-fn of_scripts(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32; 15] {
+fn of_scripts(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32; 19] {
     let found = match (short.has_han() && long.has_letters(), long.has_han() && short.has_letters()) {
-        (false, false) => return [f32::NAN; 15],
+        (false, false) => return [f32::NAN; 19],
         (true, false) => across::compare(short, long, lexicon),
         (false, true) => across::compare(long, short, lexicon),
         (true, true) => better(across::compare(short, long, lexicon), across::compare(long, short, lexicon)),
@@ -228,6 +297,10 @@ fn of_scripts(short: &NameParts, long: &NameParts, lexicon: &Lexicon) -> [f32; 1
         found.n_words_left,
         found.n_characters_left,
         found.n_words_left.min(found.n_characters_left),
+        found.initials_in_order,
+        found.n_words_without_letter,
+        found.sounded_letters,
+        found.sounded_syllables,
     ]
 }
 

@@ -36,9 +36,9 @@ pub struct NameEvaluation {
     pub threshold: f64,
     /// The lower one.
     pub likely: f64,
-    /// Pairs that were learnt from.
+    /// Pairs of the split train, which are learnt from.
     pub n_train: usize,
-    /// Pairs that probabilities and threshold come from.
+    /// Pairs of the split valid, which are learnt from too where test is judged.
     pub n_valid: usize,
     /// Pairs that were judged.
     pub n_test: usize,
@@ -99,8 +99,10 @@ pub fn evaluate_names(file: Option<&str>, on_valid: bool) -> Result<NameEvaluati
             return Err(NameError::NoPairs(name));
         }
     }
-    let model = NameModel::learn(&pairs);
     let (judged, split) = if on_valid { (&valid, "valid") } else { (&test, "test") };
+    // What is judged teaches nothing: valid only where test is judged.
+    let taught: Vec<&LabelledNames> = if on_valid { train.clone() } else { [&train[..], &valid[..]].concat() };
+    let model = NameModel::learn(&taught);
     let parts: Vec<_> = judged.iter().map(|pair| [&pair.parts[0], &pair.parts[1]]).collect();
     let chances = model.probabilities(&parts);
     let mut evaluation = summed_up(judged, &chances, model.threshold, model.likely);

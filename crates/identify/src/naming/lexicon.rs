@@ -35,9 +35,9 @@ pub(crate) struct Lexicon {
 
 impl Lexicon {
     /// Learns from the labelled pairs that the filter lets through.
-    pub(crate) fn learn(pairs: &[LabelledNames], is_used: impl Fn(&LabelledNames) -> bool) -> Self {
+    pub(crate) fn learn(pairs: &[&LabelledNames], is_used: impl Fn(&LabelledNames) -> bool) -> Self {
         let mut lexicon = Self { meanings: ordinary_words(), ..Self::default() };
-        let used: Vec<&LabelledNames> = pairs.iter().filter(|pair| is_used(pair)).collect();
+        let used: Vec<&LabelledNames> = pairs.iter().copied().filter(|pair| is_used(pair)).collect();
         lexicon.learn_frequencies(&used);
         lexicon.learn_meanings(&used);
         for (word, meanings) in &lexicon.meanings {
@@ -112,6 +112,21 @@ impl Lexicon {
     /// The words that are known for runs of some characters.
     pub(crate) fn words_for(&self, han: &[char]) -> Vec<String> {
         runs(han).iter().filter_map(|run| self.words.get(run)).flatten().cloned().collect()
+    }
+
+    /// Whether some characters are a word that words of the other script are known for, or one that sets companies apart.
+    pub(crate) fn is_word(&self, run: &[char]) -> bool {
+        self.words.contains_key(run) || super::apart::is_word(run)
+    }
+
+    /// The first letters of the words for some characters.
+    pub(crate) fn first_letters_of(&self, run: &[char]) -> impl Iterator<Item = char> {
+        self.words.get(run).into_iter().flatten().filter_map(|word| word.chars().next())
+    }
+
+    /// Whether a word of Latin letters is an ordinary one.
+    pub(crate) fn is_ordinary(&self, word: &str) -> bool {
+        self.meanings(word).next().is_some()
     }
 
     /// How many of the characters stand in words of two characters or more.

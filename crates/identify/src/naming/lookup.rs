@@ -8,7 +8,6 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use super::apart;
 use super::comparisons::COMPARISONS;
 use super::lexicon::pieces;
 use super::model::{self, Judged, NameModel};
@@ -181,8 +180,8 @@ fn told(judged: &Judged) -> Vec<NameReason> {
         })
         .filter(|reason| reason.found.is_some() && reason.weight.abs() >= 0.05)
         .collect();
-    if judged.is_apart {
-        reasons.push(NameReason { comparison: apart::REASON.to_owned(), found: Some(1.0), weight: -apart::WEIGHT });
+    if let Some((comparison, nats)) = judged.against {
+        reasons.push(NameReason { comparison: comparison.to_owned(), found: Some(1.0), weight: -nats });
     }
     reasons.sort_by(|one, other| other.weight.abs().total_cmp(&one.weight.abs()));
     reasons.truncate(REASONS_MAX);

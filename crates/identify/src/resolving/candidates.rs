@@ -4,38 +4,36 @@
 //! are a join of the keys with themselves. A key that more than [`NAMES_OF_KEY_MAX`] names have says too little and is not
 //! joined by, so that nothing grows with the square of a block.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray as _, BooleanArray, Int64Array, RecordBatch};
 use arrow::datatypes::Int64Type;
 use crowsnest_lake::{Lake, LakeError, Scratch};
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::StreamExt as _;
+
+use super::ids::IdMap;
+use super::keys::Keys;
 
 /// Most names of a key that is joined by.
 pub(crate) const NAMES_OF_KEY_MAX: usize = 40;
 /// Most candidates of a name, those with the most keys in common first.
-pub(crate) const CANDIDATES_MAX: usize = 40;
-
-const KEYS: &str = "SELECT entity_id AS name, unnest(name_keys(kind, name, native_id, developer, domain)) AS key \
-     FROM mentions WHERE kind <> 'segment'";
+pub(crate) const CANDIDATES_MAX: u32 = 40;
 
 /// A pair of names, the smaller id first.
 pub(crate) type IdPair = (i64, i64);
 
 /// The candidates, sorted; those with one of the new names, if some are new and others are not.
-pub(crate) async fn candidates(lake: &Lake, new: Option<&HashSet<i64>>) -> Result<Vec<IdPair>, LakeError> {
-    let batches: Vec<RecordBatch> = lake.stream(KEYS).await?.try_collect().await?;
+pub(crate) async fn candidates(lake: &Lake, keys: &Keys) -> Result<Vec<IdPair>, LakeError> {
     let scratch = Scratch::new(lake.options())?;
-    let keys: Result<Vec<RecordBatch>, LakeError> = batches.iter().map(|batch| marked(batch, new)).collect();
-    let mut keys = keys?;
+    let is_of_new = keys.is_of_new;
+    let mut keys = keys.batches.clone();
     if keys.is_empty() {
         let none: ArrayRef = Arc::new(Int64Array::from(Vec::<i64>::new()));
         let is_new: ArrayRef = Arc::new(BooleanArray::from(Vec::<bool>::new()));
         keys.push(RecordBatch::try_from_iter([("name", Arc::clone(&none)), ("key", none), ("is_new", is_new)])?);
     }
     scratch.add("keys_of_mentions", keys)?;
-    let mut stream = scratch.stream(&pairs_sql(new.is_some())).await?;
+    let mut stream = scratch.stream(&pairs_sql(is_of_new)).await?;
     let mut found: Vec<(i64, i64, i64)> = Vec::new();
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(LakeError::from)?;
@@ -44,18 +42,6 @@ pub(crate) async fn candidates(lake: &Lake, new: Option<&HashSet<i64>>) -> Resul
         found.extend(rows.map(|((left, right), n)| (*left, *right, *n)));
     }
     Ok(at_most_of_each(found))
-}
-
-fn marked(batch: &RecordBatch, new: Option<&HashSet<i64>>) -> Result<RecordBatch, LakeError> {
-    let names = batch.column(0).as_primitive::<Int64Type>();
-    let is_new: BooleanArray =
-        names.values().iter().map(|name| Some(new.is_none_or(|new| new.contains(name)))).collect();
-    let columns = [
-        ("name", Arc::clone(batch.column(0))),
-        ("key", Arc::clone(batch.column(1))),
-        ("is_new", Arc::new(is_new) as ArrayRef),
-    ];
-    Ok(RecordBatch::try_from_iter(columns)?)
 }
 
 fn pairs_sql(is_of_new: bool) -> String {
@@ -74,15 +60,14 @@ fn pairs_sql(is_of_new: bool) -> String {
 
 /// Keeps pairs that are among the first of either name.
 fn at_most_of_each(mut found: Vec<(i64, i64, i64)>) -> Vec<IdPair> {
-    use std::collections::HashMap;
-    let mut n_of: HashMap<i64, usize> = HashMap::new();
+    let mut n_of: IdMap<u32> = IdMap::default();
     for (left, right, _) in &found {
         *n_of.entry(*left).or_default() += 1;
         *n_of.entry(*right).or_default() += 1;
     }
     if n_of.values().any(|n| *n > CANDIDATES_MAX) {
         found.sort_unstable_by_key(|(left, right, n)| (std::cmp::Reverse(*n), *left, *right));
-        let mut taken: HashMap<i64, usize> = HashMap::new();
+        let mut taken: IdMap<u32> = IdMap::default();
         found.retain(|(left, right, _)| {
             let is_room = [left, right].iter().any(|name| taken.get(name).copied().unwrap_or(0) < CANDIDATES_MAX);
             if is_room {

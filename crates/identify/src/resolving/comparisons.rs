@@ -76,8 +76,24 @@ pub(crate) static COMPARISONS: &[Comparison] = &[
         name: "owners",
         levels: &[level("the same company", 950.0, 300.0), level("different companies", 50.0, 700.0)],
     },
+    Comparison {
+        name: "figures",
+        levels: &[
+            level("the same figures for the same periods", 250.0, 15.0),
+            level("figures that rise and fall together", 200.0, 25.0),
+            level("figures alike in size", 250.0, 130.0),
+            level("figures within threefold of each other", 200.0, 330.0),
+            level("figures far apart", 100.0, 500.0),
+        ],
+    },
 ];
 
+/// The places of some comparisons.
+pub(crate) const NAMES: usize = 0;
+pub(crate) const NUMBERS: usize = 1;
+const FIGURES: usize = 7;
+/// Levels of names that leave open what a pair is: one in the other, short for it, or alike.
+const OPEN: std::ops::RangeInclusive<usize> = 5..=9;
 /// The level of names that are the same when read.
 const READ_ALIKE: u8 = 1;
 const BITS: usize = 4;
@@ -91,12 +107,19 @@ const LISTING_MIN: usize = 100;
 pub(crate) struct Pattern(pub(crate) i64);
 
 impl Pattern {
-    fn of(levels: [Option<u8>; 7]) -> Self {
+    fn of(levels: [Option<u8>; 8]) -> Self {
         let packed = levels
             .iter()
             .enumerate()
             .fold(0_u64, |packed, (place, level)| packed | level.map_or(UNSAID, u64::from) << (place * BITS));
         Self(packed as i64)
+    }
+
+    /// The same with a level of the figures, which are looked at last.
+    pub(crate) fn with_figures(self, level: Option<u8>) -> Self {
+        let Some(level) = level else { return self };
+        let place = FIGURES * BITS;
+        Self(((self.0 as u64 & !(UNSAID << place)) | u64::from(level) << place) as i64)
     }
 
     /// The level of a comparison; `None` where nothing is said.
@@ -110,7 +133,7 @@ impl Pattern {
 /// What is known of the market besides the pair.
 #[derive(Debug, Default)]
 pub(crate) struct Market {
-    /// Readings of all companies' names.
+    /// Readings of what pairs have more that are those of companies' names.
     pub(crate) company_readings: HashSet<String>,
     /// How many names each source has.
     pub(crate) names_of_source: Vec<usize>,
@@ -128,7 +151,29 @@ pub(crate) fn compare(market: &Market, left: &Name, right: &Name) -> Pattern {
         texts(&left.developers, &right.developers),
         texts(&left.domains, &right.domains),
         owners(left, right),
+        None,
     ])
+}
+
+/// Whether the levels leave open what names say: one is in the other, or short for it; or they are of two scripts, or the one may
+/// be the first letters of the other's words.
+pub(crate) fn is_open(pattern: Pattern, left: &NameShape, right: &NameShape) -> bool {
+    let Some(level) = pattern.level(NAMES) else { return false };
+    if level < *OPEN.start() || left.is_empty() || right.is_empty() {
+        return false;
+    }
+    let are_of_two_scripts = left.core.is_ascii() != right.core.is_ascii();
+    let is_acronym =
+        |short: &NameShape, long: &NameShape| short.words.len() == 1 && short.core.len() <= 6 && long.words.len() > 1;
+    OPEN.contains(&level) || are_of_two_scripts || is_acronym(left, right) || is_acronym(right, left)
+}
+
+/// What is left of a longer Chinese name that begins or ends with a shorter one, in the ways in which it can be read, if it may be a
+/// company's name.
+pub(crate) fn readings_of_rest(left: &NameShape, right: &NameShape) -> Vec<String> {
+    let (short, long) =
+        if left.core.len() <= right.core.len() { (&left.core, &right.core) } else { (&right.core, &left.core) };
+    rest_of(short, long).map_or_else(Vec::new, |rest| NameShape::of(crowsnest_model::Kind::Company, rest).readings)
 }
 
 fn names(market: &Market, left: &NameShape, right: &NameShape) -> u8 {
@@ -155,9 +200,9 @@ fn names(market: &Market, left: &NameShape, right: &NameShape) -> u8 {
     }
     let (short, long) =
         if left.core.len() <= right.core.len() { (&left.core, &right.core) } else { (&right.core, &left.core) };
-    if let Some(rest) = rest_of(short, long) {
-        let rest = NameShape::of(crowsnest_model::Kind::Company, rest);
-        let is_company = rest.readings.iter().any(|reading| market.company_readings.contains(reading));
+    if rest_of(short, long).is_some() {
+        let rest = readings_of_rest(left, right);
+        let is_company = rest.iter().any(|reading| market.company_readings.contains(reading));
         return if is_company { 6 } else { 8 };
     }
     let are_of_one_script = left.core.is_ascii() == right.core.is_ascii();
@@ -310,9 +355,10 @@ mod tests {
 
     #[test]
     fn levels_are_packed_and_read_back() {
-        let pattern = Pattern::of([Some(11), Some(2), None, Some(0), None, Some(1), Some(0)]);
-        let levels: Vec<Option<usize>> = (0..7).map(|place| pattern.level(place)).collect();
-        assert_eq!(levels, [Some(11), Some(2), None, Some(0), None, Some(1), Some(0)]);
-        assert_eq!(pattern.level(7), None);
+        let pattern = Pattern::of([Some(11), Some(2), None, Some(0), None, Some(1), Some(0), None]);
+        let levels: Vec<Option<usize>> = (0..8).map(|place| pattern.level(place)).collect();
+        assert_eq!(levels, [Some(11), Some(2), None, Some(0), None, Some(1), Some(0), None]);
+        assert_eq!(pattern.with_figures(Some(3)).level(FIGURES), Some(3));
+        assert_eq!((pattern.with_figures(None), pattern.level(8)), (pattern, None));
     }
 }

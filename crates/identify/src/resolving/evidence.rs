@@ -2,8 +2,6 @@
 //!
 //! Asked about first is what an answer changes most: pairs nearest to even odds, those of names with many mentions first.
 
-use std::collections::HashSet;
-
 use arrow::array::AsArray as _;
 use arrow::datatypes::{Float64Type, Int64Type};
 use crowsnest_lake::{Lake, LakeError, entity_hex};
@@ -11,6 +9,8 @@ use crowsnest_learn::boosting::probability;
 use serde::Serialize;
 
 use super::comparisons::{COMPARISONS, compare};
+use super::figures::Figures;
+use super::ids::IdSet;
 use super::names::{Name, Names};
 use super::weights::{Costs, Weights};
 
@@ -71,10 +71,12 @@ pub struct Evidence {
 /// # Errors
 /// Those of the lake; `None` where one of the two is nobody's name.
 pub async fn explain_pair(lake: &Lake, left: i64, right: i64) -> Result<Option<Evidence>, LakeError> {
-    let names = Names::read(lake, Some(&HashSet::from([left, right]))).await?;
+    let mut names = Names::read(lake, Some(&IdSet::from_iter([left, right]))).await?;
+    names.note_companies(lake, &[(left, right)], None).await?;
     let weights = held_weights(lake).await?;
     let (Some(left), Some(right)) = (names.at(left), names.at(right)) else { return Ok(None) };
-    Ok(Some(evidence(lake, &names, &weights, left, right)))
+    let figures = Figures::read(lake, &IdSet::from_iter([names.all[left].id, names.all[right].id])).await?;
+    Ok(Some(Sides { lake, names: &names, weights: &weights, figures: &figures }.evidence(left, right)))
 }
 
 async fn held_weights(lake: &Lake) -> Result<Weights, LakeError> {
@@ -86,38 +88,49 @@ async fn held_weights(lake: &Lake) -> Result<Weights, LakeError> {
     Ok(Weights::known())
 }
 
-fn evidence(lake: &Lake, names: &Names, weights: &Weights, left: usize, right: usize) -> Evidence {
-    let identity = lake.identity();
-    let side = |name: &Name| Side {
-        name: name.name.clone(),
-        kind: name.kind.as_str().to_owned(),
-        entity: entity_hex(identity.entity_of_name(name.id)),
-        mention: name.mention,
-        sources: name.sources.iter().map(|source| names.source_names[*source as usize].clone()).collect(),
-        ids: name.ids.iter().map(|(_, id)| id.clone()).collect(),
-        developers: name.developers.clone(),
-        domains: name.domains.clone(),
-    };
-    let (one, other) = (&names.all[left], &names.all[right]);
-    let pattern = compare(&names.market, one, other);
-    let chance = probability(weights.log_odds(weights.sum(pattern)));
-    let mut reasons: Vec<EvidenceReason> = COMPARISONS
-        .iter()
-        .enumerate()
-        .filter_map(|(place, comparison)| {
-            let found = comparison.levels[pattern.level(place)?].words;
-            Some(EvidenceReason { comparison: comparison.name, found, weight: weights.weight(pattern, place) })
-        })
-        .collect();
-    reasons.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
-    Evidence {
-        is_one: identity.entity_of_name(one.id) == identity.entity_of_name(other.id),
-        left: side(one),
-        right: side(other),
-        probability: chance,
-        verdict: Costs::default().verdict(chance),
-        start: weights.start,
-        reasons,
+/// What evidence on pairs is taken from.
+struct Sides<'a> {
+    lake: &'a Lake,
+    names: &'a Names,
+    weights: &'a Weights,
+    figures: &'a Figures,
+}
+
+impl Sides<'_> {
+    fn evidence(&self, left: usize, right: usize) -> Evidence {
+        let Self { lake, names, weights, figures } = self;
+        let identity = lake.identity();
+        let side = |name: &Name| Side {
+            name: name.name.clone(),
+            kind: name.kind.as_str().to_owned(),
+            entity: entity_hex(identity.entity_of_name(name.id)),
+            mention: name.mention,
+            sources: name.sources.iter().map(|source| names.source_names[*source as usize].clone()).collect(),
+            ids: name.ids.iter().map(|(_, id)| id.clone()).collect(),
+            developers: name.developers.clone(),
+            domains: name.domains.clone(),
+        };
+        let (one, other) = (&names.all[left], &names.all[right]);
+        let pattern = compare(&names.market, one, other).with_figures(figures.level(one.id, other.id));
+        let chance = probability(weights.log_odds(weights.sum_with(pattern, None)));
+        let mut reasons: Vec<EvidenceReason> = COMPARISONS
+            .iter()
+            .enumerate()
+            .filter_map(|(place, comparison)| {
+                let found = comparison.levels[pattern.level(place)?].words;
+                Some(EvidenceReason { comparison: comparison.name, found, weight: weights.weight(pattern, place) })
+            })
+            .collect();
+        reasons.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+        Evidence {
+            is_one: identity.entity_of_name(one.id) == identity.entity_of_name(other.id),
+            left: side(one),
+            right: side(other),
+            probability: chance,
+            verdict: Costs::default().verdict(chance),
+            start: weights.start,
+            reasons,
+        }
     }
 }
 
@@ -157,11 +170,12 @@ pub async fn open_questions(lake: &Lake, limit: usize) -> Result<Vec<Evidence>, 
     };
     asked.retain(|(left, right)| !is_settled(*left, *right));
     asked.truncate(limit);
-    let wanted: HashSet<i64> = asked.iter().flat_map(|(left, right)| [*left, *right]).collect();
-    let names = Names::read(lake, Some(&wanted)).await?;
+    let wanted: IdSet = asked.iter().flat_map(|(left, right)| [*left, *right]).collect();
+    let mut names = Names::read(lake, Some(&wanted)).await?;
+    names.note_companies(lake, &asked, None).await?;
     let weights = held_weights(lake).await?;
-    let found = asked
-        .into_iter()
-        .filter_map(|(left, right)| Some(evidence(lake, &names, &weights, names.at(left)?, names.at(right)?)));
+    let figures = Figures::read(lake, &wanted).await?;
+    let sides = Sides { lake, names: &names, weights: &weights, figures: &figures };
+    let found = asked.into_iter().filter_map(|(left, right)| Some(sides.evidence(names.at(left)?, names.at(right)?)));
     Ok(found.collect())
 }

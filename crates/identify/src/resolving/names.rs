@@ -6,11 +6,14 @@ use arrow::array::{Array as _, AsArray as _};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use crowsnest_lake::{Lake, LakeError};
 use crowsnest_model::Kind;
-use crowsnest_model::name::NameShape;
+use crowsnest_model::name::{NameShape, reading_key};
 use futures::StreamExt as _;
 use rayon::prelude::*;
 
-use super::comparisons::Market;
+use super::candidates::IdPair;
+use super::comparisons::{Market, readings_of_rest};
+use super::ids::{IdMap, IdSet};
+use super::keys::{self, Keys};
 
 /// One name: the identity that mentions of a kind and normalised name have by themselves.
 #[derive(Debug, Clone)]
@@ -55,7 +58,7 @@ impl Default for Name {
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     pub(crate) all: Vec<Name>,
-    places: HashMap<i64, u32>,
+    places: IdMap<u32>,
     pub(crate) market: Market,
     pub(crate) source_names: Vec<String>,
 }
@@ -66,13 +69,17 @@ const VALUES_MAX: usize = 8;
 
 impl Names {
     /// Reads the names that are wanted; sources are counted over all.
-    pub(crate) async fn read(lake: &Lake, wanted: Option<&HashSet<i64>>) -> Result<Self, LakeError> {
+    pub(crate) async fn read(lake: &Lake, wanted: Option<&IdSet>) -> Result<Self, LakeError> {
         let mut names = Self::default();
         let mut sources: HashMap<String, u32> = HashMap::new();
-        let mut companies: HashSet<String> = HashSet::new();
         // Few developers have many names: the shape of each is made once.
         let mut developers: HashMap<String, String> = HashMap::new();
-        let mut stream = lake.stream(&format!("SELECT {COLUMNS} FROM mentions")).await?;
+        names.count_sources(lake, &mut sources).await?;
+        let sql = format!("SELECT {COLUMNS} FROM mentions");
+        let mut stream = match wanted {
+            Some(wanted) => lake.stream_of(&sql, "entity_id", wanted).await?,
+            None => lake.stream(&sql).await?,
+        };
         while let Some(batch) = stream.next().await {
             let batch = batch?;
             let ints = |column: usize| batch.column(column).as_primitive::<Int64Type>();
@@ -82,24 +89,8 @@ impl Names {
             };
             let known_at = batch.column(8).as_primitive::<TimestampMicrosecondType>();
             for row in 0..batch.num_rows() {
-                let source = match sources.get(text(4, row)) {
-                    Some(source) => *source,
-                    None => {
-                        let next = sources.len() as u32;
-                        sources.insert(text(4, row).to_owned(), next);
-                        names.source_names.push(text(4, row).to_owned());
-                        names.market.names_of_source.push(0);
-                        next
-                    }
-                };
-                names.market.names_of_source[source as usize] += 1;
-                if text(2, row) == "company" {
-                    companies.insert(text(3, row).to_owned());
-                }
                 let id = ints(1).value(row);
-                if wanted.is_some_and(|wanted| !wanted.contains(&id)) {
-                    continue;
-                }
+                let source = sources.get(text(4, row)).copied().unwrap_or_default();
                 let Ok(kind) = text(2, row).parse::<Kind>() else { continue };
                 let developer = match developers.get(text(6, row)) {
                     Some(core) => core.clone(),
@@ -117,8 +108,47 @@ impl Names {
                 push_once_of(&mut name.domains, text(7, row).to_lowercase(), String::is_empty);
             }
         }
-        names.finish(lake, companies);
+        names.finish(lake);
         Ok(names)
+    }
+
+    /// Numbers the sources, and counts the names of each.
+    async fn count_sources(&mut self, lake: &Lake, numbers: &mut HashMap<String, u32>) -> Result<(), LakeError> {
+        let sql =
+            "SELECT CAST(source AS VARCHAR) AS source, count(*) AS n FROM mentions GROUP BY source ORDER BY source";
+        for batch in lake.query(sql).await? {
+            let names = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8)?;
+            let names = names.as_string::<i32>();
+            let counts = batch.column(1).as_primitive::<Int64Type>();
+            for row in 0..batch.num_rows() {
+                numbers.insert(names.value(row).to_owned(), self.source_names.len() as u32);
+                self.source_names.push(names.value(row).to_owned());
+                self.market.names_of_source.push(usize::try_from(counts.value(row)).unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes of what pairs have more (腾讯 of 腾讯元宝) which is a company's name, by the keys that those have.
+    pub(crate) async fn note_companies(
+        &mut self,
+        lake: &Lake,
+        pairs: &[IdPair],
+        keys: Option<&Keys>,
+    ) -> Result<(), LakeError> {
+        let key = |reading: &String| reading_key(Kind::Company, reading);
+        let rests: HashSet<String> = pairs
+            .par_iter()
+            .filter_map(|(left, right)| Some((self.at(*left)?, self.at(*right)?)))
+            .flat_map_iter(|(left, right)| readings_of_rest(&self.all[left].shape, &self.all[right].shape))
+            .collect();
+        let wanted: IdSet = rests.iter().map(key).collect();
+        let known = match keys {
+            Some(keys) => keys.existing(lake, &wanted).await?,
+            None => keys::existing(lake, &wanted).await?,
+        };
+        self.market.company_readings = rests.into_iter().filter(|reading| known.contains(&key(reading))).collect();
+        Ok(())
     }
 
     fn place(&mut self, id: i64, kind: Kind) -> &mut Name {
@@ -130,7 +160,7 @@ impl Names {
         &mut all[place as usize]
     }
 
-    fn finish(&mut self, lake: &Lake, companies: HashSet<String>) {
+    fn finish(&mut self, lake: &Lake) {
         let identity = lake.identity();
         self.all.par_sort_unstable_by_key(|name| name.id);
         self.all.par_iter_mut().for_each(|name| {
@@ -139,9 +169,6 @@ impl Names {
             name.owner = identity.entity(identity.entity_of_name(name.id)).and_then(|entity| entity.owner);
         });
         self.places = self.all.iter().enumerate().map(|(place, name)| (name.id, place as u32)).collect();
-        let companies: Vec<String> = companies.into_iter().collect();
-        let readings = companies.par_iter().flat_map_iter(|name| NameShape::of(Kind::Company, name).readings);
-        self.market.company_readings = readings.collect();
     }
 
     pub(crate) fn at(&self, id: i64) -> Option<usize> {

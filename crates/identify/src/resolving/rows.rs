@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
+    ArrayRef, AsArray as _, BooleanArray, Date32Array, DictionaryArray, Float64Array, Int32Array, Int64Array,
+    RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{Field, Int64Type, Schema};
 use crowsnest_lake::{LakeError, schema};
 use crowsnest_model::event_id;
-use crowsnest_model::tables::{JUDGEMENTS, LINKS, MEMBERSHIPS, RELATIONS, Table};
+use crowsnest_model::tables::{JUDGEMENTS, KEYS_OF_NAMES, LINKS, MEMBERSHIPS, RELATIONS, Table};
 
 /// A pair that was compared.
 #[derive(Debug, Clone, Copy)]
@@ -64,12 +64,17 @@ fn instants(now: i64, n: usize) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from_iter_values(std::iter::repeat_n(now, n)).with_timezone("UTC"))
 }
 
-fn ints(values: impl Iterator<Item = i64>) -> ArrayRef {
+fn whole(values: impl Iterator<Item = i64>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(values))
 }
 
 fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
     Arc::new(StringArray::from_iter(values.map(|text| Some(text).filter(|text| !text.is_empty()))))
+}
+
+/// The whole numbers of a column.
+pub(crate) fn ints(batch: &RecordBatch, column: usize) -> &[i64] {
+    batch.column(column).as_primitive::<Int64Type>().values()
 }
 
 /// A batch of the table's columns, some of which may be codes.
@@ -98,13 +103,13 @@ pub(crate) fn links(rows: &[LinkRow], model: &str, now: i64) -> Result<RecordBat
     batch(
         &LINKS,
         vec![
-            ints(rows.iter().map(id)),
-            ints(rows.iter().map(|row| row.left)),
-            ints(rows.iter().map(|row| row.right)),
+            whole(rows.iter().map(id)),
+            whole(rows.iter().map(|row| row.left)),
+            whole(rows.iter().map(|row| row.right)),
             Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.score))),
             Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.probability))),
             repeated(&VERDICTS, rows.iter().map(verdict)),
-            ints(rows.iter().map(|row| row.comparisons)),
+            whole(rows.iter().map(|row| row.comparisons)),
             repeated(&[model], rows.iter().map(|_| 0)),
             instants(now, rows.len()),
         ],
@@ -116,13 +121,17 @@ pub(crate) fn memberships(rows: &[MembershipRow], now: i64) -> Result<RecordBatc
     batch(
         &MEMBERSHIPS,
         vec![
-            ints(rows.iter().map(id)),
-            ints(rows.iter().map(|row| row.member)),
-            ints(rows.iter().map(|row| row.entity_id)),
+            whole(rows.iter().map(id)),
+            whole(rows.iter().map(|row| row.member)),
+            whole(rows.iter().map(|row| row.entity_id)),
             Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.probability))),
             instants(now, rows.len()),
         ],
     )
+}
+
+pub(crate) fn keys_of_names(keys: ArrayRef, names: ArrayRef) -> Result<RecordBatch, LakeError> {
+    batch(&KEYS_OF_NAMES, vec![keys, names])
 }
 
 pub(crate) fn judgements(rows: &[JudgementRow], now: i64) -> Result<RecordBatch, LakeError> {
@@ -132,9 +141,9 @@ pub(crate) fn judgements(rows: &[JudgementRow], now: i64) -> Result<RecordBatch,
     batch(
         &JUDGEMENTS,
         vec![
-            ints(rows.iter().map(id)),
-            ints(rows.iter().map(|row| row.left)),
-            ints(rows.iter().map(|row| row.right)),
+            whole(rows.iter().map(id)),
+            whole(rows.iter().map(|row| row.left)),
+            whole(rows.iter().map(|row| row.right)),
             texts(rows.iter().map(|row| row.verdict.as_str())),
             texts(rows.iter().map(|row| row.by.as_str())),
             texts(rows.iter().map(|row| row.why.as_str())),
@@ -152,11 +161,11 @@ pub(crate) fn relations(rows: &[RelationRow], now: i64) -> Result<RecordBatch, L
     batch(
         &RELATIONS,
         vec![
-            ints(rows.iter().map(id)),
+            whole(rows.iter().map(id)),
             texts(rows.iter().map(|row| row.relation.as_str())),
-            ints(rows.iter().map(|row| row.entity.0)),
+            whole(rows.iter().map(|row| row.entity.0)),
             texts(rows.iter().map(|row| row.entity.1.as_str())),
-            ints(rows.iter().map(|row| row.other.0)),
+            whole(rows.iter().map(|row| row.other.0)),
             texts(rows.iter().map(|row| row.other.1.as_str())),
             Arc::new(rows.iter().map(|row| Some(row.is_active)).collect::<BooleanArray>()),
             texts(rows.iter().map(|row| row.by.as_str())),

@@ -11,7 +11,7 @@ use crowsnest_learn::boosting::probability;
 use crowsnest_learn::calibration::Calibration;
 use serde::{Deserialize, Serialize};
 
-use super::comparisons::{COMPARISONS, Pattern};
+use super::comparisons::{COMPARISONS, NAMES, NUMBERS, Pattern};
 
 /// What a mistake costs, against each other.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -160,6 +160,15 @@ impl Weights {
         self.start + (0..COMPARISONS.len()).map(|place| self.weight(pattern, place)).sum::<f64>()
     }
 
+    /// The same where a model judged the names: what it says takes the place of the levels of names and numbers.
+    pub(crate) fn sum_with(&self, pattern: Pattern, by_names: Option<f64>) -> f64 {
+        let sum = self.sum(pattern);
+        by_names.map_or(sum, |nats| {
+            // Numbers that contradict each other go on to do so.
+            sum + nats - self.weight(pattern, NAMES) - self.weight(pattern, NUMBERS).max(0.0)
+        })
+    }
+
     pub(crate) fn weight(&self, pattern: Pattern, comparison: usize) -> f64 {
         pattern.level(comparison).and_then(|level| self.levels.get(comparison)?.get(level)).copied().unwrap_or(0.0)
     }
@@ -207,7 +216,7 @@ mod tests {
     fn weights_stay_near_what_is_known_and_read_back() {
         let known = Weights::known();
         // A market in which every candidate is a longer name of the same list: nothing of it is the same.
-        let pattern = Pattern(0xFFF_0FF8);
+        let pattern = Pattern(0xFFFF_0FF8);
         let learnt = Weights::learn(&BTreeMap::from([(pattern, 1_000_000)]));
         assert!(probability(learnt.log_odds(learnt.sum(pattern))) < 0.01, "{learnt:?}");
         for (learnt, known) in learnt.levels.iter().flatten().zip(known.levels.iter().flatten()) {

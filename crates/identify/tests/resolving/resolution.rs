@@ -60,6 +60,28 @@ async fn what_is_new_joins_what_is_there() {
 }
 
 #[tokio::test]
+async fn keys_are_kept_and_what_is_new_is_found_by_them() {
+    let all: Vec<String> = LINES.lines().map(|line| line.trim().to_owned()).collect();
+    let fixture = Fixture::of(all[..8].to_vec()).await;
+    fixture.resolve().await;
+    let without = "SELECT count(*) FROM memberships m LEFT ANTI JOIN keys_of_names k ON k.name = m.member";
+    assert_eq!(fixture.number(without).await, 0);
+    let n_keys = fixture.number("SELECT count(*) FROM keys_of_names").await;
+    fixture.tell(&all[8..]).await;
+    let resolved = fixture.resolve().await;
+    assert!(resolved.n_new > 4 && resolved.n_candidates > 0, "{resolved:?}");
+    assert_eq!(fixture.number(without).await, 0);
+    assert!(fixture.number("SELECT count(*) FROM keys_of_names").await > n_keys);
+    // In two steps and at once, the same names have the same keys.
+    let at_once = Fixture::of(all).await;
+    at_once.resolve().await;
+    let sum = "SELECT sum(key % 1000003) + sum(name % 1000003) FROM keys_of_names";
+    assert_eq!(fixture.number(sum).await, at_once.number(sum).await);
+    let again = fixture.resolve().await;
+    assert_eq!((again.n_new, again.n_candidates), (0, 0));
+}
+
+#[tokio::test]
 async fn a_judgement_splits_a_group_and_the_next_resolution_keeps_to_it() {
     let fixture = Fixture::new(LINES).await;
     fixture.resolve().await;

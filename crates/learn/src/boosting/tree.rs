@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Settings;
 use super::bins::{Binned, MISSING};
 
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// A question, or a leaf where `left` is none.
 #[derive(Debug, Clone, Copy)]

@@ -85,9 +85,8 @@ impl NameShape {
     /// Keys of which two names that may be the same have one in common: readings, their halves (one mistake leaves one
     /// half whole), longer words, and neighbouring Chinese characters.
     pub fn keys(&self, kind: Kind) -> Vec<i64> {
-        let seed = kind as u64 + 1;
-        let key = |sort: u64, text: &str| xxh3_64_with_seed(text.as_bytes(), seed << 8 | sort).cast_signed();
-        let mut keys: Vec<i64> = self.readings.iter().map(|reading| key(1, reading)).collect();
+        let key = |sort: u64, text: &str| key_of(kind, sort, text);
+        let mut keys: Vec<i64> = self.readings.iter().map(|reading| reading_key(kind, reading)).collect();
         if let Some(reading) = self.readings.first() {
             let letters: Vec<char> = reading.chars().collect();
             if letters.len() >= 6 {
@@ -116,6 +115,16 @@ impl NameShape {
         keys.dedup();
         keys
     }
+}
+
+/// The key of one way to read a name of a kind.
+pub fn reading_key(kind: Kind, reading: &str) -> i64 {
+    key_of(kind, 1, reading)
+}
+
+fn key_of(kind: Kind, sort: u64, text: &str) -> i64 {
+    let seed = kind as u64 + 1;
+    xxh3_64_with_seed(text.as_bytes(), seed << 8 | sort).cast_signed()
 }
 
 /// Runs of letters and digits; Chinese characters and others apart.

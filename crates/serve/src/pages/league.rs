@@ -71,7 +71,7 @@ impl Page for League {
             metrics: metric_choices(request, &metrics, &metric),
             periods: period_choices(request, &periods, &period),
             scopes: scope_choices(request, &facts),
-            by_source: request.get("by") == Some("source"),
+            bys: by_choices(request),
             unit: rows.first().map(|row| numbers::unit_label(&row.unit, request.language)).unwrap_or_default(),
             has_shares: rows.iter().any(|row| row.share.is_some()) && facts.totals.summed.is_some(),
             has_changes: rows.iter().any(|row| row.previous_value.is_some()),
@@ -101,8 +101,8 @@ async fn ask(request: &PageRequest, metric: &str, period: &str, limit: Option<us
         source: request.text("source"),
         by_source: request.get("by") == Some("source"),
         roll_up: match request.get("by") {
-            Some("company") if request.format != crate::request::Format::Html => Some(questions::RollUp::Company),
-            Some("group") if request.format != crate::request::Format::Html => Some(questions::RollUp::Group),
+            Some("company") => Some(questions::RollUp::Company),
+            Some("group") => Some(questions::RollUp::Group),
             _ => None,
         },
         limit,
@@ -189,6 +189,8 @@ pub(crate) struct LeagueRow {
     pub(crate) figure_low: Option<f64>,
     pub(crate) figure_high: Option<f64>,
     pub(crate) figure_reason: Option<String>,
+    /// Whose figures a company's or group's is the sum of; empty where it has one of its own.
+    pub(crate) parts: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -282,7 +284,7 @@ fn lines(
             figure: numbers::bounded(row.value, row.low, row.high, bound, &row.unit, language),
             exact: format!("{} {}", numbers::exact(row.value), numbers::unit_label(&row.unit, language)),
             claim_link: row.claim.as_ref().map_or_else(String::new, |claim| page.link(&format!("/claim/{claim}"))),
-            written: row.as_written.clone().unwrap_or_default(),
+            written: row.as_written.clone().or_else(|| row.parts.clone()).unwrap_or_default(),
             status: row.status.clone().unwrap_or_default(),
             share: row.share.map(numbers::percent).unwrap_or_default(),
             bar: format!("{:.1}", 100.0 * row.share.unwrap_or(0.0) / largest.max(f64::MIN_POSITIVE)),
@@ -392,6 +394,24 @@ fn metric_choices(request: &PageRequest, metrics: &[MetricRow], current: &str) -
     choices
 }
 
+/// What a row is: a product or company, each source's word on it, or what a company or group comes to.
+fn by_choices(request: &PageRequest) -> Vec<Choice> {
+    let asked = request.get("by").unwrap_or_default();
+    let choice = |(value, label): (&str, &'static str)| Choice {
+        label: say(request.language, label).to_owned(),
+        value: value.to_owned(),
+        address: String::new(),
+        is_current: value == asked,
+    };
+    let all = [
+        ("", "league.by_name"),
+        ("source", "league.by_source"),
+        ("company", "league.by_company"),
+        ("group", "league.by_group"),
+    ];
+    all.into_iter().map(choice).collect()
+}
+
 fn period_choices(request: &PageRequest, periods: &[PeriodRow], current: &str) -> Vec<Choice> {
     let language = request.language;
     let choice = |row: &PeriodRow| Choice {
@@ -474,7 +494,7 @@ struct LeagueView<'a> {
     metrics: Vec<Choice>,
     periods: Vec<Choice>,
     scopes: Vec<Choice>,
-    by_source: bool,
+    bys: Vec<Choice>,
     has_shares: bool,
     has_changes: bool,
     has_trends: bool,

@@ -2,10 +2,10 @@
 
 use askama::Template;
 use async_trait::async_trait;
-use crowsnest_lake::own_rows::{self, Holds};
+use crowsnest_lake::own_rows;
 use crowsnest_lake::{Answer, Language};
 use crowsnest_model::Kind;
-use serde::Serialize;
+use crowsnest_run::{MATCH_FIELDS, NameMatch, name_matches};
 
 use crate::ServeError;
 use crate::frame::Frame;
@@ -20,34 +20,10 @@ const N_ROWS_MAX: usize = 50;
 
 pub(crate) struct Matching;
 
-/// A candidate.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct MatchRow {
-    pub(crate) name: String,
-    pub(crate) kind: String,
-    pub(crate) company: Option<String>,
-    pub(crate) score: f64,
-    pub(crate) is_match: bool,
-    pub(crate) by_name: String,
-    pub(crate) why: String,
-    pub(crate) entity: String,
-}
-
-const FIELDS: &[(&str, Holds)] = &[
-    ("name", Holds::Text),
-    ("kind", Holds::Text),
-    ("company", Holds::Text),
-    ("score", Holds::Number),
-    ("is_match", Holds::Flag),
-    ("by_name", Holds::Text),
-    ("why", Holds::Text),
-    ("entity", Holds::Text),
-];
-
 #[async_trait]
 impl Page for Matching {
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
-        Ok(own_rows::answer(FIELDS, &ask(request).await?)?)
+        Ok(own_rows::answer(MATCH_FIELDS, &ask(request).await?)?)
     }
 
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
@@ -62,7 +38,7 @@ impl Page for Matching {
     }
 }
 
-async fn ask(request: &PageRequest) -> Result<Vec<MatchRow>, ServeError> {
+async fn ask(request: &PageRequest) -> Result<Vec<NameMatch>, ServeError> {
     let Some(name) = request.text("name") else { return Ok(Vec::new()) };
     if name.chars().count() > NAME_CHARACTERS_MAX {
         return Err(ServeError::BadRequest {
@@ -86,26 +62,9 @@ pub(crate) async fn found(
     name: &str,
     kinds: &[Kind],
     limit: usize,
-) -> Result<Vec<MatchRow>, ServeError> {
+) -> Result<Vec<NameMatch>, ServeError> {
     let index = request.shared.names.of(&request.lake).await?;
-    let identity = request.lake.identity();
-    let is_wanted = |id| kinds.is_empty() || identity.entity(id).is_some_and(|entity| kinds.contains(&entity.kind));
-    let candidates = index.find(name, limit, is_wanted);
-    let rows = candidates.into_iter().filter_map(|candidate| {
-        let entity = identity.entity(candidate.entity)?;
-        let owner = entity.owner.and_then(|owner| identity.entity(owner));
-        Some(MatchRow {
-            name: entity.name(request.language).to_owned(),
-            kind: entity.kind.to_string(),
-            company: owner.map(|owner| owner.name(request.language).to_owned()),
-            score: candidate.probability,
-            is_match: candidate.is_match,
-            why: candidate.why(),
-            by_name: candidate.name,
-            entity: entity.hex(),
-        })
-    });
-    Ok(rows.collect())
+    Ok(name_matches(&index, &request.lake.identity(), name, kinds, limit, request.language))
 }
 
 struct MatchLine {
@@ -120,7 +79,7 @@ struct MatchLine {
 }
 
 impl MatchLine {
-    fn new(row: &MatchRow, page: &Frame, language: Language) -> Self {
+    fn new(row: &NameMatch, page: &Frame, language: Language) -> Self {
         Self {
             name: row.name.clone(),
             name_link: entity_link(page, Some(&row.entity), row.kind == "company"),
