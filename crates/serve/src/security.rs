@@ -74,7 +74,10 @@ impl AllowedHosts {
     fn allows(&self, host: &str) -> bool {
         let host = host.trim().to_ascii_lowercase();
         let name = match host.strip_prefix('[') {
-            Some(rest) => rest.split_once(']').map_or("", |(name, _)| name),
+            Some(rest) => match rest.split_once(']') {
+                Some((name, port)) if port.is_empty() || port.starts_with(':') => name,
+                _ => "",
+            },
             None => host.split_once(':').map_or(host.as_str(), |(name, _)| name),
         };
         !name.is_empty() && self.names.iter().any(|known| known == name)
@@ -103,7 +106,9 @@ mod tests {
         for host in ["localhost", "localhost:7171", "127.0.0.1:80", "[::1]:7171", "radar.example", "RADAR.example:1"] {
             assert!(hosts.allows(host), "{host}");
         }
-        for host in ["evil.example", "127.0.0.1.evil.example", "", "[::1", "localhost.evil", "[]:80"] {
+        for host in
+            ["evil.example", "127.0.0.1.evil.example", "", "[::1", "localhost.evil", "[]:80", "[::1].evil.example:80"]
+        {
             assert!(!hosts.allows(host), "{host}");
         }
     }
