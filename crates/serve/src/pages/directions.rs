@@ -19,6 +19,8 @@ const N_ROWS: usize = 50;
 const N_ROWS_MAX: usize = 10_000;
 const LEAST: usize = 3;
 const DAYS_MAX: usize = 36_500;
+/// Products of a row that are named on the page; its data has more.
+const N_NAMED: usize = 3;
 
 pub(crate) struct Directions;
 
@@ -74,6 +76,8 @@ impl Page for Directions {
         let fact = |name: &str| answer.facts.get(name).and_then(|fact| fact.as_str()).unwrap_or_default().to_owned();
         let view = DirectionsView {
             lines: rows.iter().map(|row| line(row, &fact("currency"), request, &page)).collect(),
+            has_money: rows.iter().any(|row| row.n_rounds > 0),
+            has_giants: rows.iter().any(|row| !row.giants.is_empty()),
             metric: metric_label(request, &fact("metric")),
             source: fact("source"),
             span: format!("{} – {}", fact("before"), fact("now")),
@@ -105,6 +109,10 @@ fn line(row: &Row, currency: &str, request: &PageRequest, page: &Frame) -> Line 
         let pairs = names.split("; ").zip(entities.split("; ")).filter(|(name, _)| !name.is_empty());
         pairs.map(|(name, id)| Named { name: name.to_owned(), link: entity_link(page, Some(id), false) }).collect()
     };
+    let mut leaders = named(&row.leaders, &row.leader_entities);
+    leaders.truncate(N_NAMED);
+    let leads = |one: &Named| leaders.iter().any(|leader| leader.link == one.link);
+    let entrants = named(&row.entrants, &row.entrant_entities);
     let money = if row.n_rounds == 0 {
         String::new()
     } else {
@@ -120,8 +128,8 @@ fn line(row: &Row, currency: &str, request: &PageRequest, page: &Frame) -> Line 
         concentration: format!("{:.2}", row.concentration),
         money,
         giants: row.giants.clone(),
-        leaders: named(&row.leaders, &row.leader_entities),
-        entrants: named(&row.entrants, &row.entrant_entities),
+        entrants: entrants.into_iter().filter(|one| !leads(one)).take(N_NAMED).collect(),
+        leaders,
     }
 }
 
@@ -132,5 +140,7 @@ struct DirectionsView<'a> {
     metric: String,
     source: String,
     span: String,
+    has_money: bool,
+    has_giants: bool,
     lines: Vec<Line>,
 }
