@@ -36,7 +36,10 @@ impl Page for Overview {
 
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
         let question = OverviewQuestion { as_of: request.as_of, language: request.question_language() };
-        request.ask_once(format!("{question:?}"), questions::overview(&request.lake, &question)).await
+        let mut answer =
+            request.ask_once(format!("{question:?}"), questions::overview(&request.lake, &question)).await?;
+        leave_out_latest(&mut answer, &request.kept_back());
+        Ok(answer)
     }
 
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
@@ -45,15 +48,16 @@ impl Page for Overview {
         let movers: Vec<MoverRow> = answer.rows_as()?;
         let facts: Facts = serde_json::from_value(serde_json::Value::Object(answer.facts))?;
         let page = Frame::new(request, say(request.language, "overview.title")).with_notes(&answer.notes);
-        let kept_back = &request.shared.kept_back;
-        let may_show = |source: &String| !request.shared.is_shared || !kept_back.contains(source);
-        let claims = facts.claims.iter().filter(|row| may_show(&row.source));
         let view = OverviewView {
             collecting: CollectingNow::look(request, &page, N_RUNS)?,
             is_now: request.as_of.is_none(),
             counts: counts(&facts.counts, request),
             movers: movers.iter().map(|row| mover(row, request, &page)).collect(),
-            claims: claims.map(|row| ClaimLine::new(row, &page, &metric_label(request, &row.metric))).collect(),
+            claims: facts
+                .claims
+                .iter()
+                .map(|row| ClaimLine::new(row, &page, &metric_label(request, &row.metric)))
+                .collect(),
             stories: stories(events, &page),
             is_empty: facts.counts.n_claims == 0 && facts.counts.n_events == 0,
             page: &page,
@@ -61,6 +65,16 @@ impl Page for Overview {
         };
         Ok(view.render()?)
     }
+}
+
+/// The latest claims stand beside the rows, where licences hold as well.
+fn leave_out_latest(answer: &mut Answer, kept_back: &[String]) {
+    let Some(claims) = answer.facts.get_mut("claims").and_then(serde_json::Value::as_array_mut) else { return };
+    let may_leave = |claim: &serde_json::Value| {
+        let source = claim.get("source").and_then(serde_json::Value::as_str);
+        source.is_none_or(|source| !kept_back.iter().any(|kept| kept == source))
+    };
+    claims.retain(may_leave);
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -58,7 +58,6 @@ const QUERIES: &[&str] = &[
     "/reconcile?extend=",
     "/reconcile/suggest/entity?prefix=",
     "/reconcile/preview?id=",
-    "/movers?metric=mau&within=",
     "/directions?metric=",
     "/digest?since=",
     "/v1/products?search=",

@@ -9,7 +9,7 @@ const CLAIMS: &str = "subject,kind,metric,period,value,source,said_on\n\
     文心一言,product,downloads,2024-12,100,QiMai,2025-01-05\n\
     文小言,product,downloads,2024-12,40,DianDian,2025-01-06\n\
     ByteSpark Writer,product,downloads,2024-12,70,QiMai,2025-01-05\n\
-    ByteSpark Writer Pro,product,downloads,2024-11,60,DianDian,2025-01-06\n\
+    ByteSpark Writers,product,downloads,2024-11,60,DianDian,2025-01-06\n\
     Kimi,product,downloads,2024-12,50,QiMai,2025-01-05\n";
 
 async fn editor() -> (Served, Client, String) {
