@@ -53,7 +53,6 @@ export async function pages() {
     { name: "directions", path: "/directions?metric=downloads_30d" },
     { name: "alerts", path: "/alerts" },
     { name: "digest", path: "/digest" },
-    { name: "reports", path: "/reports" },
     { name: "report", path: "/report/monthly?as_of=2025-02-01" },
     { name: "plans", path: "/plans" },
     { name: "loop", path: "/loop" },
