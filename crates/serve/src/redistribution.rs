@@ -3,7 +3,7 @@
 //! In: an [`Answer`] and the sources' names. Out: the answer without their rows, with a note that says so. Applies to
 //! every page and format alike, because every question is asked through `PageRequest::ask`.
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, new_null_array};
 use arrow::compute::{cast, filter_record_batch, not, nullif};
 use arrow::datatypes::DataType;
 use crowsnest_lake::questions::{self, DocumentQuestion};
@@ -17,7 +17,13 @@ use crate::request::Shared;
 const FIGURES: &str = "figures";
 const FIGURE_IN_WORDS: &str = "figure of ";
 
-/// Leaves out the rows whose `source` is among `kept_back`; answers without that column stay as they are.
+/// What is worked out of all rows, from which a row that is left out could be worked out again.
+const OF_ALL_ROWS: [&str; 4] = ["totals", "concentration", "entries", "exits"];
+/// The column that says which part of all rows one is.
+const SHARE: &str = "share";
+
+/// Leaves out the rows whose `source` is among `kept_back`, and what was worked out of them and the others together;
+/// answers without that column stay as they are.
 pub(crate) fn leave_out(mut answer: Answer, kept_back: &[String]) -> Result<Answer, ServeError> {
     answer = without_figures_of(answer, kept_back)?;
     let Some(column) = answer.rows.column_by_name("source") else { return Ok(answer) };
@@ -30,7 +36,8 @@ pub(crate) fn leave_out(mut answer: Answer, kept_back: &[String]) -> Result<Answ
         return Ok(answer);
     }
     let n_left_out = may_leave.len() - may_leave.true_count();
-    answer.rows = filter_record_batch(&answer.rows, &may_leave)?;
+    answer.rows = without_shares(&filter_record_batch(&answer.rows, &may_leave)?)?;
+    OF_ALL_ROWS.iter().for_each(|fact| drop(answer.facts.remove(*fact)));
     // Figures beside the rows were made of them, and say so in words.
     if answer.facts.remove(FIGURES).is_some() {
         answer.notes.retain(|note| !note.starts_with(FIGURE_IN_WORDS));
@@ -68,6 +75,25 @@ fn without_figures_of(mut answer: Answer, kept_back: &[String]) -> Result<Answer
         answer.rows = RecordBatch::try_new(answer.rows.schema(), columns)?;
     }
     Ok(answer)
+fn without_shares(rows: &RecordBatch) -> Result<RecordBatch, ServeError> {
+    let schema = rows.schema();
+    let Some((place, field)) = schema.column_with_name(SHARE).filter(|(_, field)| field.is_nullable()) else {
+        return Ok(rows.clone());
+    };
+    let mut columns = rows.columns().to_vec();
+    columns[place] = new_null_array(field.data_type(), rows.num_rows());
+    Ok(RecordBatch::try_new(schema, columns)?)
+}
+
+/// Refuses sums over several products where sources are kept back: a sum has no source, and would tell of theirs.
+pub(crate) fn check_sums(is_summed: bool, kept_back: &[String]) -> Result<(), ServeError> {
+    if !is_summed || kept_back.is_empty() {
+        return Ok(());
+    }
+    Err(ServeError::bad_request(
+        "sums by company or group hold figures of sources that may not be passed on",
+        "leave out by, or ask as somebody who may read restricted sources",
+    ))
 }
 
 /// Refuses a document any of whose rows is of a source that may not be passed on, where others may look.

@@ -107,6 +107,9 @@ fn sql(question: &MoversQuestion, within: &crowsnest_model::Period, name: &str) 
     )
 }
 
+/// 9999-12-31: SQL has no way to write a later one.
+const LAST_DAY: i32 = 2_932_896;
+
 /// Each line's first and last figure in the span. Spans of any length and instants are no steps of a line: only regular
 /// grains are.
 fn lines(question: &MoversQuestion, within: &crowsnest_model::Period) -> String {
@@ -122,7 +125,7 @@ fn lines(question: &MoversQuestion, within: &crowsnest_model::Period) -> String 
          AND kind <> 'segment' AND {asked}",
         quoted(&question.metric),
         day(within.start_day()),
-        day(within.end_day()),
+        day(within.end_day().min(LAST_DAY)),
     );
     format!(
         "SELECT entity_id, {LINE}, count(*) AS n_figures, max(value) AS peak, \

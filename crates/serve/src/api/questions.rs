@@ -11,7 +11,7 @@ use crowsnest_lake::sessions::{MemoryShare, Narrowing};
 use futures::future::BoxFuture;
 
 use super::asked::Asked;
-use crate::ServeError;
+use crate::{ServeError, redistribution};
 
 type Asking<'a> = BoxFuture<'a, Result<Answer, ServeError>>;
 
@@ -87,6 +87,7 @@ pub(crate) fn league(asked: &Asked) -> Asking<'_> {
             as_of: asked.as_of,
             language: asked.language(),
         };
+        redistribution::check_sums(question.roll_up.is_some(), asked.kept_back())?;
         Ok(questions::league(&asked.lake, &question).await?)
     })
 }

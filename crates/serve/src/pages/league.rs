@@ -19,6 +19,7 @@ use crate::chart::sparkline;
 use crate::frame::{Choice, Frame};
 use crate::numbers;
 use crate::page::Page;
+use crate::redistribution;
 use crate::request::PageRequest;
 use crate::rows::{entity_link, scope};
 use crate::words::{say, say_source};
@@ -109,6 +110,7 @@ async fn ask(request: &PageRequest, metric: &str, period: &str, limit: Option<us
         as_of: request.as_of,
         language: request.question_language(),
     };
+    redistribution::check_sums(question.roll_up.is_some(), &request.kept_back())?;
     request.ask(questions::league(&request.lake, &question)).await
 }
 
