@@ -75,6 +75,8 @@ fn without_figures_of(mut answer: Answer, kept_back: &[String]) -> Result<Answer
         answer.rows = RecordBatch::try_new(answer.rows.schema(), columns)?;
     }
     Ok(answer)
+}
+
 fn without_shares(rows: &RecordBatch) -> Result<RecordBatch, ServeError> {
     let schema = rows.schema();
     let Some((place, field)) = schema.column_with_name(SHARE).filter(|(_, field)| field.is_nullable()) else {
