@@ -4,6 +4,7 @@
     bench/run.py                                  beside the peer, at 20 million rows
     bench/run.py --rows 200000 --only questions   a small look at one part
     bench/run.py --only cluster                   beside itself: cluster, sizes, kills or writers
+    bench/run.py --only load,soak,allocate        what is served: every page under load, a day of use, a bandit
 """
 
 import argparse
@@ -20,8 +21,8 @@ import measure
 import report
 import suite
 from bars import (
-    cluster, collecting, detecting, growing, importing, kills, matching, naming, page, questions, reconciling, resolving,
-    sizes, throughput, writers,
+    allocating, cluster, collecting, detecting, growing, importing, kills, loading, matching, naming, page, questions, reconciling,
+    resolving, sizes, soaking, throughput, writers,
 )
 
 HERE = Path(__file__).resolve().parent
@@ -34,7 +35,8 @@ WITHOUT_PEER = {"cluster": cluster.measure_cluster, "sizes": sizes.measure_sizes
                 "growing": growing.measure_growing,
                 "reconciling": reconciling.measure_reconciling,
                 "detecting": detecting.measure_detecting,
-                "resolving": resolving.measure_resolving}
+                "resolving": resolving.measure_resolving,
+                "load": loading.measure_load, "soak": soaking.measure_soak, "allocate": allocating.measure_allocate}
 PARTS = WITH_PEER | WITHOUT_PEER
 #: Parts that need the environment of requirements.txt.
 PEERED = {*WITH_PEER, "throughput", "matching", "resolving", "reconciling"}
@@ -168,7 +170,10 @@ def read_arguments():
     add_growing_arguments(parser)
     add_reconciling_arguments(parser)
     add_detecting_arguments(parser)
+    add_serving_arguments(parser)
     arguments = parser.parse_args()
+    if arguments.small:
+        make_small(arguments)
     unknown = [name for name in arguments.only.split(",") if name not in PARTS]
     if unknown:
         parser.error(f"--only: {', '.join(unknown)} is none of {', '.join(PARTS)}")
@@ -177,6 +182,7 @@ def read_arguments():
     arguments.parts = set(arguments.only.split(","))
     arguments.page_seconds = min(arguments.page_seconds, 120)
     arguments.page_rate = min(arguments.page_rate, 200)
+    arguments.load_rate, arguments.load_seconds = min(arguments.load_rate, 500), min(arguments.load_seconds, 900)
     return arguments
 
 
@@ -190,6 +196,26 @@ def add_collecting_arguments(parser):
     group.add_argument("--throughput-rows", type=int, default=50, help="rows of each document")
     group.add_argument("--throughput-sources", type=int, default=10, help="sources that the documents are of")
     group.add_argument("--throughput-repeat", type=int, default=3, help="times that each side does it, in turns")
+
+
+def add_serving_arguments(parser):
+    group = parser.add_argument_group("load, soak and allocate")
+    group.add_argument("--small", action="store_true", help="a small market and a short time: a look, and no measurement")
+    group.add_argument("--load-rows", type=int, default=20_000_000, help="claims of the market that is asked")
+    group.add_argument("--load-products", type=int, default=100_000, help="products of it")
+    group.add_argument("--load-market", type=Path, help="a market that is there already, instead")
+    group.add_argument("--load-rate", type=int, default=100, help="requests a second (at most 500)")
+    group.add_argument("--load-seconds", type=int, default=300, help="for how long (at most 900)")
+    group.add_argument("--soak-minutes", type=float, default=20, help="what a day of use is pressed into")
+    group.add_argument("--soak-rate", type=float, default=10, help="pages and questions that readers ask a second")
+    group.add_argument("--allocate-seconds", type=int, default=15, help="how long choices are asked for")
+    group.add_argument("--allocate-cores", choices=["one", "all"], default="all", help="cores of the server; the load is on the same")
+
+
+def make_small(arguments):
+    arguments.load_rows, arguments.load_products, arguments.load_seconds = 60_000, 300, 40
+    arguments.soak_minutes, arguments.soak_rate = min(arguments.soak_minutes, 4), min(arguments.soak_rate, 5)
+    arguments.allocate_seconds = 5
 
 
 def add_detecting_arguments(parser):

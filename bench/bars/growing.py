@@ -137,8 +137,9 @@ def bandits(run, python):
     return {"ours": ours, "peer": peer}
 
 
-def over_http(run):
-    """A bandit asked over HTTP by kept-alive connections, the server on one core; then killed, and its log held to the answers."""
+def over_http(run, seconds=HTTP_SECONDS, cores="one"):
+    """A bandit asked over HTTP by kept-alive connections, the server on one core or on all that are used; then killed, and its log held
+    to the answers."""
     run.say("bandits over HTTP")
     market = run.data / "bandits-market"
     shutil.rmtree(market, ignore_errors=True)
@@ -146,12 +147,12 @@ def over_http(run):
     (market / "bandits").mkdir()
     arms = "".join(f'[[arms]]\nname = "{name}"\n' for name in "abcde")
     (market / "bandits/home.toml").write_text(f"floor = 0.02\nreward_within_hours = 24\n{arms}")
-    core = shutil.which("taskset") and ["taskset", "-c", "0"] or []
+    core = ["taskset", "-c", str(run.cores[0])] if cores == "one" and shutil.which("taskset") else []
     command = [*core, *run.crowsnest("serve", "--listen", "127.0.0.1:0", "--no-collect", "--market", market)]
     server = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
     try:
         address = server.stdout.readline().split("//")[1].split("/")[0]
-        load = [run.bin / "allocate", address, "home", "--connections", HTTP_CONNECTIONS, "--seconds", HTTP_SECONDS, "--reward-each", 5]
+        load = [run.bin / "allocate", address, "home", "--connections", HTTP_CONNECTIONS, "--seconds", seconds, "--reward-each", 5]
         found = json.loads(measure.run(load, RUN_SECONDS_MAX)["stdout"])
     finally:
         server.kill()

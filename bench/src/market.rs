@@ -6,8 +6,9 @@
 //! one row in two hundred occurs twice, near or far. Rows come in the order in which they were said.
 //!
 //! The number of products grows with the number of rows, so that a small market is as dense as a large one: 20 million
-//! rows are 40,000 products and 200,000 mentions. A market of a [`Slice`] grows otherwise: by months, metrics and products
-//! that come and go ([`crate::grown`]). Memory: 8 bytes for each series and the rows of one month, 16 bytes each.
+//! rows are 40,000 products and 200,000 mentions, unless a plan says how many there are. A market of a [`Slice`] grows
+//! otherwise: by months, metrics and products that come and go ([`crate::grown`]). Memory: 8 bytes for each series and the
+//! rows of one month, 16 bytes each.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -54,6 +55,8 @@ pub struct Plan {
     pub n_rows: u64,
     /// Another seed is another market.
     pub seed: u64,
+    /// Products; one for each 500 rows, and at least 20, where not said.
+    pub n_products: Option<u64>,
 }
 
 /// What was written.
@@ -152,7 +155,7 @@ impl Plan {
     }
 
     fn shape(self) -> Shape {
-        let n_products = (self.n_rows / ROWS_PER_PRODUCT).max(20);
+        let n_products = self.n_products.unwrap_or_else(|| (self.n_rows / ROWS_PER_PRODUCT).max(20));
         Shape { n_products, n_months: MONTHS, n_metrics: METRICS.len() as u64, comes_and_goes: false }
     }
 }
@@ -166,7 +169,7 @@ impl Slice {
     pub fn write(self, out: impl Write) -> io::Result<(Written, Grown)> {
         let shape = grown::shape(self.n_rows);
         let market = Market::new(shape, self.seed, self.n_rows as f64);
-        let mut writer = Writer::new(Plan { n_rows: u64::MAX, seed: self.seed }, out);
+        let mut writer = Writer::new(Plan { n_rows: u64::MAX, seed: self.seed, n_products: None }, out);
         writer.line(HEADER.as_bytes())?;
         for month_said in self.of_months(market.months_said()) {
             writer.month(&market, month_said)?;
@@ -453,7 +456,7 @@ mod tests {
 
     fn market(n_rows: u64, seed: u64) -> (Written, String) {
         let mut bytes = Vec::new();
-        let written = Plan { n_rows, seed }.write(&mut bytes).unwrap();
+        let written = Plan { n_rows, seed, n_products: None }.write(&mut bytes).unwrap();
         (written, String::from_utf8(bytes).unwrap())
     }
 
@@ -472,6 +475,16 @@ mod tests {
             assert_eq!(rows.iter().collect::<HashSet<_>>().len() as u64, written.n_distinct);
             assert_eq!(text.len() as u64, written.n_bytes);
         }
+    }
+
+    #[test]
+    fn the_same_rows_may_be_of_more_products() {
+        let mut bytes = Vec::new();
+        let written = Plan { n_rows: 20_000, seed: 1, n_products: Some(100) }.write(&mut bytes).unwrap();
+        assert_eq!((written.n_rows, written.n_products), (20_000, 100));
+        let text = String::from_utf8(bytes).unwrap();
+        let products: HashSet<&str> = text.lines().skip(1).map(subject).collect();
+        assert_eq!(products.len(), 100);
     }
 
     #[test]

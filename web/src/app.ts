@@ -1,6 +1,9 @@
-// What the script adds to pages that work without it: colours without a reload, search while typing, "/" to search,
-// forms that need no button, keys for the review, parts that follow what goes on, and charts that answer to the pointer.
+// What the script adds to pages that work without it: colours without a reload, search while typing, keys, forms that
+// need no button, parts that follow what goes on, charts that answer to the pointer, and pictures of them.
+import { offerCopies } from "./copy";
+import { listenToKeys } from "./keys";
 import { keepLive } from "./live";
+import { offerPictures } from "./pictures";
 import { pressByKey } from "./review";
 import { suggest, searchInPlace } from "./search";
 
@@ -27,17 +30,6 @@ function switchColours(): void {
   });
 }
 
-/** "/" puts the cursor into the search field, unless it already is in a field. */
-function focusSearchWithSlash(): void {
-  document.addEventListener("keydown", (event) => {
-    const target = event.target as HTMLElement;
-    const isTyping = target.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName);
-    if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    document.querySelector<HTMLInputElement>("#search")?.focus();
-  });
-}
-
 /** Pickers take effect at once; choosing a metric lets the server choose its period. */
 function submitOnChange(): void {
   for (const form of document.querySelectorAll<HTMLFormElement>("#league-form, .as-of")) {
@@ -52,12 +44,14 @@ function submitOnChange(): void {
 }
 
 switchColours();
-focusSearchWithSlash();
+listenToKeys();
 submitOnChange();
 suggest();
 searchInPlace();
 keepLive();
 pressByKey();
+offerPictures();
+offerCopies();
 if (document.querySelector("[data-chart]")) {
   void import("./charts").then(({ drawAll }) => drawAll());
 }

@@ -39,6 +39,7 @@ interface LinesData {
   unit: string;
   language: string;
   lowerIsBetter: boolean;
+  isLog: boolean;
   lines: { label: string; points: Point[] }[];
   band: BandPoint[];
   words: { known: string; restated: string; written: string; open: string; reconciled: string };
@@ -146,7 +147,7 @@ function linesOptions(data: LinesData, marks: ReturnType<typeof marked>) {
     tooltip: { trigger: "item" as const, ...tooltipStyle(), formatter: (hit: unknown) => pointTip(hit as Hit, data) },
     xAxis: { type: "time" as const, ...axisStyle(), splitLine: { show: false }, minInterval: 28 * DAY_MS, axisLabel: { ...axisStyle().axisLabel, formatter: monthLabel(data.language) } },
     yAxis: {
-      type: "value" as const,
+      type: data.isLog && least > 0 ? ("log" as const) : ("value" as const),
       inverse: data.lowerIsBetter,
       scale: isFarFromZero,
       ...axisStyle(),
@@ -161,7 +162,7 @@ function marked(figure: HTMLElement) {
   const marks = JSON.parse(figure.dataset["marks"] ?? "[]") as { day: number; title: string }[];
   if (marks.length === 0) return {};
   const lines = marks.map((mark) => ({ xAxis: mark.day * DAY_MS, name: mark.title, label: { show: false } }));
-  return { markLine: { symbol: ["none", "triangle"], symbolSize: 7, data: lines, lineStyle: { color: colour("soft"), type: "dotted" as const }, tooltip: { formatter: (hit: { name: string }) => hit.name } } };
+  return { markLine: { symbol: ["none", "triangle"], symbolSize: 7, data: lines, lineStyle: { color: colour("soft"), type: "dotted" as const }, tooltip: { formatter: (hit: { name: string }) => tip([["", hit.name]]) } } };
 }
 
 function monthLabel(language: string) {

@@ -1,12 +1,6 @@
 // Keys for the review: each presses the button or follows the link that carries it, so that whatever can be done by key
 // can be done without.
-
-/** Whether a key press is meant for what is being typed, or for the browser. */
-function isElsewhere(event: KeyboardEvent): boolean {
-  const target = event.target as HTMLElement;
-  const isTyping = target.isContentEditable || /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName);
-  return isTyping || event.ctrlKey || event.metaKey || event.altKey || event.repeat;
-}
+import { isElsewhere } from "./keys";
 
 /** Lets keys press what is marked with them. */
 export function pressByKey(): void {
@@ -18,7 +12,7 @@ export function pressByKey(): void {
   if (marked.size === 0) return;
   let isSent = false;
   document.addEventListener("keydown", (event) => {
-    const element = isElsewhere(event) ? undefined : marked.get(event.key.toLowerCase());
+    const element = isElsewhere(event) || event.repeat ? undefined : marked.get(event.key.toLowerCase());
     // One press is one answer: what follows is for the next pair, which is not there yet.
     if (!element || isSent) return;
     event.preventDefault();

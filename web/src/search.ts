@@ -1,6 +1,7 @@
 // Search while typing: suggestions below the field in the header, and results in place on the products page.
 
-interface Found {
+/** What a search finds. */
+export interface Found {
   entity: string;
   kind: string;
   name: string;
@@ -12,7 +13,7 @@ const WAIT_MS = 120;
 const N_SUGGESTIONS = 8;
 
 /** Calls `act` when typing has paused; results that arrive after newer typing are dropped. */
-function whenTyped(field: HTMLInputElement, act: (text: string, isCurrent: () => boolean) => Promise<void>): void {
+export function whenTyped(field: HTMLInputElement, act: (text: string, isCurrent: () => boolean) => Promise<void>): void {
   let timer = 0;
   let turn = 0;
   field.addEventListener("input", () => {
@@ -25,7 +26,7 @@ function whenTyped(field: HTMLInputElement, act: (text: string, isCurrent: () =>
 }
 
 /** The query that searches must carry on: the as-of day and the language of the page. */
-function carried(): URLSearchParams {
+export function carried(): URLSearchParams {
   const here = new URLSearchParams(location.search);
   const query = new URLSearchParams({ lang: document.documentElement.lang });
   const asOf = here.get("as_of");
@@ -33,7 +34,7 @@ function carried(): URLSearchParams {
   return query;
 }
 
-function linkTo(found: Found): string {
+export function linkTo(found: Found): string {
   const folder = found.kind === "company" ? "company" : "product";
   const query = new URLSearchParams();
   for (const name of ["as_of", "lang"]) {

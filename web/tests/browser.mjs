@@ -36,6 +36,7 @@ export async function pages() {
   const doubao = await entity("豆包", "product");
   const tencent = await entity("腾讯云", "company");
   const claims = await json(`/product/${doubao}.json?metric=mau`);
+  const lists = (await json("/watch.json")).map((row) => row.list).slice(0, 1);
   const claim = claims.rows.find((row) => row.document);
   return [
     { name: "overview", path: "/" },
@@ -45,6 +46,10 @@ export async function pages() {
     { name: "company", path: `/company/${tencent}` },
     { name: "league", path: "/league?metric=mau&period=2024-12" },
     { name: "movers", path: "/movers?metric=mau&within=2025&direction=lost" },
+    { name: "compare", path: `/compare?name=${doubao}&name=Kimi&name=DeepSeek&metric=mau` },
+    { name: "compare-index", path: `/compare?name=${doubao}&name=Kimi&metric=mau&view=index` },
+    { name: "compare-log", path: `/compare?name=${doubao}&name=Kimi&metric=mau&view=log` },
+    { name: "compare-share", path: `/compare?name=${doubao}&name=Kimi&metric=mau&view=share` },
     { name: "league-tenders", path: "/league?metric=tender_amount&period=2024-11" },
     { name: "tenders", path: "/tenders" },
     { name: "events", path: "/events" },
@@ -59,8 +64,14 @@ export async function pages() {
     { name: "bandits", path: "/bandits" },
     { name: "review", path: "/review" },
     { name: "identity", path: `/identity/${doubao}` },
+    { name: "watch", path: "/watch" },
+    ...lists.map((list) => ({ name: "watch-list", path: `/watch/${encodeURIComponent(list)}` })),
+    { name: "views", path: "/views?save=%2Fleague%3Fmetric%3Dmau" },
+    { name: "notes", path: `/notes/${doubao}` },
+    { name: "palette", path: "/palette" },
     { name: "account", path: "/account" },
     { name: "audit", path: "/audit" },
+    { name: "users", path: "/users" },
     { name: "match", path: "/match?name=%E8%B1%86%E5%8C%85" },
     { name: "sources", path: "/sources" },
     { name: "sources-worth", path: "/sources/worth" },

@@ -20,6 +20,9 @@ struct Arguments {
     /// Another seed is another market.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Products; one for each 500 rows where left out.
+    #[arg(long, conflicts_with = "grown", value_parser = clap::value_parser!(u64).range(20..=10_000_000))]
+    products: Option<u64>,
     /// A market that grows by months, metrics and products that come and go; `--rows` is about how many it has.
     #[arg(long)]
     grown: bool,
@@ -39,7 +42,8 @@ fn main() -> std::io::Result<()> {
         let (written, grown) = slice.write(out)?;
         json!({"seed": arguments.seed, "written": written, "grown": grown})
     } else {
-        let written = Plan { n_rows: arguments.rows, seed: arguments.seed }.write(out)?;
+        let written =
+            Plan { n_rows: arguments.rows, seed: arguments.seed, n_products: arguments.products }.write(out)?;
         json!({"seed": arguments.seed, "written": written})
     };
     let report = serde_json::to_string_pretty(&report)?;

@@ -45,6 +45,7 @@ mod report;
 mod resolve;
 mod review;
 mod revisions;
+mod secret;
 mod series;
 mod serve;
 mod share;
@@ -126,6 +127,8 @@ commands! {
     Mcp(mcp::Mcp),
     User(people::UserCommand),
     Token(people::TokenCommand),
+    Secret(secret::SecretCommand),
+    Note(people::note::NoteCommand),
     Audit(audit::Audit),
     Backup(backup::Backup),
     Restore(backup::Restore),

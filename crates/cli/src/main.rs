@@ -13,6 +13,7 @@ mod context;
 mod engine_message;
 mod example;
 mod failure;
+mod logging;
 mod narrowed;
 mod number;
 mod options;
@@ -30,9 +31,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::commands::Command;
 use crate::context::Context;
 use crate::failure::{Done, Failure};
-use crate::options::Cli;
+use crate::options::{Cli, Format};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -53,14 +55,23 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return failure::of_arguments(&error),
     };
-    options::set_up_logging(&cli.global);
-    match run(cli) {
+    let traces = logging::set_up(&cli.global);
+    let code = match run(cli) {
         Ok(done) => done.exit_code(),
         Err(failure) => failure.report(),
+    };
+    if let Some(traces) = traces {
+        traces.end();
     }
+    code
 }
 
 fn run(cli: Cli) -> Result<Done, Failure> {
+    // Told before anything is done: afterwards it would be too late.
+    let is_document = matches!(cli.command, Command::Report(_) | Command::Digest(_));
+    if cli.global.format == Format::Pdf && !is_document {
+        return Err(output::no_pdf());
+    }
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.enable_all().thread_stack_size(8 << 20);
     if let Some(threads) = cli.global.threads {

@@ -1,5 +1,6 @@
 //! What every command understands: which market, as of when, in which form.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
@@ -62,6 +63,18 @@ pub(crate) struct Global {
     /// Say on standard error what is being done; twice for more
     #[arg(long, short, global = true, action = clap::ArgAction::Count, hide_short_help = true)]
     pub(crate) verbose: u8,
+    /// Form of what is said on standard error: text, or one JSON object a line
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = LogFormat::Text,
+        value_name = "FORMAT",
+        env = "CROWSNEST_LOG_FORMAT",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub(crate) log_format: LogFormat,
     /// Whether to use colour
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, hide_short_help = true)]
     pub(crate) color: Color,
@@ -84,6 +97,17 @@ pub(crate) enum Format {
     Md,
     /// HTML that needs nothing else.
     Html,
+    /// PDF, of reports and digests; not to a terminal.
+    Pdf,
+}
+
+/// The form of what is said on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for programs that keep logs.
+    Json,
 }
 
 /// Whether to use colour.
@@ -105,6 +129,16 @@ pub(crate) struct Size {
 
 fn parse_language(tag: &str) -> Result<Language, String> {
     Language::parse(tag).ok_or_else(|| "expected en, zh-Hans or zh-Hant".to_owned())
+}
+
+/// An address to listen at.
+pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let with_name = text.rsplit_once(':').filter(|(name, port)| *name == "localhost" && port.parse::<u16>().is_ok());
+    if let Some((_, port)) = with_name {
+        return Err(format!("write the address as numbers: 127.0.0.1:{port}"));
+    }
+    text.parse()
+        .map_err(|_| "write an address as numbers, and a port: 127.0.0.1:7171, 0.0.0.0:80, [::1]:7171".to_owned())
 }
 
 pub(crate) fn parse_size(text: &str) -> Result<Size, String> {
@@ -133,29 +167,6 @@ pub(crate) fn parse_size(text: &str) -> Result<Size, String> {
     Ok(Size { bytes: bytes as usize })
 }
 
-/// Sends the program's log to standard error, as much of it as was asked for.
-pub(crate) fn set_up_logging(global: &Global) {
-    use tracing_subscriber::EnvFilter;
-    if global.quiet {
-        return;
-    }
-    // Our crates' names begin alike. What other crates have to say is told in our own errors, if it matters.
-    let level = match global.verbose {
-        0 => "off,crowsnest=warn",
-        1 => "warn,crowsnest=info",
-        2 => "info,crowsnest=debug",
-        _ => "debug",
-    };
-    let filter = EnvFilter::try_from_env("CROWSNEST_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(crate::print::is_error_terminal() && global.color != Color::Never);
-    if subscriber.try_init().is_err() {
-        crate::print::note("logging was set up already");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +175,13 @@ mod tests {
     fn arguments_are_consistent() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn addresses_are_numbers_and_what_to_write_is_told() {
+        assert_eq!(parse_address("[::1]:7171").unwrap().port(), 7171);
+        assert!(parse_address("localhost:80").unwrap_err().ends_with("127.0.0.1:80"));
+        assert!(["nowhere:1", "127.0.0.1", "7171", ""].iter().all(|text| parse_address(text).is_err()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Answers in the form that was asked for.
 
 use crowsnest_lake::{Answer, encode};
+use crowsnest_serve::reports::pdf::{self, Paper};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -49,11 +50,12 @@ impl Context {
             Format::Csv => encode::to_csv(&answer.rows)?.into_bytes(),
             Format::Ndjson => encode::to_ndjson(&answer.rows)?.into_bytes(),
             Format::Parquet => {
-                refuse_terminal()?;
+                refuse_terminal("parquet")?;
                 encode::to_parquet(&answer.rows)?
             }
             Format::Md => as_markdown(answer)?.into_bytes(),
             Format::Html => as_html(answer)?.into_bytes(),
+            Format::Pdf => return Err(no_pdf()),
         };
         print::bytes(&bytes)?;
         if !has_notes {
@@ -94,15 +96,30 @@ fn as_html(answer: &Answer) -> Result<String, Failure> {
     Ok(format!("<table>\n<thead>{}</thead>\n<tbody>\n{body}</tbody>\n</table>\n", line(&names, "th")))
 }
 
-/// Parquet is bytes, not text.
-pub(crate) fn refuse_terminal() -> Result<(), Failure> {
-    if print::is_terminal() {
-        return Err(Failure::users(
-            "parquet would garble the terminal",
-            "send it to a file: add `> FILE.parquet`, or use `crowsnest export`",
-        ));
+/// What is bytes, not text, `parquet` or `pdf`.
+pub(crate) fn refuse_terminal(ending: &str) -> Result<(), Failure> {
+    if !print::is_terminal() {
+        return Ok(());
     }
+    let or = if ending == "parquet" { ", or use `crowsnest export`" } else { "" };
+    let hint = format!("send it to a file: add `> FILE.{ending}`{or}");
+    Err(Failure::users(format!("{ending} would garble the terminal"), hint))
+}
+
+/// Typesets a document and prints it; what is missing in it is told on standard error.
+pub(crate) async fn print_pdf(context: &Context, paper: Paper) -> Result<(), Failure> {
+    let printed = pdf::print_pdf(paper).await?;
+    print::bytes(&printed.bytes)?;
+    printed.note().iter().for_each(|note| context.note(note));
     Ok(())
+}
+
+/// Rows alone are not a document.
+pub(crate) fn no_pdf() -> Failure {
+    Failure::users(
+        "reports and digests come as PDF, rows do not",
+        "write --format html, or put a table into a report: reports/NAME.md",
+    )
 }
 
 /// Colour codes are ours in a coloured table, where cells are cleaned one by one.

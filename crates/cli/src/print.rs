@@ -4,6 +4,7 @@
 //! there is nowhere else to say it.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::failure::Failure;
 
@@ -33,19 +34,36 @@ pub(crate) fn is_error_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
+/// Whether standard error is read by a program that expects JSON.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Says errors, hints and notes as JSON from now on, as the log is.
+pub(crate) fn use_json(is_json: bool) {
+    IS_JSON.store(is_json, Ordering::Relaxed);
+}
+
 /// An error, on standard error.
 pub(crate) fn error(text: &str) {
-    aside(&format!("error: {text}"));
+    tell("error", "ERROR", text);
 }
 
 /// What to do about it.
 pub(crate) fn hint(text: &str) {
-    aside(&format!("hint: {text}"));
+    tell("hint", "INFO", text);
 }
 
 /// What the reader should know besides.
 pub(crate) fn note(text: &str) {
-    aside(&format!("note: {text}"));
+    tell("note", "INFO", text);
+}
+
+fn tell(kind: &str, level: &str, text: &str) {
+    if !IS_JSON.load(Ordering::Relaxed) {
+        return aside(&format!("{kind}: {text}"));
+    }
+    let at = jiff::Timestamp::now().to_string();
+    let line = serde_json::json!({ "timestamp": at, "level": level, "target": kind, "message": clean(text) });
+    aside(&line.to_string());
 }
 
 /// A line on standard error.

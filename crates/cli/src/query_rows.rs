@@ -46,7 +46,7 @@ fn parquet_failed(error: ParquetError) -> Failure {
 impl<W: Write + Send> RowsWriter<W> {
     pub(crate) fn new(format: Format, schema: &SchemaRef, mut out: W) -> Result<Self, Failure> {
         let inner = match format {
-            Format::Md | Format::Html => {
+            Format::Md | Format::Html | Format::Pdf => {
                 return Err(Failure::users(
                     "rows of a query come as JSON, CSV, NDJSON or Parquet",
                     "write --format json, csv, ndjson or parquet",

@@ -9,7 +9,7 @@ use crowsnest_serve::{SqlLimits, SqlOptions, TlsFiles, serve_sql};
 use tokio::sync::oneshot;
 
 use crate::failure::Failure;
-use crate::options::{Size, parse_size};
+use crate::options::{Size, parse_address, parse_size};
 use crate::print;
 use crate::signals::stopped;
 
@@ -20,7 +20,7 @@ const PASSWORD: &str = "CROWSNEST_SQL_PASSWORD";
 #[derive(Debug, Args)]
 pub(crate) struct SqlPort {
     /// Address and port for psql, drivers and dashboards, as Postgres speaks; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     sql: Option<SocketAddr>,
     /// PEM file with the SQL port's certificate chain; needed beyond loopback
     #[arg(long, value_name = "FILE", requires = "sql", requires = "sql_key")]
@@ -41,15 +41,16 @@ pub(crate) struct SqlPort {
 
 impl SqlPort {
     /// What was asked for; `None` where the port stays closed.
-    pub(crate) fn options(&self, lake: &Lake) -> Option<SqlOptions> {
+    pub(crate) fn options(&self, lake: &Lake) -> Result<Option<SqlOptions>, Failure> {
+        let Some(listen) = self.sql else { return Ok(None) };
         let tls = self.sql_cert.clone().zip(self.sql_key.clone());
         let memory_bytes = self.sql_memory.map_or(SqlLimits::default().memory_bytes, |memory| memory.bytes);
-        Some(SqlOptions {
-            listen: self.sql?,
+        Ok(Some(SqlOptions {
+            listen,
             tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
             limits: SqlLimits { seconds: self.sql_seconds, memory_bytes, n_rows: self.sql_rows },
-            password: lake.market().secret(PASSWORD),
-        })
+            password: lake.market().readable_secret(PASSWORD)?,
+        }))
     }
 }
 

@@ -25,8 +25,10 @@ use std::sync::Arc;
 
 use crowsnest_lake::state::collecting::SourceRun;
 use crowsnest_lake::{Lake, SourceCard};
+use futures::FutureExt as _;
 use jiff::civil::Date;
 use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::fetch::Fetcher;
@@ -166,7 +168,8 @@ impl Collector {
     /// Runs one source and gives what became of it.
     pub async fn run_source(&self, card: Arc<SourceCard>, request: &CollectRequest) -> SourceReport {
         (self.watch)(WatchEvent::Began { source: card.name.clone() });
-        let report = Box::pin(source_run::run(self, &card, request)).await;
+        let span = tracing::info_span!("collect", source = %card.name);
+        let report = source_run::run(self, &card, request).boxed().instrument(span).await;
         (self.watch)(WatchEvent::Ended(Box::new(report.clone())));
         report
     }

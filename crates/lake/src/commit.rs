@@ -43,13 +43,24 @@ const FILE_ROWS_MIN: usize = 200_000;
 /// A file that is written but not yet part of the table.
 #[derive(Debug, Clone)]
 pub(crate) struct NewFile {
-    path: String,
-    n_bytes: usize,
-    stats: String,
+    pub(crate) path: String,
+    pub(crate) n_bytes: usize,
+    pub(crate) stats: String,
 }
 
 /// Writes the rows at `places`, in that order, cut into up to `n_writers` files that are written side by side.
 pub(crate) async fn write_files(
+    snapshot: &TableSnapshot,
+    batches: &[RecordBatch],
+    places: Vec<Place>,
+    n_writers: usize,
+) -> Result<Vec<NewFile>> {
+    write_files_in("", snapshot, batches, places, n_writers).await
+}
+
+/// The same in a folder below the table's.
+pub(crate) async fn write_files_in(
+    folder: &str,
     snapshot: &TableSnapshot,
     batches: &[RecordBatch],
     places: Vec<Place>,
@@ -69,7 +80,8 @@ pub(crate) async fn write_files(
     let mut files = Vec::new();
     for task in writing {
         let (bytes, stats) = task.await.map_err(std::io::Error::other).map_err(writing_failed)??;
-        let path = format!("part-{}.parquet", uuid());
+        let name = format!("part-{}.parquet", uuid());
+        let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
         let n_bytes = bytes.len();
         put(store.as_ref(), &path, bytes).await?;
         files.push(NewFile { path, n_bytes, stats });

@@ -159,6 +159,7 @@ fn file_hint(error: &std::io::Error) -> Option<String> {
         ErrorKind::StorageFull | ErrorKind::FileTooLarge => NO_SPACE,
         ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => NOT_WRITABLE,
         ErrorKind::NotFound => "check the path",
+        ErrorKind::NotADirectory => "check the path: a part of it is a file, not a folder",
         _ => return None,
     };
     Some(hint.into())
@@ -204,6 +205,11 @@ fn store_hint(message: &str) -> Option<String> {
 }
 
 fn engine_hint(message: &str) -> Option<String> {
+    if message.contains("No function matches") || message.contains("call it as ") {
+        return Some(
+            "see what functions take with `crowsnest sql \"SHOW FUNCTIONS\"`, or convert: CAST(x AS VARCHAR)".into(),
+        );
+    }
     if message.contains("Resources exhausted") || message.contains("Not enough memory") {
         return Some("give it more with --memory, or ask for less".into());
     }

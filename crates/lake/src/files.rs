@@ -55,6 +55,21 @@ pub(crate) fn create_private(path: &Path) -> Result<File> {
     options.open(path).map_err(named("writing", path))
 }
 
+/// Writes a file that only its owner may read, whole or not at all; false where there is one already, which stays. Its folder
+/// is made where missing.
+pub(crate) fn write_private_once(path: &Path, bytes: &[u8]) -> Result<bool> {
+    let temporary = path.with_extension(format!("tmp-{}", std::process::id()));
+    let mut file = create_private(&temporary)?;
+    let written =
+        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| std::fs::hard_link(&temporary, path));
+    remove_quietly(&temporary);
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(source) => Err(named("writing", path)(source)),
+    }
+}
+
 /// Takes from a file what users of this machine may who are neither its owner nor of its group; one that is not there is
 /// no error.
 pub(crate) fn close_to_others(path: &Path) -> Result<()> {

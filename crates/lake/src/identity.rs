@@ -195,6 +195,12 @@ impl Identity {
         all.filter(|(_, entity)| **entity == entity_id).map(|(mention, _)| *mention).collect()
     }
 
+    /// The mentions that are any of these entities, in one pass.
+    pub(crate) fn mentions_of_any(&self, entity_ids: &HashSet<i64>) -> Vec<i64> {
+        let all = self.mention_ids.iter().zip(&self.mention_entities);
+        all.filter(|(_, entity)| entity_ids.contains(entity)).map(|(mention, _)| *mention).collect()
+    }
+
     pub(crate) fn register(&self, context: &SessionContext) -> Result<()> {
         let identities = RecordBatch::try_from_iter([
             ("mention_id", Arc::new(Int64Array::from(self.mention_ids.clone())) as ArrayRef),

@@ -11,8 +11,9 @@ use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::DataFrame;
 use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt as _;
-use futures::future::try_join_all;
+use futures::future::{BoxFuture, try_join_all};
 use object_store::ObjectStore as _;
+use tracing::Instrument as _;
 use url::Url;
 
 use crate::among;
@@ -287,14 +288,21 @@ impl Lake {
 
     /// The same with values for `$name` placeholders.
     pub async fn query_with(&self, sql: &str, params: &[(&str, ScalarValue)]) -> Result<Vec<RecordBatch>> {
-        let frame = Box::pin(self.frame(sql, params)).await?;
-        Ok(self.run(frame).await?.try_collect().await?)
+        // As one type, whatever is in it: callers' futures would become too deep to be told apart.
+        let asking: BoxFuture<'_, Result<Vec<RecordBatch>>> = Box::pin(async move {
+            let frame = self.frame(sql, params).await?;
+            Ok(self.run(frame).await?.try_collect().await?)
+        });
+        asking.instrument(tracing::info_span!("question")).await
     }
 
     /// The same as a stream, for answers larger than memory.
     pub async fn stream(&self, sql: &str) -> Result<SendableRecordBatchStream> {
-        let frame = Box::pin(self.frame(sql, &[])).await?;
-        self.run(frame).await
+        let asking: BoxFuture<'_, Result<SendableRecordBatchStream>> = Box::pin(async move {
+            let frame = self.frame(sql, &[]).await?;
+            self.run(frame).await
+        });
+        asking.instrument(tracing::info_span!("question")).await
     }
 }
 

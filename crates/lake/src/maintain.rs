@@ -10,6 +10,7 @@ use deltalake::operations::vacuum::VacuumMode;
 use serde::Serialize;
 
 use crate::append;
+use crate::by_name;
 use crate::commit::{self, NewFile};
 use crate::engine;
 use crate::provider::LakeTable;
@@ -75,6 +76,8 @@ pub async fn optimize(lake: &Lake, table: &'static Table) -> Result<Optimized> {
         done.n_files_after += cut.n_files_after;
         done.n_rows += cut.n_rows;
     }
+    let current = current.latest().await?;
+    Box::pin(by_name::renew(&current, by_name::ROWS_MIN, lake.options().n_threads)).await?;
     lake.refresh().await?;
     Ok(done)
 }
@@ -255,6 +258,9 @@ pub async fn vacuum(lake: &Lake, table: &'static Table, hours: u32, is_dry_run: 
         .with_enforce_retention_duration(false)
         .with_dry_run(is_dry_run)
         .await?;
+    if !is_dry_run {
+        by_name::remove_stale(&snapshot).await;
+    }
     lake.refresh().await?;
     Ok(Vacuumed { table: table.name, n_files: metrics.files_deleted.len() })
 }

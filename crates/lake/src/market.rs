@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::identity::Language;
+use crate::login::LoginConfig;
 use crate::source_card::SourceCard;
 use crate::stores::{self, Settings};
-use crate::{LakeError, Result, files};
+use crate::{LakeError, Result, files, sealed, state};
 
 const CONFIG_FILE: &str = "crowsnest.toml";
+pub(crate) const STATE_FILE: &str = "state.db";
 /// What git leaves alone: what a market builds for itself. Templates of reports stand beside the reports of imports.
 const GITIGNORE: &[u8] =
     b"/lake\n/raw\n/reports/*\n!/reports/*.md\n/state.db*\n/state.locks\n/state.detect\n/alerts.log\n";
@@ -50,7 +52,8 @@ pub struct MarketConfig {
     #[serde(default = "default_cluster_partitions")]
     pub cluster_partitions: usize,
     /// File with credentials and endpoints of stores, and the cluster's secret, as `NAME = "value"`; a path from the
-    /// market's folder, better outside of it. Variables of the environment go before its lines.
+    /// market's folder, better outside of it. Variables of the environment go before its lines, and these before what
+    /// `crowsnest secret set` keeps.
     #[serde(default)]
     pub secrets: Option<String>,
     /// Metric → name of the segment whose claims are the total of the whole market.
@@ -59,6 +62,9 @@ pub struct MarketConfig {
     /// How figures are made.
     #[serde(default)]
     pub reconcile: ReconcileConfig,
+    /// Ways to log in besides passwords.
+    #[serde(default)]
+    pub login: LoginConfig,
     /// Data files that `crowsnest demo` imports, in order.
     #[serde(default)]
     pub imports: Vec<ImportFile>,
@@ -143,17 +149,27 @@ pub struct Market {
     pub metrics: MetricRegistry,
     /// The files of `sources/`, by name.
     pub sources: Vec<SourceCard>,
-    /// The lines of the secrets file; never shown.
+    /// The lines of the secrets file, and what is kept in the state; never shown.
     pub(crate) secrets: Secrets,
 }
 
 /// Settings that no message and no debugging output may show.
 #[derive(Clone, Default)]
-pub struct Secrets(pub(crate) Settings);
+pub struct Secrets {
+    values: Settings,
+    /// Those that are kept and cannot be read, with the reason.
+    locked: Settings,
+}
+
+impl From<Settings> for Secrets {
+    fn from(values: Settings) -> Self {
+        Self { values, locked: Settings::new() }
+    }
+}
 
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} secrets", self.0.len())
+        write!(formatter, "{} secrets", self.values.len())
     }
 }
 
@@ -161,7 +177,7 @@ impl std::ops::Deref for Secrets {
     type Target = Settings;
 
     fn deref(&self) -> &Settings {
-        &self.0
+        &self.values
     }
 }
 
@@ -232,9 +248,23 @@ impl Market {
         self.source(name).or_else(|| self.sources.iter().find(|card| card.is_called(name)))
     }
 
-    /// A secret by its name: of the environment, else of the secrets file.
+    /// A secret by its name: of the environment, else of the secrets file, else one that is kept and can be read.
     pub fn secret(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty()).or_else(|| self.secrets.get(name).cloned())
+    }
+
+    /// The same where it matters whether there is none: a password that cannot be read is not the same as no password.
+    ///
+    /// # Errors
+    /// [`LakeError::BadQuestion`] where it is kept, but cannot be read with the key that is here.
+    pub fn readable_secret(&self, name: &str) -> Result<Option<String>> {
+        match (self.secret(name), self.secrets.locked.get(name)) {
+            (None, Some(why)) => Err(LakeError::bad_question(
+                format!("secret {name} is kept and cannot be read: {why}"),
+                "see them with `crowsnest secret list`",
+            )),
+            (found, _) => Ok(found),
+        }
     }
 
     /// Where tables and documents are: the market's folder, or below an address.
@@ -280,6 +310,7 @@ fn check(config: &MarketConfig, path: &Path) -> Result<()> {
     if config.name.trim().is_empty() {
         faults.push("name is empty".into());
     }
+    faults.extend(config.login.faults());
     if faults.is_empty() {
         return Ok(());
     }
@@ -297,10 +328,14 @@ fn read_sources(dir: &Path) -> Result<Vec<SourceCard>> {
 }
 
 fn read_secrets(dir: &Path, config: &MarketConfig) -> Result<Secrets> {
-    Ok(match &config.secrets {
-        Some(file) => Secrets(stores::read_secrets(&dir.join(file))?),
-        None => Secrets::default(),
-    })
+    let of_file = config.secrets.as_ref().map(|file| stores::read_secrets(&dir.join(file))).transpose()?;
+    let (mut values, locked) = sealed::open_all(&state::secrets::read(&dir.join(STATE_FILE))?, dir);
+    if let Some(why) = locked.values().next() {
+        tracing::warn!(n_secrets = locked.len(), why, "secrets that the market keeps cannot be read");
+    }
+    // The file's lines go before what is kept.
+    values.extend(of_file.unwrap_or_default());
+    Ok(Secrets { values, locked })
 }
 
 fn read_metrics(dir: &Path) -> Result<MetricRegistry> {

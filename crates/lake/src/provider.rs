@@ -25,6 +25,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use url::Url;
 
+use crate::by_name::ByName;
 use crate::footers::Footers;
 use crate::schema;
 use crate::table::{DataFile, TableSnapshot};
@@ -35,16 +36,18 @@ pub(crate) struct LakeTable {
     schema: SchemaRef,
     root: Url,
     files: Arc<Vec<DataFile>>,
+    by_name: Option<Arc<ByName>>,
 }
 
 impl LakeTable {
     pub(crate) fn new(snapshot: &TableSnapshot) -> Self {
-        Self::with_files(snapshot, Arc::clone(&snapshot.files))
+        Self { by_name: snapshot.by_name.clone(), ..Self::with_files(snapshot, Arc::clone(&snapshot.files)) }
     }
 
-    /// Only some of the snapshot's files.
+    /// Only some of the snapshot's files, and these themselves.
     pub(crate) fn with_files(snapshot: &TableSnapshot, files: Arc<Vec<DataFile>>) -> Self {
-        Self { schema: schema::scan_schema(snapshot.table), root: snapshot.delta.table_url().clone(), files }
+        let (schema, root) = (schema::scan_schema(snapshot.table), snapshot.delta.table_url().clone());
+        Self { schema, root, files, by_name: None }
     }
 
     fn predicate(&self, state: &dyn Session, filters: &[Expr]) -> Result<Option<Arc<dyn PhysicalExpr>>> {
@@ -53,8 +56,16 @@ impl LakeTable {
         Ok(Some(state.create_physical_expr(filter, &df_schema)?))
     }
 
-    fn kept_files(&self, predicate: Option<&Arc<dyn PhysicalExpr>>) -> Vec<&DataFile> {
-        let all: Vec<&DataFile> = self.files.iter().collect();
+    /// Where a question about names finds its rows together, or the table's own files.
+    fn files_for(&self, filters: &[Expr]) -> &[DataFile] {
+        match &self.by_name {
+            Some(by_name) if by_name.is_asked_by(filters) => &by_name.files,
+            _ => &self.files,
+        }
+    }
+
+    fn kept_files<'f>(&self, files: &'f [DataFile], predicate: Option<&Arc<dyn PhysicalExpr>>) -> Vec<&'f DataFile> {
+        let all: Vec<&DataFile> = files.iter().collect();
         let Some(predicate) = predicate else { return all };
         let builder = PruningPredicateBuilder::new().with_file_schema(Arc::clone(&self.schema));
         let Ok(pruning) = builder.try_build(Arc::clone(predicate)) else { return all };
@@ -110,7 +121,7 @@ impl TableProvider for LakeTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let predicate = self.predicate(state, filters)?;
-        let kept = self.kept_files(predicate.as_ref());
+        let kept = self.kept_files(self.files_for(filters), predicate.as_ref());
         if kept.is_empty() {
             let projected = datafusion::physical_plan::project_schema(&self.schema, projection)?;
             return Ok(Arc::new(EmptyExec::new(projected)));

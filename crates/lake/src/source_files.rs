@@ -7,8 +7,8 @@ use std::hash::Hasher as _;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::market::SOURCES_FOLDER;
-use crate::{Market, Result, files};
+use crate::market::{SOURCES_FOLDER, STATE_FILE};
+use crate::{Market, Result, files, state};
 
 /// What the files held when they were last looked at.
 #[derive(Debug)]
@@ -47,6 +47,10 @@ fn stamp(market: &Market) -> u64 {
             hasher.write(part);
             hasher.write_u8(0);
         }
+    }
+    for secret in state::secrets::read(&market.dir.join(STATE_FILE)).unwrap_or_default() {
+        hasher.write(secret.name.as_bytes());
+        hasher.write(&secret.nonce);
     }
     hasher.finish()
 }

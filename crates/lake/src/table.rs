@@ -9,6 +9,7 @@ use deltalake::protocol::SaveMode;
 use deltalake::{DeltaTable, DeltaTableBuilder};
 use url::Url;
 
+use crate::by_name::ByName;
 use crate::stores::{self, Settings};
 use crate::{Result, schema, statistics};
 
@@ -27,6 +28,8 @@ pub(crate) struct TableSnapshot {
     pub(crate) table: &'static Table,
     pub(crate) delta: DeltaTable,
     pub(crate) files: Arc<Vec<DataFile>>,
+    /// The same rows in the order of whom they are about, where `optimize` made that.
+    pub(crate) by_name: Option<Arc<ByName>>,
 }
 
 impl TableSnapshot {
@@ -41,10 +44,10 @@ impl TableSnapshot {
         } else {
             delta = create(&url, table, settings).await?;
         }
-        Self::of(table, add_missing_columns(delta, table).await?)
+        Self::of(table, add_missing_columns(delta, table).await?).await
     }
 
-    fn of(table: &'static Table, delta: DeltaTable) -> Result<Self> {
+    async fn of(table: &'static Table, delta: DeltaTable) -> Result<Self> {
         let state = delta.snapshot()?;
         let mut files = Vec::new();
         for view in state.log_data().iter() {
@@ -66,7 +69,8 @@ impl TableSnapshot {
             files.push(DataFile { add, statistics: Arc::new(file_statistics) });
         }
         files.sort_by(|left, right| left.add.path.cmp(&right.add.path));
-        Ok(Self { table, delta, files: Arc::new(files) })
+        let by_name = ByName::read(table, &delta, &files).await;
+        Ok(Self { table, delta, files: Arc::new(files), by_name })
     }
 
     /// The version that this is.
@@ -82,7 +86,7 @@ impl TableSnapshot {
         }
         let mut delta = self.delta.clone();
         delta.update_state().await?;
-        Self::of(self.table, delta)
+        Self::of(self.table, delta).await
     }
 
     /// The number of rows, from the log alone.
@@ -129,6 +133,17 @@ async fn create(url: &Url, table: &'static Table, settings: &Settings) -> Result
 
 async fn add_missing_columns(delta: DeltaTable, table: &'static Table) -> Result<DeltaTable> {
     let present = delta.snapshot()?.schema();
+    let is_known = |name: &str| table.columns.iter().any(|column| column.name == name);
+    let unknown: Vec<&str> =
+        present.fields().map(|field| field.name().as_str()).filter(|name| !is_known(name)).collect();
+    if !unknown.is_empty() {
+        let columns = unknown.join(", ");
+        tracing::warn!(
+            table = table.name,
+            columns,
+            "a later version added columns, which stay empty in rows that this one adds"
+        );
+    }
     let missing: Vec<_> = table.columns.iter().filter(|column| present.field(column.name).is_none()).cloned().collect();
     if missing.is_empty() {
         return Ok(delta);

@@ -71,6 +71,7 @@ pub enum RunError {
 ///
 /// # Errors
 /// Those of the step.
+#[tracing::instrument(name = "reconcile", skip_all)]
 pub async fn reconcile(lake: &Lake, request: &ReconcileRequest) -> Result<Reconciled, ReconcileError> {
     let run = format!("reconcile-{}", jiff::Timestamp::now().as_microsecond());
     lake.state().begin_run(&run, "reconcile")?;
@@ -98,6 +99,7 @@ pub const RESOLVED_BESIDE_MAX: usize = 50_000;
 ///
 /// # Errors
 /// Those of the step.
+#[tracing::instrument(name = "resolve", skip_all)]
 pub async fn resolve(lake: &Lake, options: &ResolveOptions) -> Result<(Synced, Resolved), RunError> {
     let catalogue = sync_catalogue(lake).await?;
     let run = format!("resolve-{}", jiff::Timestamp::now().as_microsecond());
@@ -113,6 +115,7 @@ pub async fn resolve(lake: &Lake, options: &ResolveOptions) -> Result<(Synced, R
     Ok((catalogue, resolved))
 }
 
+#[tracing::instrument(name = "resolve", skip_all)]
 async fn resolve_beside(lake: &Lake) -> Result<Option<Resolved>, RunError> {
     if n_unresolved(lake).await? > RESOLVED_BESIDE_MAX {
         return Ok(None);
@@ -124,6 +127,7 @@ async fn resolve_beside(lake: &Lake) -> Result<Option<Resolved>, RunError> {
 ///
 /// # Errors
 /// Those of the steps. What one step committed before another failed stays, and the next run goes on from there.
+#[tracing::instrument(name = "import", skip_all)]
 pub async fn import(lake: &Lake, request: ImportRequest, progress: &dyn Progress) -> Result<RunReport, RunError> {
     let is_dry_run = request.is_dry_run;
     let run = format!("import-{}", jiff::Timestamp::now().as_microsecond());

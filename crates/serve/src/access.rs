@@ -62,12 +62,18 @@ const RULES: &[Rule] = &[
     rule(Look, "/healthz", Nothing),
     rule(Look, "/login", Nothing),
     rule(Change, "/login", Nothing),
+    // A provider sends people back by GET: what that changes is bound to a secret in a cookie, see `oidc`.
+    rule(Look, "/login/oidc", Nothing),
+    rule(Look, "/login/oidc/callback", Nothing),
     rule(Change, "/logout", Nothing),
     rule(Look, "/audit*", ADMIN),
+    rule(Look, "/users*", ADMIN),
     // A team's own figures, and what it is going to do.
     rule(Look, "/plans*", ANALYST),
     rule(Look, "/loop*", ANALYST),
     rule(Look, "/bandits*", ANALYST),
+    // A team's own words.
+    rule(Look, "/notes*", ANALYST),
     rule(Look, "/*", VIEWER),
     // A visitor's arm, and what came back for it: whoever asks steers traffic.
     rule(Tell, "/v1/allocate", EDITOR),
@@ -77,8 +83,12 @@ const RULES: &[Rule] = &[
     rule(Ask, "/reconcile", VIEWER),
     // One's own password and tokens.
     rule(Change, "/account/*", VIEWER),
+    // One's own names for pages.
+    rule(Change, "/views/*", VIEWER),
+    rule(Change, "/users/*", ADMIN),
     rule(Change, "/review/*", EDITOR),
     rule(Change, "/identity/*", EDITOR),
+    rule(Change, "/notes/*", EDITOR),
 ];
 
 impl Rule {
@@ -123,7 +133,7 @@ mod tests {
             }
         }
         for rule in RULES.iter().filter(|rule| matches!(rule.means, Change | Tell)) {
-            let is_own = ["/login", "/logout", "/account/*"].contains(&rule.path);
+            let is_own = ["/login", "/logout", "/account/*", "/views/*"].contains(&rule.path);
             assert!(is_own || rule.takes >= EDITOR, "{}", rule.path);
         }
     }
@@ -134,8 +144,8 @@ mod tests {
             for ending in ["", ".json", ".csv", ".parquet", "/"] {
                 let path = format!("{}{ending}", route.path);
                 let least = match route.path {
-                    "/audit" => ADMIN,
-                    "/plans" | "/plans/{plan}" | "/loop" | "/bandits" => ANALYST,
+                    "/audit" | "/users" => ADMIN,
+                    "/plans" | "/plans/{plan}" | "/loop" | "/bandits" | "/notes/{entity}" => ANALYST,
                     _ => VIEWER,
                 };
                 assert_eq!(takes(Method::GET, &path), Some(least), "{path}");

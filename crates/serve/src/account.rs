@@ -17,14 +17,14 @@ use crate::pages::account::{AccountPage, with_new_token};
 use crate::request::PageRequest;
 use crate::router::plain_error;
 use crate::site::{CurrentSite, Seen, Site};
-use crate::{Result, ServeError};
+use crate::{Result, ServeError, users};
 
 /// Days that a token of the page is good for, unless said.
 const TOKEN_DAYS: u32 = 90;
 
 /// Adds the addresses.
 pub(crate) fn add(router: Router<CurrentSite>, guard: &Arc<Guard>) -> Router<CurrentSite> {
-    router
+    users::add(router)
         .route("/account/password", post(change_password).with_state(Arc::clone(guard)))
         .route("/account/tokens/add", post(add_token))
         .route("/account/tokens/revoke", post(revoke_token))
@@ -38,7 +38,7 @@ fn user_of(site: &Site, asker: &Asker) -> Result<User> {
 }
 
 /// A program's token is no reason to make others, or to change a password.
-fn check_person(asker: &Asker) -> Result<()> {
+pub(crate) fn check_person(asker: &Asker) -> Result<()> {
     if asker.via() == "page" {
         return Ok(());
     }

@@ -158,7 +158,8 @@ impl Accounts {
             return Ok(Guess::Wait(wait_secs));
         }
         let user = self.lake.state().user(&name)?;
-        let hash = user.as_ref().map(|user| user.password_hash.clone());
+        // Who logs in by a provider alone has no password, and it takes as long to say so.
+        let hash = user.as_ref().map(|user| user.password_hash.clone()).filter(|hash| !hash.is_empty());
         let is_right = self.verified(password.to_owned(), hash).await?;
         let Some(user) = user.filter(|_| is_right) else {
             self.guesses.failed(&name, place, now() / MICROS_PER_SEC);
@@ -176,14 +177,30 @@ impl Accounts {
     }
 
     fn note_refusal(&self, name: &str, place: &str) -> Result<()> {
+        self.note_refused(name, &format!("a wrong name or password, from {place}"))
+    }
+
+    fn note_refused(&self, name: &str, what: &str) -> Result<()> {
         self.lake.state().note(&AuditLine {
             at: now(),
-            who: name.chars().filter(|letter| !letter.is_control()).take(64).collect(),
+            who: printable(name, 64),
             action: "login.refused".to_owned(),
-            what: format!("a wrong name or password, from {place}"),
+            what: printable(what, 500),
             via: "page".to_owned(),
         })?;
         Ok(())
+    }
+
+    /// Notes that somebody whom a provider sent was refused, and why. Nothing was guessed, so that nobody waits; but who
+    /// floods the log from one place is noted less and less.
+    pub(crate) fn refused(&self, name: &str, why: &str, place: &str) -> Result<()> {
+        let (by_place, at) = (format!("login at {place}"), now() / MICROS_PER_SEC);
+        tracing::warn!(name, why, place, "a login by the provider was refused");
+        if self.guesses.wait_secs(&by_place, place, at) > 0 {
+            return Ok(());
+        }
+        self.guesses.failed(&by_place, place, at);
+        self.note_refused(name, &format!("{why}, from {place}"))
     }
 }
 
@@ -201,6 +218,10 @@ impl Callers for Accounts {
     fn without_password(&self) -> Option<Caller> {
         told(self.without_password())
     }
+}
+
+fn printable(text: &str, n_characters_max: usize) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(n_characters_max).collect()
 }
 
 fn told(found: Result<Option<Caller>>) -> Option<Caller> {

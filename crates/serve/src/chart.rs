@@ -9,6 +9,8 @@ use crowsnest_lake::Language;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use crate::chart_file::ChartLinks;
+use crate::frame::Frame;
 use crate::numbers;
 
 // Edges of the plot in a drawing of 760 by 260, as `line_chart.html` has it.
@@ -70,6 +72,8 @@ pub(crate) struct ChartData {
     pub(crate) unit: String,
     pub(crate) language: &'static str,
     pub(crate) lower_is_better: bool,
+    /// Whether equal distances are equal factors; values that are not above zero have no place then.
+    pub(crate) is_log: bool,
     pub(crate) lines: Vec<ChartLine>,
     /// Reconciled figures, oldest first.
     pub(crate) band: Vec<BandPoint>,
@@ -85,6 +89,18 @@ pub(crate) struct ChartWords {
     pub(crate) written: String,
     pub(crate) open: String,
     pub(crate) reconciled: String,
+}
+
+impl ChartWords {
+    pub(crate) fn new(page: &Frame) -> Self {
+        Self {
+            known: page.say("col.known").to_owned(),
+            restated: page.say("chart.restated").to_owned(),
+            written: page.say("col.written").to_owned(),
+            open: page.say("chart.open").to_owned(),
+            reconciled: page.say("chart.reconciled").to_owned(),
+        }
+    }
 }
 
 /// A mark on an axis.
@@ -130,6 +146,8 @@ pub(crate) struct LineChart {
     /// What detection said of the series.
     pub(crate) marks: Vec<PlottedMark>,
     pub(crate) json: String,
+    /// Where the chart is to be had as a file.
+    pub(crate) files: ChartLinks,
     x_axis: Span,
 }
 
@@ -153,7 +171,7 @@ impl LineChart {
         let x_axis = Span::of(days).padded(0.02);
         let claimed = points().flat_map(|point| [Some(point.value), point.low, point.high]).flatten();
         let values = claimed.chain(shown_ends(data));
-        let y_axis = ValueAxis::new(Span::of(values), data.lower_is_better);
+        let y_axis = ValueAxis::new(Span::of(values), data.lower_is_better, data.is_log);
         let place = |point: &ChartPoint| {
             let x = LEFT + x_axis.fraction(point.day) * (RIGHT - LEFT);
             (x, y_axis.place(point.value))
@@ -171,6 +189,7 @@ impl LineChart {
             lines: lines.collect(),
             band: plot_band(data, &|day| LEFT + x_axis.fraction(day) * (RIGHT - LEFT), &y_axis),
             marks: Vec::new(),
+            files: ChartLinks::default(),
             x_axis,
             json: for_script(&serde_json::to_string(data)?),
         })
@@ -303,13 +322,20 @@ impl Span {
 
 /// The vertical axis: from zero where the values allow it, ranks upside down.
 struct ValueAxis {
+    /// Of the values, or of their logarithms.
     span: Span,
     is_inverted: bool,
+    is_log: bool,
     ticks: Vec<f64>,
 }
 
 impl ValueAxis {
-    fn new(values: Span, is_inverted: bool) -> Self {
+    fn new(values: Span, is_inverted: bool, is_log: bool) -> Self {
+        if is_log && values.from > 0.0 {
+            let ticks = log_ticks(values);
+            let ends = Span::of(ticks.iter().map(|tick| tick.log10()));
+            return Self { span: ends, is_inverted, is_log, ticks };
+        }
         // Values that vary little far from zero (ratings) would be a flat line on an axis from zero.
         let is_far_from_zero = values.from > 0.0 && (values.to - values.from) < values.from * 0.5;
         let from = if is_far_from_zero && values.to > values.from { values.from } else { values.from.min(0.0) };
@@ -318,14 +344,30 @@ impl ValueAxis {
         let first = (from / step).floor();
         let last = (to / step).ceil();
         let ticks: Vec<f64> = (0..=(last - first) as usize).map(|index| (first + index as f64) * step).collect();
-        Self { span: Span { from: first * step, to: last * step }, is_inverted, ticks }
+        Self { span: Span { from: first * step, to: last * step }, is_inverted, is_log: false, ticks }
     }
 
     fn place(&self, value: f64) -> f64 {
+        let value = if self.is_log { value.max(f64::MIN_POSITIVE).log10() } else { value };
         let fraction = self.span.fraction(value).clamp(0.0, 1.0);
         let from_top = if self.is_inverted { fraction } else { 1.0 - fraction };
         TOP + from_top * (BOTTOM - TOP)
     }
+}
+
+/// 1, 2, 5, 10 … around positive values; the powers of ten alone where those are many.
+fn log_ticks(values: Span) -> Vec<f64> {
+    const N_TICKS_MAX: usize = 9;
+    let decades = values.from.log10().floor() as i32..=values.to.log10().ceil() as i32;
+    let steps = |factors: &'static [f64]| {
+        let all = decades.clone().flat_map(move |decade| factors.iter().map(move |factor| factor * 10f64.powi(decade)));
+        let all: Vec<f64> = all.collect();
+        let first = all.iter().rposition(|tick| *tick <= values.from * 1.000_001).unwrap_or(0);
+        let last = all.iter().position(|tick| *tick >= values.to * 0.999_999).unwrap_or(all.len() - 1);
+        all[first..=last.max(first + 1).min(all.len() - 1)].to_vec()
+    };
+    let fine = steps(&[1.0, 2.0, 5.0]);
+    if fine.len() <= N_TICKS_MAX { fine } else { steps(&[1.0]) }
 }
 
 /// The next of 1, 2, 5, 10 … above a number.
@@ -417,6 +459,7 @@ mod tests {
             unit: "users".into(),
             language: "en",
             lower_is_better,
+            is_log: false,
             lines: vec![ChartLine { label: "a".into(), points }],
             band: Vec::new(),
             words,
@@ -451,6 +494,19 @@ mod tests {
     }
 
     #[test]
+    fn on_a_log_axis_equal_factors_are_equal_distances() {
+        let axis = ValueAxis::new(Span { from: 30.0, to: 7000.0 }, false, true);
+        assert_eq!((axis.ticks[0], axis.ticks.last().copied()), (20.0, Some(10_000.0)));
+        let steps = [axis.place(40.0) - axis.place(400.0), axis.place(400.0) - axis.place(4000.0)];
+        assert!((steps[0] - steps[1]).abs() < 1e-6 && steps[0] > 0.0);
+        let wide = log_ticks(Span { from: 3.0, to: 5e8 });
+        assert_eq!((wide[0], wide.len()), (1.0, 10));
+        assert_eq!(log_ticks(Span { from: 10.0, to: 10.0 }).len(), 2, "one value has an axis too");
+        let zero = ValueAxis::new(Span { from: 0.0, to: 5.0 }, false, true);
+        assert!(!zero.is_log && zero.place(0.0).is_finite());
+    }
+
+    #[test]
     fn nothing_and_one_point_can_be_drawn() {
         assert!(chart(&[], false).lines[0].path.is_empty());
         let one = chart(&[5.0], false);
@@ -466,6 +522,7 @@ mod tests {
             unit: "users".into(),
             language: "en",
             lower_is_better: false,
+            is_log: false,
             lines: vec![ChartLine { label: "a".into(), points: vec![point(0.0, 10.0), point(30.0, 12.0)] }],
             band: Vec::new(),
             words: ChartWords {

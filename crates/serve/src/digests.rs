@@ -8,8 +8,10 @@ use crowsnest_run::digest::{Digest, EVERYTHING};
 use crowsnest_run::happening::{Happening, What};
 
 use crate::deliver::outbox::passed_on;
-use crate::message::{Message, Section};
+use crate::message::{Head, Message, Section};
 use crate::numbers;
+use crate::reports::market_title;
+use crate::reports::pdf::Paper;
 use crate::request::push_query;
 use crate::telling::Teller;
 use crate::words::say;
@@ -64,32 +66,33 @@ pub(crate) fn digest_message(
     if !digest.unknown.is_empty() {
         notes.push(say(language, "tell.unknown").replacen("{}", &digest.unknown.join(", "), 1));
     }
+    let market = market_title(lake.market()).to_owned();
+    let head = Head { title: title(digest, language), day: to.clone(), market };
     Message {
         kind: "digest".into(),
         language,
-        title: title(lake, digest, language, &to),
+        title: format!("{} · {} · {to}", head.market, head.title),
         sections,
         notes,
         path: path(digest, &from, &to),
         base_url,
         happenings: kept.into_iter().cloned().collect(),
+        head: Some(head),
     }
 }
 
-fn title(lake: &Lake, digest: &Digest, language: Language, day: &str) -> String {
-    let config = &lake.market().config;
-    let market = if config.title.is_empty() { &config.name } else { &config.title };
+/// What it is a digest of.
+fn title(digest: &Digest, language: Language) -> String {
     let of = match (&digest.watch, digest.title.is_empty()) {
         (Some(name), true) => name.as_str(),
         (Some(_), false) => digest.title.as_str(),
         (None, _) if digest.name != EVERYTHING => digest.name.as_str(),
         (None, _) => "",
     };
-    let what = match of {
+    match of {
         "" => say(language, "digest.title").to_owned(),
         of => say(language, "digest.of").replacen("{}", of, 1),
-    };
-    format!("{market} · {what} · {day}")
+    }
 }
 
 /// The page that tells the same, whenever it is opened.
@@ -116,6 +119,11 @@ pub fn digest_text(lake: &Lake, digest: &Digest, language: Language) -> String {
 /// The digest as a page that mail programs show: nothing in it runs or loads.
 pub fn digest_mail(lake: &Lake, digest: &Digest, language: Language, base_url: Option<String>) -> String {
     digest_message(lake, digest, language, Audience::Owner, base_url).mail_page()
+}
+
+/// The digest as a document to print, whose links begin with `base_url`.
+pub fn digest_paper(lake: &Lake, digest: &Digest, language: Language, base_url: Option<String>) -> Paper {
+    Paper::of_message(&digest_message(lake, digest, language, Audience::Owner, base_url))
 }
 
 /// What happened, in one line of text, for lists in a terminal.

@@ -76,6 +76,9 @@ pub enum ServeError {
     /// A page could not be written.
     #[error("writing the page: {0}")]
     Template(#[from] askama::Error),
+    /// A PDF could not be typeset.
+    #[error("making the PDF: {0}")]
+    Paper(String),
     /// A part of an answer could not be written as JSON.
     #[error("writing JSON: {0}")]
     Json(#[from] serde_json::Error),

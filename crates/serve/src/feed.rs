@@ -23,21 +23,10 @@ pub(crate) async fn serve(Seen(site): Seen, uri: Uri, headers: HeaderMap) -> Res
     };
     // A reader's program has no language of its own: the market's, unless the address names one.
     let language = if request.is_language_explicit { request.language } else { site.lake.market().config.language };
-    let base = base_of(&headers);
-    match feed(&site, language, &base) {
+    match feed(&site, language, &request.site_address) {
         Ok(feed) => ([(header::CONTENT_TYPE, "application/atom+xml; charset=utf-8")], feed).into_response(),
         Err(error) => error_page(&error.into(), &request),
     }
-}
-
-/// Where the feed was asked for, so that its links lead back; the name was checked before.
-fn base_of(headers: &HeaderMap) -> String {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let scheme = match headers.get("x-forwarded-proto").and_then(|scheme| scheme.to_str().ok()) {
-        Some("https") => "https",
-        _ => "http",
-    };
-    format!("{scheme}://{host}")
 }
 
 fn moment(micros: i64) -> String {

@@ -7,7 +7,8 @@ use crowsnest_lake::Language;
 
 use crate::assets;
 use crate::numbers;
-use crate::request::PageRequest;
+use crate::palette::{self, PLACES, is_for_analysts};
+use crate::request::{Format, PageRequest};
 use crate::words;
 
 /// One choice in a row of choices.
@@ -27,26 +28,20 @@ pub(crate) struct Frame {
     pub(crate) has_chart: bool,
     /// Whether the page can be had as data.
     has_data: bool,
+    /// Whether the page can be had as a PDF.
+    has_paper: bool,
 }
-
-const SECTIONS: &[(&str, &str)] = &[
-    ("/digest", "nav.digest"),
-    ("/products", "nav.products"),
-    ("/league", "nav.league"),
-    ("/movers", "nav.movers"),
-    ("/tenders", "nav.tenders"),
-    ("/events", "nav.events"),
-    ("/breakouts", "nav.breakouts"),
-    ("/record", "nav.record"),
-    ("/directions", "nav.directions"),
-    ("/plans", "nav.plans"),
-    ("/sources", "nav.sources"),
-    ("/", "nav.overview"),
-];
 
 impl Frame {
     pub(crate) fn new(request: &PageRequest, title: impl Into<String>) -> Self {
-        Self { request: request.clone(), title: title.into(), notes: Vec::new(), has_chart: false, has_data: true }
+        Self {
+            request: request.clone(),
+            title: title.into(),
+            notes: Vec::new(),
+            has_chart: false,
+            has_data: true,
+            has_paper: false,
+        }
     }
 
     pub(crate) fn with_notes(mut self, notes: &[String]) -> Self {
@@ -69,6 +64,17 @@ impl Frame {
     pub(crate) fn without_data(mut self) -> Self {
         self.has_data = false;
         self
+    }
+
+    /// A page that is to be had as a PDF.
+    pub(crate) fn with_paper(mut self) -> Self {
+        self.has_paper = true;
+        self
+    }
+
+    /// The address of its PDF, in the page's own language.
+    pub(crate) fn paper(&self) -> String {
+        self.request.paper_address()
     }
 
     /// What forms on the page must carry. Only pages that are made anew each time may have one.
@@ -154,22 +160,26 @@ impl Frame {
 
     pub(crate) fn sections(&self) -> Vec<Choice> {
         let here = self.request.path.as_str();
-        let mut choices: Vec<Choice> = SECTIONS
-            .iter()
-            .filter(|(path, _)| *path != "/plans" || !self.is_shared())
-            .map(|(path, key)| Choice {
-                label: self.say(key).to_owned(),
-                value: (*path).to_owned(),
-                address: self.link(path),
-                is_current: here == *path
-                    || (*path == "/products" && (here.starts_with("/product/") || here.starts_with("/company/")))
-                    || (*path == "/plans" && (here.starts_with("/plans/") || matches!(here, "/loop" | "/bandits")))
-                    || (*path == "/digest" && (matches!(here, "/alerts" | "/reports") || here.starts_with("/report/")))
-                    || (*path == "/sources" && matches!(here, "/source" | "/collecting")),
+        let sections = PLACES.iter().filter(|place| place.is_section);
+        sections
+            .filter(|place| !self.is_shared() || !is_for_analysts(place.path))
+            .map(|place| Choice {
+                label: self.say(place.key).to_owned(),
+                value: place.path.to_owned(),
+                address: self.link(place.path),
+                is_current: here == place.path || is_within(here, place.path),
             })
-            .collect();
-        choices.rotate_right(1);
-        choices
+            .collect()
+    }
+
+    /// The letter that leads to a page after "g".
+    pub(crate) fn letter_of(&self, path: &str) -> &'static str {
+        palette::letter_of(path)
+    }
+
+    /// This page's own address, to be saved: without what was done a moment ago.
+    pub(crate) fn own_address(&self) -> String {
+        self.request.same_page_with(&[("theme", ""), ("did", "")])
     }
 
     pub(crate) fn languages(&self) -> Vec<Choice> {
@@ -198,16 +208,16 @@ impl Frame {
 
     pub(crate) fn formats(&self) -> Vec<Choice> {
         let formats = [("JSON", ".json"), ("CSV", ".csv"), ("Parquet", ".parquet")];
-        formats
-            .into_iter()
-            .filter(|_| self.has_data)
-            .map(|(label, ending)| Choice {
-                label: label.to_owned(),
-                value: ending.to_owned(),
-                address: self.request.data_address(ending),
-                is_current: false,
-            })
-            .collect()
+        let choice = |label: &str, ending: &str, address: String| Choice {
+            label: label.to_owned(),
+            value: ending.to_owned(),
+            address,
+            is_current: false,
+        };
+        let data = formats.into_iter().filter(|_| self.has_data);
+        let data = data.map(|(label, ending)| choice(label, ending, self.request.data_address(ending)));
+        let paper = self.has_paper.then(|| choice("PDF", Format::PDF, self.paper()));
+        data.chain(paper).collect()
     }
 
     /// Sources left out of this page because others may look, as one line; empty where none are.
@@ -221,5 +231,17 @@ impl Frame {
 
     pub(crate) fn asset(&self, name: &str) -> String {
         assets::address(name)
+    }
+}
+
+/// Whether a page belongs to a section of the navigation.
+fn is_within(here: &str, section: &str) -> bool {
+    match section {
+        "/products" => here.starts_with("/product/") || here.starts_with("/company/"),
+        "/plans" => here.starts_with("/plans/") || matches!(here, "/loop" | "/bandits"),
+        "/digest" => matches!(here, "/alerts" | "/reports") || here.starts_with("/report/"),
+        "/sources" => matches!(here, "/source" | "/collecting"),
+        "/watch" => here.starts_with("/watch/"),
+        _ => false,
     }
 }

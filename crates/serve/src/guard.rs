@@ -37,6 +37,8 @@ use crate::{Result, ServeError};
 const FORM_BYTES_MAX: usize = 64 * 1024;
 /// An address with its query; the pages' own have some hundred characters, a name to look up ten thousand.
 const ADDRESS_BYTES_MAX: usize = 100 * 1024;
+/// A session's longest life.
+const MONTH_SECS: u32 = 2_592_000;
 /// The cookie of somebody who is about to log in, plainly and under TLS, where its name binds it to this host.
 const VISIT_COOKIES: [&str; 2] = ["crowsnest_visit", "__Host-crowsnest_visit"];
 
@@ -131,7 +133,7 @@ impl Guard {
         let (path, format) = Format::split(parts.uri.path());
         let is_looking = matches!(parts.method, Method::GET | Method::HEAD);
         let accepts = parts.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-        if is_looking && format == Format::Html && accepts.contains("text/html") {
+        if is_looking && format.is_for_people() && accepts.contains("text/html") {
             let here = parts.uri.path_and_query().map_or(path, |whole| whole.as_str());
             let mut address = "/login".to_owned();
             push_query(&mut address, "next", here);
@@ -276,21 +278,19 @@ fn place(headers: &HeaderMap, peer: Option<SocketAddr>) -> String {
 
 /// A cookie of the session, to be set; or, without a secret, to be taken away.
 pub(crate) fn session_cookie(secret: Option<&str>, is_secure: bool) -> Option<HeaderValue> {
-    set_cookie(SESSION_COOKIES[usize::from(is_secure)], secret, is_secure)
+    set_cookie(SESSION_COOKIES[usize::from(is_secure)], secret, MONTH_SECS, is_secure)
 }
 
 /// A cookie of somebody who is about to log in.
 pub(crate) fn visit_cookie(secret: &str, is_secure: bool) -> Option<HeaderValue> {
-    set_cookie(VISIT_COOKIES[usize::from(is_secure)], Some(secret), is_secure)
+    set_cookie(VISIT_COOKIES[usize::from(is_secure)], Some(secret), MONTH_SECS, is_secure)
 }
 
-fn set_cookie(name: &str, secret: Option<&str>, is_secure: bool) -> Option<HeaderValue> {
+/// A cookie that the server alone reads, for some seconds; or, without a secret, taken away.
+pub(crate) fn set_cookie(name: &str, secret: Option<&str>, secs: u32, is_secure: bool) -> Option<HeaderValue> {
     let secure = if is_secure { "; Secure" } else { "" };
-    let (value, age) = match secret {
-        Some(secret) => (secret, "; Max-Age=2592000"),
-        None => ("", "; Max-Age=0"),
-    };
-    HeaderValue::from_str(&format!("{name}={value}; Path=/{age}; HttpOnly; SameSite=Lax{secure}")).ok()
+    let (value, secs) = secret.map_or(("", 0), |secret| (secret, secs));
+    HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={secs}; HttpOnly; SameSite=Lax{secure}")).ok()
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Pages, their data, and the HTTP server.
 //!
 //! In: a [`Lake`](crowsnest_lake::Lake), asked through its questions. Out: HTML pages that work without JavaScript,
-//! and the same addresses as `.json`, `.csv` and `.parquet`.
+//! and the same addresses as `.json`, `.csv` and `.parquet`; reports and digests also as `.pdf`.
 //!
 //! Invariants:
-//! - Looking changes nothing. What people decide, their own accounts, and the log of bandits are changed by what [`access`]
-//!   lists, after [`guard`] has seen who it is; decisions are told in the audit log. No request fetches anything from elsewhere.
-//! - Connects outward for deliveries alone, to channels that the market's own file names, under the rules of [`deliver`].
+//! - Looking changes nothing. What people decide, accounts, and the log of bandits are changed by what [`access`]
+//!   lists, after [`guard`] has seen who it is; decisions are told in the audit log. No request fetches anything from elsewhere,
+//!   but for logging in by the provider that the market's file names ([`oidc`]).
+//! - Connects outward else for deliveries alone, to channels that the market's own file names, under the rules of [`deliver`].
 //! - Every number on a page links to its claim, a claim to its document, a document to its bytes.
 //! - Names and texts come from strangers: templates escape them, chart data is escaped for scripts, CSV guards
 //!   formulas, and raw documents are never served as HTML.
@@ -31,7 +32,10 @@ mod bars;
 mod cache;
 pub mod caller;
 mod chart;
+mod chart_file;
+mod compared;
 pub mod credentials;
+mod counts;
 mod curves;
 mod deciding;
 pub mod deliver;
@@ -45,9 +49,13 @@ mod login;
 mod message;
 mod metrics;
 mod names;
+mod notes;
 mod numbers;
+mod oidc;
+mod packed;
 mod page;
 mod pages;
+mod palette;
 mod plan_report;
 mod raw;
 mod reconcile;
@@ -62,14 +70,17 @@ mod security;
 mod server;
 mod signal_marks;
 mod site;
+mod span;
 mod telling;
+mod views;
+mod users;
 mod wire;
 mod words;
 
 pub use accounts::Accounts;
 pub use agents::{AgentOptions, serve_agent};
 pub use caller::{Caller, Role};
-pub use digests::{Audience, digest_mail, digest_markdown, digest_text, in_a_line};
+pub use digests::{Audience, digest_mail, digest_markdown, digest_paper, digest_text, in_a_line};
 pub use error::ServeError;
 pub use metrics::serve_metrics;
 pub use pages::alerts::{alerts_answer, raised_alerts};

@@ -1,4 +1,4 @@
-//! `/login` and `/logout`.
+//! `/login` and `/logout`; by a provider it is [`crate::oidc`].
 //!
 //! A login always begins a session with a secret of its own: one that came along in a cookie is ended, never taken over.
 //! Wrong passwords are told neither from wrong names nor by how long they take, slowed down, and noted in the audit log.
@@ -11,8 +11,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
-use crowsnest_lake::Lake;
 use crowsnest_lake::state::AuditLine;
+use crowsnest_lake::{Lake, OidcConfig};
 
 use crate::accounts::{Guess, Way, now};
 use crate::credentials;
@@ -22,12 +22,13 @@ use crate::request::PageRequest;
 use crate::router::plain_error;
 use crate::site::{CurrentSite, Seen, Site};
 use crate::words::{say, say_with};
-use crate::{Result, ServeError};
+use crate::{Result, ServeError, oidc};
 
 /// Adds the addresses.
 pub(crate) fn add(router: Router<CurrentSite>, guard: &Arc<Guard>) -> Router<CurrentSite> {
     let log_in = axum::routing::post(log_in).with_state(Arc::clone(guard));
-    router.route("/login", get(show).merge(log_in)).route("/logout", axum::routing::post(log_out))
+    let router = router.route("/login", get(show).merge(log_in)).route("/logout", axum::routing::post(log_out));
+    oidc::add(router, guard)
 }
 
 #[derive(Template)]
@@ -39,15 +40,18 @@ struct LoginView<'a> {
     name: &'a str,
     problem: String,
     has_users: bool,
+    /// What people call the provider, and where logging in by it begins; empty where there is none.
+    provider: String,
+    provider_link: String,
 }
 
 /// What the form is shown with.
 #[derive(Default)]
-struct Shown<'a> {
-    name: &'a str,
-    next: &'a str,
-    problem: String,
-    status: StatusCode,
+pub(crate) struct Shown<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) next: &'a str,
+    pub(crate) problem: String,
+    pub(crate) status: StatusCode,
 }
 
 async fn show(Seen(site): Seen, Extension(asker): Extension<Asker>, uri: Uri, headers: HeaderMap) -> Response {
@@ -55,12 +59,12 @@ async fn show(Seen(site): Seen, Extension(asker): Extension<Asker>, uri: Uri, he
         .find(|(name, _)| name == "next")
         .map_or_else(String::new, |(_, value)| value.into_owned());
     let shown = Shown { next: &next, ..Shown::default() };
-    form(&site, &asker, (&uri, &headers), shown).unwrap_or_else(|error| plain_error(&site, &uri, &headers, &error))
+    form(&site, &asker, &headers, shown).unwrap_or_else(|error| plain_error(&site, &uri, &headers, &error))
 }
 
-fn form(site: &Site, asker: &Asker, (uri, headers): (&Uri, &HeaderMap), shown: Shown<'_>) -> Result<Response> {
-    let bare: Uri = uri.path().parse().unwrap_or_default();
-    let request = PageRequest::read(&site.lake, &site.shared, &bare, headers, None)?;
+/// The page with the form, and what there is to say.
+pub(crate) fn form(site: &Site, asker: &Asker, headers: &HeaderMap, shown: Shown<'_>) -> Result<Response> {
+    let request = PageRequest::read(&site.lake, &site.shared, &Uri::from_static("/login"), headers, None)?;
     let (mut form_token, mut cookie) = (asker.form_token.clone(), None);
     if form_token.is_empty() {
         let secret = credentials::new_secret()?;
@@ -68,13 +72,17 @@ fn form(site: &Site, asker: &Asker, (uri, headers): (&Uri, &HeaderMap), shown: S
         cookie = visit_cookie(&secret, asker.is_secure);
     }
     let page = Frame::new(&request, say(request.language, "login.title")).without_data();
+    let next = safe_next(shown.next);
+    let provider = site.lake.market().config.login.oidc.as_ref().map(OidcConfig::title);
     let view = LoginView {
         page: &page,
         form_token: &form_token,
-        next: safe_next(shown.next),
+        next,
         name: shown.name,
         problem: shown.problem,
         has_users: site.lake.state().has_users()?,
+        provider: provider.unwrap_or_default(),
+        provider_link: oidc::address(next),
     };
     let html = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     let mut response = (shown.status, html, view.render()?).into_response();
@@ -85,7 +93,7 @@ fn form(site: &Site, asker: &Asker, (uri, headers): (&Uri, &HeaderMap), shown: S
 }
 
 /// An address of our own to go on to; whatever else, the overview.
-fn safe_next(next: &str) -> &str {
+pub(crate) fn safe_next(next: &str) -> &str {
     let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     let is_ours = next.starts_with('/') && !next.starts_with("//") && !next.starts_with("/log");
     if is_plain && is_ours && next.len() < 4_096 { next } else { "/" }
@@ -108,8 +116,7 @@ async fn log_in(
         Ok(Tried::Out { status, problem }) => {
             let shown =
                 Shown { name: posted.get("name"), next: posted.get("next"), problem: problem(&headers), status };
-            form(&site, &asker, (&uri, &headers), shown)
-                .unwrap_or_else(|error| plain_error(&site, &uri, &headers, &error))
+            form(&site, &asker, &headers, shown).unwrap_or_else(|error| plain_error(&site, &uri, &headers, &error))
         }
         Err(error) => plain_error(&site, &uri, &headers, &error),
     }
@@ -123,7 +130,7 @@ enum Tried {
     Out { status: StatusCode, problem: Problem },
 }
 
-fn language(headers: &HeaderMap) -> crowsnest_lake::Language {
+pub(crate) fn language(headers: &HeaderMap) -> crowsnest_lake::Language {
     let of_cookie = crate::request::cookie(headers, "lang").and_then(crowsnest_lake::Language::parse);
     let accepted =
         || headers.get(header::ACCEPT_LANGUAGE).and_then(|value| crate::words::accepted(value.to_str().ok()?));
@@ -143,16 +150,18 @@ async fn tried(guard: &Guard, lake: &Lake, asker: &Asker, posted: &Posted) -> Re
             return Ok(Tried::Out { status: StatusCode::FORBIDDEN, problem });
         }
     };
+    Ok(Tried::In(begin_session(lake, asker, &user.name, "")?))
+}
+
+/// Begins a session of a user, who proved to be that: gives its cookie. `by` is what they proved it with, if no password.
+pub(crate) fn begin_session(lake: &Lake, asker: &Asker, user: &str, by: &str) -> Result<HeaderValue> {
     if let Way::Session(before) = &asker.way {
         lake.state().end_session(before)?;
     }
     let secret = credentials::new_secret()?;
-    lake.state().begin_session(&secret, &user.name, now())?;
-    note(lake, &user.name, "login", &format!("from {}", asker.place))?;
-    match session_cookie(Some(&secret), asker.is_secure) {
-        Some(cookie) => Ok(Tried::In(cookie)),
-        None => Err(ServeError::Panicked),
-    }
+    lake.state().begin_session(&secret, user, now())?;
+    note(lake, user, "login", &format!("{by}from {}", asker.place))?;
+    session_cookie(Some(&secret), asker.is_secure).ok_or(ServeError::Panicked)
 }
 
 async fn log_out(Seen(site): Seen, Extension(asker): Extension<Asker>, uri: Uri, headers: HeaderMap) -> Response {

@@ -61,6 +61,20 @@ pub(crate) struct Message {
     pub(crate) base_url: Option<String>,
     /// The same for programs.
     pub(crate) happenings: Vec<Happening>,
+    /// What stands above it on paper; only of digests, which may go along with mail as PDF.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) head: Option<Head>,
+}
+
+/// The head of a message that is printed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    /// The market's title.
+    pub(crate) market: String,
+    /// What it is, without market and day.
+    pub(crate) title: String,
+    /// The day of which it is, `2025-02-01`.
+    pub(crate) day: String,
 }
 
 /// How a kind of text writes what a message is made of.

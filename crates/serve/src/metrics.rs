@@ -13,7 +13,7 @@ use crowsnest_model::tables::TABLES;
 use crowsnest_run::SourceState;
 
 use crate::site::Seen;
-use crate::{Result, ServeError};
+use crate::{Result, ServeError, counts};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -32,7 +32,10 @@ pub async fn serve_metrics(listen: SocketAddr, text: fn() -> String) -> Result<(
 
 /// The figures of a market that is being served.
 pub(crate) async fn of_pages(Seen(site): Seen) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, TEXT)], of_lake(&site.lake) + &of_sources(&site.lake) + &of_process())
+    (
+        [(header::CONTENT_TYPE, TEXT)],
+        of_lake(&site.lake) + &of_sources(&site.lake) + &of_deliveries(&site.lake) + &counts::text() + &of_process(),
+    )
 }
 
 /// What to be woken for: a source that is late or gave what could not be read.
@@ -65,6 +68,21 @@ fn of_sources(lake: &Lake) -> String {
     text
 }
 
+/// What waits to be told, and what could not be.
+fn of_deliveries(lake: &Lake) -> String {
+    let mut text = String::new();
+    match lake.state().n_deliveries() {
+        Ok(counted) => {
+            head(&mut text, "crowsnest_deliveries", "Messages to channels that wait, were sent, or were given up.");
+            for (outcome, n) in counted {
+                line(&mut text, &format!("crowsnest_deliveries{{outcome=\"{}\"}}", escaped(&outcome)), n);
+            }
+        }
+        Err(error) => tracing::warn!(%error, "figures of deliveries cannot be read"),
+    }
+    text
+}
+
 /// A label's value, as the text format has it.
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
@@ -83,6 +101,8 @@ fn of_lake(lake: &Lake) -> String {
 
 fn of_process() -> String {
     let mut text = String::new();
+    head(&mut text, "crowsnest_build_info", "1, for the version that runs.");
+    line(&mut text, concat!("crowsnest_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), 1);
     if let Some(n_bytes) = crowsnest_lake::files::memory_of_process() {
         head(&mut text, "crowsnest_memory_bytes", "Memory that this process has in use.");
         line(&mut text, "crowsnest_memory_bytes", n_bytes);

@@ -1,4 +1,4 @@
-//! The one mechanism behind every page: a question that has an [`Answer`], shown as HTML, JSON, CSV or Parquet.
+//! The one mechanism behind every page: a question that has an [`Answer`], shown as HTML, JSON, CSV or Parquet, and as PDF where it is a document.
 //!
 //! A page says how its answer is got ([`Page::answer`]) and how it looks ([`Page::html`]); the data formats need
 //! nothing more. Errors become a page (or a JSON object) with what happened and what to do. No page may take longer
@@ -17,8 +17,12 @@ use futures::FutureExt as _;
 
 use crate::ServeError;
 use crate::cache;
+use crate::chart_file::ChartFile;
 use crate::frame::Frame;
+use crate::packed;
+use crate::reports::pdf::{Paper, print_pdf};
 use crate::request::{Format, PageRequest};
+use crate::security::{DOCUMENT_POLICY, PDF_POLICY};
 
 /// How long a page may take.
 pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -29,9 +33,34 @@ pub(crate) trait Page: Send + Sync {
     /// The answer that the data formats carry.
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError>;
 
+    /// Whether the page is a document, which can be had as a PDF.
+    fn has_paper(&self) -> bool {
+        false
+    }
+
+    /// The document that its PDF is made of; `None` where there is none.
+    async fn paper(&self, _request: &PageRequest) -> Result<Option<Paper>, ServeError> {
+        Ok(None)
+    }
+
+    /// Whether its chart is to be had as a picture.
+    fn has_chart_file(&self) -> bool {
+        false
+    }
+
+    /// The chart that its picture shows; `None` where there is none.
+    async fn chart_file(&self, _request: &PageRequest) -> Result<Option<ChartFile>, ServeError> {
+        Ok(None)
+    }
+
     /// Whether what the page shows changes without the lake: then nothing made of it is kept.
     fn is_of_the_moment(&self) -> bool {
         false
+    }
+
+    /// What the page depends on besides the lake, where that is kept somewhere else and may change.
+    fn also_depends_on(&self, _request: &PageRequest) -> String {
+        String::new()
     }
 
     /// The page itself. It may ask more than [`Page::answer`] does; what it asks, it asks at once.
@@ -53,6 +82,19 @@ impl Made {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         Self { headers, body: body.into() }
     }
+
+    /// The same as it is kept.
+    fn packed(mut self) -> Self {
+        self.body = packed::pack(&mut self.headers, self.body);
+        self
+    }
+
+    fn for_visitor(mut self, request: &PageRequest) -> Response {
+        if !request.takes_gzip {
+            self.body = packed::unpack(&mut self.headers, self.body);
+        }
+        self.into_response()
+    }
 }
 
 impl IntoResponse for Made {
@@ -63,11 +105,11 @@ impl IntoResponse for Made {
 
 /// Answers a request for a page in the format its address names.
 pub(crate) async fn respond(page: &dyn Page, request: PageRequest) -> Response {
-    let (generation, key) = (cache::generation(&request.lake), request.cache_key());
+    let (generation, key) = (cache::generation(&request.lake), request.cache_key() + &page.also_depends_on(&request));
     if !page.is_of_the_moment()
         && let Some(made) = request.shared.pages.get(generation, &key)
     {
-        return made.into_response();
+        return made.for_visitor(&request);
     }
     let work = AssertUnwindSafe(produce(page, &request)).catch_unwind();
     let result = match tokio::time::timeout(TIME_LIMIT, work).await {
@@ -77,11 +119,13 @@ pub(crate) async fn respond(page: &dyn Page, request: PageRequest) -> Response {
     };
     match result {
         Ok(made) => {
-            if !page.is_of_the_moment() {
-                let n_bytes = made.body.len() + key.len();
-                request.shared.pages.put(generation, key, made.clone(), n_bytes);
+            if page.is_of_the_moment() {
+                return made.into_response();
             }
-            made.into_response()
+            let made = made.packed();
+            let n_bytes = made.body.len() + key.len();
+            request.shared.pages.put(generation, key, made.clone(), n_bytes);
+            made.for_visitor(&request)
         }
         Err(error) => error_page(&error, &request),
     }
@@ -94,16 +138,50 @@ async fn produce(page: &dyn Page, request: &PageRequest) -> Result<Made, ServeEr
         remember_choices(request, &mut made.headers);
         return Ok(made);
     }
+    if request.format == Format::Pdf {
+        return produce_pdf(page, request).await;
+    }
+    if request.format == Format::Svg {
+        return produce_svg(page, request).await;
+    }
     let answer = page.answer(request).await?;
     let (media_type, body) = match request.format {
         Format::Csv => ("text/csv; charset=utf-8", encode::to_csv(&answer.rows)?.into_bytes()),
         Format::Parquet => ("application/vnd.apache.parquet", encode::to_parquet(&answer.rows)?),
-        Format::Json | Format::Html => ("application/json; charset=utf-8", encode::to_json(&answer)?.into_bytes()),
+        Format::Json | Format::Html | Format::Pdf | Format::Svg => {
+            ("application/json; charset=utf-8", encode::to_json(&answer)?.into_bytes())
+        }
     };
     let mut made = Made::new(media_type, "accept-encoding", body);
     if request.shared.is_shared && !request.shared.kept_back.is_empty() {
         let told = HeaderValue::from_static("sources that may not be passed on");
         made.headers.insert("crowsnest-left-out", told);
+    }
+    Ok(made)
+}
+
+async fn produce_svg(page: &dyn Page, request: &PageRequest) -> Result<Made, ServeError> {
+    let nowhere = || ServeError::NotFound(format!("{}{}", request.path, Format::SVG));
+    let file = page.chart_file(request).await?.ok_or_else(nowhere)?;
+    let mut made = Made::new("image/svg+xml", "accept-language, cookie", file.svg(request)?);
+    // Opened by itself it is a document, in which nothing has to load or run.
+    made.headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCUMENT_POLICY));
+    Ok(made)
+}
+
+async fn produce_pdf(page: &dyn Page, request: &PageRequest) -> Result<Made, ServeError> {
+    let nowhere = || ServeError::NotFound(format!("{}{}", request.path, Format::PDF));
+    let paper = page.paper(request).await?.ok_or_else(nowhere)?;
+    let printed = print_pdf(paper).await?;
+    if let Some(note) = printed.note() {
+        tracing::warn!(path = request.path, note, "a PDF has empty boxes");
+    }
+    let mut made = Made::new("application/pdf", "accept-language, cookie", printed.bytes);
+    // Viewers of browsers bring styles of their own; nothing else may load or run.
+    made.headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PDF_POLICY));
+    let name = request.path.rsplit('/').next().unwrap_or_default();
+    if let Ok(named) = HeaderValue::from_str(&format!("inline; filename*=UTF-8''{name}.pdf")) {
+        made.headers.insert(header::CONTENT_DISPOSITION, named);
     }
     Ok(made)
 }
@@ -120,7 +198,7 @@ pub(crate) fn error_page(error: &ServeError, request: &PageRequest) -> Response 
         crate::words::say_note(request.language, &error.to_string())
     };
     let hint = error.hint().map(|hint| crate::words::say_note(request.language, &hint));
-    if request.format != Format::Html {
+    if !request.format.is_for_people() {
         let body = serde_json::json!({ "error": message, "hint": hint }).to_string();
         return (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response();
     }

@@ -15,6 +15,7 @@ use crate::cache::{self, Cache};
 use crate::caller::Caller;
 use crate::guard::Asker;
 use crate::names::Names;
+use crate::packed;
 use crate::page::Made;
 use crate::redistribution;
 use crate::words::accepted;
@@ -41,6 +42,8 @@ pub(crate) enum Format {
     Json,
     Csv,
     Parquet,
+    Pdf,
+    Svg,
 }
 
 impl Format {
@@ -48,9 +51,20 @@ impl Format {
     pub(crate) const DATA: [(&'static str, Format); 3] =
         [(".json", Format::Json), (".csv", Format::Csv), (".parquet", Format::Parquet)];
 
+    /// The ending of documents to print.
+    pub(crate) const PDF: &'static str = ".pdf";
+
+    /// The ending of a page's chart as a picture.
+    pub(crate) const SVG: &'static str = ".svg";
+
+    /// Whether people look at it, rather than programs.
+    pub(crate) fn is_for_people(self) -> bool {
+        matches!(self, Self::Html | Self::Pdf | Self::Svg)
+    }
+
     /// Splits a known ending off a path.
     pub(crate) fn split(path: &str) -> (&str, Format) {
-        for (ending, format) in Self::DATA {
+        for (ending, format) in Self::DATA.into_iter().chain([(Self::PDF, Self::Pdf), (Self::SVG, Self::Svg)]) {
             if let Some(rest) = path.strip_suffix(ending) {
                 return (rest, format);
             }
@@ -79,6 +93,10 @@ pub(crate) struct PageRequest {
     pub(crate) as_of_day: Option<String>,
     /// The last microsecond of that day in UTC, since the epoch.
     pub(crate) as_of: Option<i64>,
+    /// The address that the server was asked under, `https://radar.example.com`; the name was checked before.
+    pub(crate) site_address: String,
+    /// Whether they take pages packed with gzip.
+    pub(crate) takes_gzip: bool,
     /// Who asks. Only pages that are made anew each time may show it: others are kept for everybody.
     pub(crate) caller: Caller,
     /// Whether they are a user: neither the owner nor a visitor.
@@ -123,6 +141,8 @@ impl PageRequest {
             theme,
             as_of_day,
             as_of,
+            site_address: site_address(headers),
+            takes_gzip: packed::takes_gzip(headers),
             caller: Caller::visitor(),
             has_account: false,
             form_token: String::new(),
@@ -171,7 +191,7 @@ impl PageRequest {
     /// The questions' language: data formats keep the market's own unless the address names one, so that a file
     /// does not change with the browser that fetches it.
     pub(crate) fn question_language(&self) -> Option<Language> {
-        let is_personal = self.format == Format::Html || self.is_language_explicit;
+        let is_personal = self.format.is_for_people() || self.is_language_explicit;
         is_personal.then_some(self.language)
     }
 
@@ -209,6 +229,24 @@ impl PageRequest {
         match here.split_once('?') {
             Some((path, query)) => format!("{path}{ending}?{query}"),
             None => format!("{here}{ending}"),
+        }
+    }
+
+    /// This page under another ending, with some of its query changed; a blank value takes the name out.
+    pub(crate) fn address_as(&self, ending: &str, changes: &[(&str, &str)]) -> String {
+        let here = self.same_page_with(changes);
+        match here.split_once('?') {
+            Some((path, query)) => format!("{path}{ending}?{query}"),
+            None => format!("{here}{ending}"),
+        }
+    }
+
+    /// This page as a PDF, in the language that it is looked at.
+    pub(crate) fn paper_address(&self) -> String {
+        let here = self.same_page_with(&[("theme", ""), ("lang", self.language.tag())]);
+        match here.split_once('?') {
+            Some((path, query)) => format!("{path}{}?{query}", Format::PDF),
+            None => format!("{here}{}", Format::PDF),
         }
     }
 
@@ -271,6 +309,16 @@ impl PageRequest {
     }
 }
 
+/// Where the server was asked, so that links lead back; the name was checked before.
+pub(crate) fn site_address(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let scheme = match headers.get("x-forwarded-proto").and_then(|scheme| scheme.to_str().ok()) {
+        Some("https") => "https",
+        _ => "http",
+    };
+    format!("{scheme}://{host}")
+}
+
 /// Appends `name=value`, percent-encoded, to an address.
 pub(crate) fn push_query(address: &mut String, name: &str, value: &str) {
     address.push(if address.contains('?') { '&' } else { '?' });
@@ -326,6 +374,7 @@ mod tests {
     fn endings_name_the_format() {
         assert_eq!(Format::split("/league.json"), ("/league", Format::Json));
         assert_eq!(Format::split("/.csv"), ("/", Format::Csv));
+        assert_eq!(Format::split("/digest.pdf"), ("/digest", Format::Pdf));
         assert_eq!(Format::split("/league"), ("/league", Format::Html));
     }
 }

@@ -1,6 +1,6 @@
 //! Wiring: the routes list, embedded files, raw documents, and the layers around them.
 //!
-//! Layers from the outside in: security headers, Host check, guard (who may do what), compression, pages.
+//! Layers from the outside in: span (id, log, traces), security headers, Host check, guard (who may do what), compression, pages.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::routes::{ROUTES, Route};
 use crate::security::{self, AllowedHosts};
 use crate::server::ServeOptions;
 use crate::site::{CurrentSite, Seen, Site};
-use crate::{ServeError, account, agents, allocate, api, assets, deciding, feed, login, metrics, raw, reconcile};
+use crate::{ServeError, account, agents, allocate, api, assets, deciding, feed, login, metrics, notes, raw, reconcile, span, views};
 
 /// A market is nobody's search result: pages change with every import, and sources may not permit it.
 const NO_ROBOTS: &str = "User-agent: *\nDisallow: /\n";
@@ -45,7 +45,7 @@ pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router 
         .route("/digest.atom", get(feed::serve))
         .route("/metrics", get(metrics::of_pages))
         .route("/healthz", get(|| async { "ok\n" }));
-    router = deciding::add(account::add(login::add(reconcile::add(router, &hosts), &guard), &guard));
+    router = notes::add(views::add(deciding::add(account::add(login::add(reconcile::add(router, &hosts), &guard), &guard))));
     router = allocate::add(router, &current);
     let api = Arc::new(Api::new(Arc::clone(&guard.accounts) as Arc<dyn Callers>));
     router = agents::add(router, &current, &api, &hosts);
@@ -53,7 +53,9 @@ pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router 
     for route in ROUTES {
         router = add(router, route.path, route.page);
     }
-    let is_compressible = DefaultPredicate::new().and(NotForContentType::const_new("application/vnd.apache.parquet"));
+    let is_compressible = DefaultPredicate::new()
+        .and(NotForContentType::const_new("application/vnd.apache.parquet"))
+        .and(NotForContentType::const_new("application/pdf"));
     router
         .fallback(nowhere)
         .with_state(current)
@@ -62,6 +64,7 @@ pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router 
         .layer(middleware::from_fn_with_state(guard, guard::guard))
         .layer(middleware::from_fn_with_state(hosts, security::check_host))
         .layer(middleware::from_fn(security::add_headers))
+        .layer(middleware::from_fn(span::span))
 }
 
 /// One route per page. Where the path ends in a parameter, the format's ending is part of what it matches; elsewhere
@@ -81,7 +84,8 @@ fn add(mut router: Router<CurrentSite>, path: &'static str, page: &'static dyn P
     if path.ends_with('}') {
         return router;
     }
-    for (ending, _) in Format::DATA {
+    let endings = Format::DATA.into_iter().map(|(ending, _)| ending);
+    for ending in endings.chain(page.has_paper().then_some(Format::PDF)).chain(page.has_chart_file().then_some(Format::SVG)) {
         router = router.route(&format!("{path}{ending}"), handler.clone());
     }
     router

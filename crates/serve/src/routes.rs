@@ -3,9 +3,9 @@
 
 use crate::page::Page;
 use crate::pages::{
-    account, alerts, audit, bandits, breakouts, claim, cluster, collecting, company, digest, directions, document,
-    events, figures, identity, league, loops, matching, movers, overview, plan, plans, product, products, record,
-    reports, review, source, sources, tenders, worth,
+    account, alerts, audit, bandits, breakouts, claim, cluster, collecting, company, compare, digest, directions,
+    document, events, figures, identity, league, loops, matching, movers, notes, overview, palette, plan, plans,
+    product, products, record, reports, review, source, sources, tenders, users, views, watch, worth,
 };
 
 /// A page and its address.
@@ -21,6 +21,7 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/company/{entity}", page: &company::Company },
     Route { path: "/league", page: &league::League },
     Route { path: "/movers", page: &movers::Movers },
+    Route { path: "/compare", page: &compare::Compare },
     Route { path: "/match", page: &matching::Matching },
     Route { path: "/tenders", page: &tenders::Tenders },
     Route { path: "/events", page: &events::Events },
@@ -43,7 +44,13 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/identity/{entity}", page: &identity::IdentityPage },
     Route { path: "/account", page: &account::AccountPage },
     Route { path: "/audit", page: &audit::Audit },
+    Route { path: "/users", page: &users::UsersPage },
     Route { path: "/collecting", page: &collecting::Collecting },
+    Route { path: "/watch", page: &watch::WatchLists },
+    Route { path: "/watch/{list}", page: &watch::Watched },
+    Route { path: "/notes/{entity}", page: &notes::Notes },
+    Route { path: "/views", page: &views::Views },
+    Route { path: "/palette", page: &palette::Palette },
     Route { path: "/cluster", page: &cluster::Cluster },
     Route { path: "/claim/{claim}", page: &claim::Claim },
     Route { path: "/document/{document}", page: &document::Document },

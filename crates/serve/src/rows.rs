@@ -21,6 +21,7 @@ pub(crate) struct ClaimRow {
     pub(crate) period: String,
     pub(crate) period_start: Option<String>,
     pub(crate) period_end: Option<String>,
+    pub(crate) grain: Option<String>,
     pub(crate) region: Option<String>,
     pub(crate) platform: Option<String>,
     pub(crate) segment: Option<String>,

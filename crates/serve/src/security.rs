@@ -28,6 +28,10 @@ pub(crate) const QUESTIONS_PATH: &str = "/reconcile";
 /// The policy for a preview that other programs on this machine show in a frame: text only.
 pub(crate) const PREVIEW_POLICY: &str = "default-src 'none'; sandbox allow-popups; base-uri 'none'; form-action 'none'";
 
+/// The policy for PDFs that we made: a browser's viewer brings its own styles.
+pub(crate) const PDF_POLICY: &str =
+    "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+
 /// The policy for raw documents: whatever they hold, nothing in them runs or loads.
 pub(crate) const DOCUMENT_POLICY: &str = "default-src 'none'; sandbox; frame-ancestors 'none'";
 

@@ -10,7 +10,7 @@ mod receivers;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crowsnest_lake::{Lake, LakeOptions, Market};
-use crowsnest_serve::deliver::{check_channels, raise_alerts, send_due, test_channel};
+use crowsnest_serve::deliver::{check_channels, raise_alerts, send_due, tell_due_digests, test_channel};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
@@ -255,6 +255,26 @@ async fn a_mail_arrives_whole_in_both_forms_and_once() {
     assert!(text.contains("豆包") && text.contains("90M"), "{text}");
     assert!(html.contains("href=\"https://radar.example.com/claim/"), "{html}");
     assert!(!html.contains("<script") && !html.contains("<link"));
+}
+
+#[tokio::test]
+async fn a_digest_goes_along_with_mail_as_pdf_where_that_is_wanted() {
+    let mailbox = Mailbox::start().await;
+    let (_folder, lake) = lake_with(&format!(
+        "base_url = \"https://radar.example.com\"\n[[digest]]\nname = \"morning\"\nat = \"07:30\"\nlanguage = \"zh-Hans\"\n\
+         [[channel]]\nname = \"mail\"\nkind = \"email\"\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n\
+         from = \"radar@example.com\"\nto = [\"mei@example.com\"]\nattach = \"pdf\"\n",
+        mailbox.port
+    ))
+    .await;
+    assert_eq!(tell_due_digests(&lake, NOW).await.unwrap(), ["morning"]);
+    let sent = send_due(&lake, NOW).await.unwrap();
+    assert_eq!(sent[0].outcome, "sent", "{sent:?}");
+    let mails = mailbox.mails();
+    let pdf = mails[0].file("application/pdf");
+    let holds = |text: &str| pdf.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(pdf.starts_with(b"%PDF-") && holds("(https://radar.example.com/claim/"));
+    assert!(!holds("name=Panel"), "what may not be passed on is not in it");
 }
 
 #[tokio::test]

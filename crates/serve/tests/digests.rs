@@ -5,7 +5,7 @@
 mod market;
 
 use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode};
 use crowsnest_collect::{ImportRequest, NoProgress};
 use crowsnest_lake::{Lake, Language};
 use crowsnest_run::digest::{Digest, DigestRequest, digest, keep, told_digests};
@@ -44,6 +44,11 @@ async fn import(lake: &Lake, folder: &std::path::Path, name: &str, text: &str, n
 }
 
 async fn get(lake: &Lake, listen: &str, address: &str) -> (StatusCode, String) {
+    let (status, _, body) = get_bytes(lake, listen, address).await;
+    (status, String::from_utf8(body).unwrap())
+}
+
+async fn get_bytes(lake: &Lake, listen: &str, address: &str) -> (StatusCode, HeaderMap, Vec<u8>) {
     let options = ServeOptions {
         listen: listen.parse().unwrap(),
         hosts: vec!["127.0.0.1".into()],
@@ -52,9 +57,9 @@ async fn get(lake: &Lake, listen: &str, address: &str) -> (StatusCode, String) {
     };
     let request = Request::get(address).header("host", "127.0.0.1").body(Body::empty()).unwrap();
     let response = router(lake.clone(), &options).oneshot(request).await.unwrap();
-    let status = response.status();
+    let (status, headers) = (response.status(), response.headers().clone());
     let body = to_bytes(response.into_body(), 1 << 22).await.unwrap();
-    (status, String::from_utf8(body.to_vec()).unwrap())
+    (status, headers, body.to_vec())
 }
 
 #[tokio::test]
@@ -215,5 +220,48 @@ async fn a_report_of_a_day_stays_the_same_and_tells_what_is_missing() {
     assert!(page.contains(">90M</a>") && page.contains("<table>"), "{page}");
     for lost in ["/report/none", "/report/..%2Falerts", "/report/..%2f..%2fetc%2fpasswd"] {
         assert_eq!(get(&lake, "127.0.0.1:7171", lost).await.0, StatusCode::NOT_FOUND, "{lost}");
+    }
+}
+
+fn holds(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// A PDF of a page, and the page of an entity that it may lead to.
+async fn pdf(lake: &Lake, listen: &str, address: &str) -> Vec<u8> {
+    let (status, headers, bytes) = get_bytes(lake, listen, address).await;
+    assert_eq!(status, StatusCode::OK, "{address}");
+    assert_eq!(headers["content-type"], "application/pdf");
+    assert!(headers["content-disposition"].to_str().unwrap().starts_with("inline; filename"), "{headers:?}");
+    assert!(headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"), "{headers:?}");
+    assert!(bytes.starts_with(b"%PDF-") && bytes.len() > 5000, "{address}");
+    bytes
+}
+
+#[tokio::test]
+async fn reports_and_digests_come_as_pdf_and_licences_hold() {
+    const ADDRESS: &str = "/report/monthly.pdf?as_of=2025-03-10&lang=en";
+    let (_folder, lake) = lake_with("").await;
+    std::fs::write(lake.market().dir.join("reports/monthly.md"), TEMPLATE).unwrap();
+    let own = pdf(&lake, "127.0.0.1:7171", ADDRESS).await;
+    assert_eq!(pdf(&lake, "127.0.0.1:7171", ADDRESS).await, own, "the same report of the same day is the same file");
+    assert!(holds(&own, "(http://127.0.0.1/claim/") && holds(&own, "as_of=2025-03-10"));
+    let panel = "(http://127.0.0.1/source?name=Panel";
+    assert!(holds(&own, panel));
+    let others = pdf(&lake, "0.0.0.0:7171", ADDRESS).await;
+    assert!(holds(&others, "(http://127.0.0.1/claim/") && !holds(&others, panel));
+
+    let address = "/digest.pdf?since=2025-03-01&as_of=2025-03-10&lang=zh-Hans";
+    assert!(holds(&pdf(&lake, "127.0.0.1:7171", address).await, panel));
+    assert!(!holds(&pdf(&lake, "0.0.0.0:7171", address).await, panel));
+    std::fs::write(lake.market().dir.join("alerts.toml"), "base_url = \"https://radar.example.com/\"\n").unwrap();
+    assert!(holds(&pdf(&lake, "127.0.0.1:7171", address).await, "(https://radar.example.com/claim/"));
+
+    let (_, page) = get(&lake, "127.0.0.1:7171", "/report/monthly?as_of=2025-03-10&lang=en").await;
+    assert!(page.contains("/report/monthly.pdf?as_of=2025-03-10") && page.contains("application/pdf"), "{page}");
+    for lost in ["/report/none.pdf", "/products.pdf", "/claim/00.pdf", "/reports.pdf"] {
+        let (status, page) = get(&lake, "127.0.0.1:7171", lost).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{lost}");
+        assert!(page.starts_with("<!doctype html>"), "{page}");
     }
 }

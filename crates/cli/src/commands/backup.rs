@@ -1,10 +1,10 @@
 //! `crowsnest backup | restore`: a whole market into a folder or a file while others write, and back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use crowsnest_lake::state::AuditLine;
-use crowsnest_lake::{LakeError, backup};
+use crowsnest_lake::{LakeError, backup, sealed};
 use serde::Serialize;
 
 use crate::context::{self, Context};
@@ -20,7 +20,7 @@ use crate::print;
   crowsnest backup /backups/ai-2026-11-26
 
 Holds the configuration, each table at one version, the documents and the state, each file with its SHA-256. The secrets file
-and who is logged in are left out. A name that ends in .zip makes one file. Needs as much space as the market takes.")]
+and who is logged in are left out; secrets that the market keeps stay encrypted, and their key is left out. A name that ends in .zip makes one file. Needs as much space as the market takes.")]
 pub(crate) struct Backup {
     /// What to make: a file where it ends in .zip, else a folder
     #[arg(value_name = "FILE|FOLDER")]
@@ -81,6 +81,9 @@ impl Restore {
             context
                 .note("its tables were in an object store and are in its folder now: see `storage` in crowsnest.toml");
         }
+        if let Some(into) = &self.into {
+            tell_of_secrets(context, into);
+        }
         let what = self.into.as_ref().map_or("the backup is whole".to_owned(), |into| into.display().to_string());
         let words = format!(
             "{what}: market {:?}, {} rows, {} in {} files",
@@ -90,6 +93,15 @@ impl Restore {
             number::count(restored.n_files as u64)
         );
         tell(context, &restored, &words)
+    }
+}
+
+/// A backup holds secrets encrypted, and never their key.
+fn tell_of_secrets(context: &Context, market: &Path) {
+    let locked = sealed::locked(market);
+    if let Some(why) = locked.values().next() {
+        let names: Vec<&str> = locked.keys().map(String::as_str).collect();
+        context.note(&format!("secrets that it keeps cannot be read ({}): {why}", names.join(", ")));
     }
 }
 

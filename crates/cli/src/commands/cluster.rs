@@ -9,6 +9,7 @@ use crowsnest_lake::{LakeOptions, Secrets};
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};
+use crate::options::parse_address;
 use crate::print;
 use crate::signals::stopped;
 
@@ -40,13 +41,13 @@ enum Part {
 #[derive(Debug, Args)]
 struct Common {
     /// Address and port to listen at; loopback unless you say otherwise
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     listen: Option<SocketAddr>,
     /// File with the cluster's secret and the stores' credentials, as NAME = "value"
     #[arg(long, value_name = "FILE")]
     secrets: Option<PathBuf>,
     /// Serve figures for Prometheus at this address, under /metrics
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     metrics: Option<SocketAddr>,
 }
 

@@ -17,6 +17,7 @@ use super::serve;
 use crate::context::{self, Context};
 use crate::example;
 use crate::failure::{Done, Failure};
+use crate::options::parse_address;
 use crate::{number, print};
 
 /// Build the example market of AI products and serve it
@@ -32,7 +33,7 @@ pub(crate) struct Demo {
     #[arg(long)]
     once: bool,
     /// Address and port to serve at
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7171", conflicts_with = "once")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7171", value_parser = parse_address, conflicts_with = "once")]
     listen: SocketAddr,
     /// Open the pages in the browser
     #[arg(long, conflicts_with = "once")]

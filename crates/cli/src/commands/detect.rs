@@ -3,6 +3,7 @@
 use clap::Args;
 use crowsnest_detect::{DetectReport, detect};
 use crowsnest_lake::own_rows::{self, Holds};
+use tracing::Instrument as _;
 
 use super::backtest::ListOptions;
 use crate::context::Context;
@@ -39,7 +40,7 @@ impl Detect {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
         let lake = context.lake().await?;
         let (asked, task) = self.list.asked(context, &lake)?;
-        let report = Box::pin(detect(&lake, &asked, task)).await?;
+        let report = Box::pin(detect(&lake, &asked, task)).instrument(tracing::info_span!("detect")).await?;
         report.notes.iter().for_each(|note| context.note(note));
         if context.is_table() {
             print::line(&print::clean(&in_words(&report)))?;

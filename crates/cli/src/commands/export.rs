@@ -82,7 +82,7 @@ fn format_of(context: &Context, file: Option<&Path>) -> Result<Format, Failure> 
     let asked = Some(context.format()).filter(|format| *format != Format::Table);
     let Some(path) = file else {
         if asked == Some(Format::Parquet) {
-            refuse_terminal()?;
+            refuse_terminal("parquet")?;
         }
         return Ok(asked.unwrap_or(Format::Csv));
     };

@@ -1,5 +1,7 @@
 //! `crowsnest user` and `crowsnest token`: who may log in and do what, and keys for their programs.
 
+pub(crate) mod note;
+
 use clap::{Args, Subcommand};
 use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_lake::state::AuditLine;
@@ -26,7 +28,8 @@ use crate::table::{Cell, Column, column};
   crowsnest user list
 
 Roles: a viewer reads what sources allow to be passed on; an analyst reads everything; an editor also decides who is who; an
-admin also reads the audit log. Without --ask a password is made and shown once. Of passwords only a hash is kept."
+admin also reads the audit log, and does on the page /users what this command does. Without --ask a password is made and shown
+once. Of passwords only a hash is kept."
 )]
 pub(crate) struct UserCommand {
     #[command(subcommand)]
@@ -236,10 +239,10 @@ fn password(ask: bool) -> Result<(String, bool), Failure> {
 }
 
 /// While it lives, the terminal does not show what is typed.
-struct Hidden;
+pub(super) struct Hidden;
 
 impl Hidden {
-    fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         Self::stty("-echo");
         Self
     }

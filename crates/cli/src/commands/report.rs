@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::failure::{Done, Failure};
 use crate::options::Format;
-use crate::output::Layout;
+use crate::output::{Layout, print_pdf, refuse_terminal};
 use crate::print;
 use crate::table::{Cell, Column, column};
 
@@ -19,10 +19,10 @@ use crate::table::{Cell, Column, column};
 #[command(after_help = "Examples:
   crowsnest report
   crowsnest report monthly --as-of 2026-03-01
-  crowsnest report monthly --format html > monthly.html
+  crowsnest report monthly --format pdf > monthly.pdf
 
 A report is a file reports/NAME.md with figures in it, such as {{ figure \"Kimi\" mau 2024-12 }}. The same day gives the same
-report. A browser prints the HTML as PDF. Exit code 2 where something could not be filled in.")]
+report. HTML is such as mail programs show. Links lead to `base_url` of alerts.toml. Exit code 2 where something could not be filled in.")]
 pub(crate) struct Report {
     /// Name of the file in reports/, without .md; all are listed where left out
     name: Option<String>,
@@ -49,6 +49,9 @@ impl Report {
         };
         let lake = context.lake().await?;
         let language = context.language().unwrap_or(lake.market().config.language);
+        if context.format() == Format::Pdf {
+            refuse_terminal("pdf")?;
+        }
         let day = context.global.as_of.as_ref().map(|day| day.trim().to_owned());
         let request = ReportRequest {
             name,
@@ -59,6 +62,7 @@ impl Report {
         };
         let filled = Box::pin(report(&lake, &request)).await?;
         match context.format() {
+            Format::Pdf => print_pdf(context, filled.paper(language, request.base_url.as_deref())).await?,
             Format::Html => print::line(filled.html_page(language).trim_end())?,
             Format::Json => print::line(&serde_json::to_string(&filled).map_err(LakeError::from)?)?,
             _ => print::line(print::clean(&filled.markdown).trim_end())?,

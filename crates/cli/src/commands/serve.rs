@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::context::{self, Context};
 use crate::failure::{Done, Failure};
+use crate::options::parse_address;
 use crate::print;
 use crate::signals::stopped;
 use crate::sql_port::{self, SqlPort};
@@ -33,7 +34,7 @@ Beside the pages are the HTTP API (/v1/openapi.json) and a server for agents (/m
 Postgres does, for psql, drivers and dashboards, with the same users and tokens.")]
 pub(crate) struct Serve {
     /// Address and port; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7171")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7171", value_parser = parse_address)]
     listen: SocketAddr,
     /// A name under which visitors reach the server; may be given several times
     #[arg(long, value_name = "NAME")]
@@ -60,7 +61,7 @@ impl Serve {
             context.note("nobody can log in yet: `crowsnest user add NAME --role admin`");
         }
         let collecting = (!self.no_collect).then(|| collect_beside(&lake)).transpose()?;
-        let sql = self.sql.options(&lake);
+        let sql = self.sql.options(&lake)?;
         let served = match sql {
             None => pages(lake, options, self.open).await,
             Some(sql) => {

@@ -62,6 +62,7 @@ impl Share {
             region: self.region,
             platform: self.platform,
             segment: self.segment,
+            without: Vec::new(),
             limit: Some(self.limit),
             as_of: context.as_of()?,
             language: context.language(),

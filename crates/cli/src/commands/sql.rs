@@ -52,7 +52,7 @@ impl Sql {
         let narrowing = Narrowing { as_of: context.as_of()?, kept_back: Vec::new() };
         let query = narrowing.over(&read_query(&self.query)?)?;
         if context.format() == Format::Parquet {
-            output::refuse_terminal()?;
+            output::refuse_terminal("parquet")?;
         }
         let lake = context.lake().await?;
         if self.explain {

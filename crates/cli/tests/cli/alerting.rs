@@ -93,6 +93,8 @@ fn a_digest_is_kept_unless_it_is_of_a_past_day() {
     assert!(markdown.starts_with("# ") && markdown.contains("](http://127.0.0.1:7171/claim/"), "{markdown}");
     run(&market, &["digest"], 0);
     run(&market, &["digest", "--last", "--format", "html"], 0);
+    let last = on(&market).args(["digest", "--last", "--format", "pdf"]).output().unwrap();
+    assert!(last.status.success() && last.stdout.starts_with(b"%PDF-"), "{}", said(&last));
     let (_, error) = run(&market, &["digest", "--watch", "none"], 1);
     assert!(error.contains("there is no watch-list \"none\""), "{error}");
     let (_, error) = run(&market, &["digest", "--since", "2030-01-01"], 1);
@@ -109,6 +111,12 @@ fn a_report_is_filled_in_as_of_a_day() {
     let (later, _) = run(&market, &["report", "m", "--as-of", "2025-02-20"], 2);
     assert!(later.contains("[7116万](/claim/") || later.contains("[71.2M](/claim/"), "{later}");
     assert!(run(&market, &["report"], 0).0.contains('m'));
+    let pdf = || on(&market).args(["report", "m", "--as-of", "2025-01-20", "--format", "pdf"]).output().unwrap();
+    let made = pdf();
+    assert_eq!(made.status.code(), Some(2), "{}", said(&made));
+    assert!(made.stdout.starts_with(b"%PDF-") && made.stdout == pdf().stdout, "the same day gives the same file");
+    let (_, error) = run(&market, &["league", "--format", "pdf"], 1);
+    assert!(error.contains("reports and digests come as PDF"), "{error}");
     let (_, error) = run(&market, &["report", "../crowsnest"], 1);
     assert!(error.contains("there is no report") && error.contains("there is m"), "{error}");
 }

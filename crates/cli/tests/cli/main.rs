@@ -24,5 +24,7 @@ mod object_store;
 mod people;
 mod reconciling;
 mod s3;
+mod secrets;
 mod stored_market;
 mod support;
+mod telling;

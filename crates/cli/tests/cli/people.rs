@@ -86,3 +86,29 @@ fn what_is_decided_by_command_is_in_the_log_with_who_and_why() {
     assert!(lines[0]["what"].as_str().unwrap().starts_with("taken back: the judgement"), "{log}");
     assert_eq!(json(&market, &["audit"]).as_array().unwrap().len(), 3);
 }
+
+#[test]
+fn notes_are_written_listed_and_withdrawn_with_who_and_when() {
+    let folder = empty_market();
+    let market = folder.path().join("market");
+    let claims =
+        "subject,kind,metric,period,value,unit,source,said_on\nKimi,product,mau,2024-12,1000,users,A,2025-01-05\n";
+    let claims = file(&folder, "claims.csv", claims);
+    on(&market).arg("import").arg(claims).assert().success();
+    let add = ["note", "add", "kimi", "2025-01-20", "campaign\nbegins", "--metric", "mau", "--by", "mei"];
+    let note = json(&market, &add);
+    assert_eq!((note["name"].as_str(), note["words"].as_str()), (Some("Kimi"), Some("campaign begins")));
+    fails(&market, &["note", "add", "nobody at all", "2025-01-20", "x"], "nobody at all");
+    fails(&market, &["note", "add", "Kimi", "20 January", "x"], "no day");
+    fails(&market, &["note", "add", "Kimi", "2025-01-20", " "], "1 to 1000 characters");
+    fails(&market, &["note", "add", "Kimi", "2025-01-20", "x", "--metric", "nonsense"], "no metric here");
+    let listed = json(&market, &["note", "list", "Kimi"]);
+    assert_eq!((listed[0]["by"].as_str(), listed.as_array().unwrap().len()), (Some("mei"), 1));
+    let withdrawn = on(&market).args(["note", "remove", "1"]).output().unwrap();
+    assert!(withdrawn.status.success() && said(&withdrawn).contains("is withdrawn"), "{}", said(&withdrawn));
+    fails(&market, &["note", "remove", "1"], "no note 1 holds");
+    assert!(json(&market, &["note", "list"]).as_array().unwrap().is_empty());
+    let log = json(&market, &["audit"]);
+    let did: Vec<&str> = log.as_array().unwrap().iter().map(|line| line["action"].as_str().unwrap()).collect();
+    assert_eq!(did, ["note.withdraw", "note.add"]);
+}

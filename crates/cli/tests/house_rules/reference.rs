@@ -286,7 +286,7 @@ fn settings() -> String {
     const MARKET: &str = "crates/lake/src/market.rs";
     let mut page = head(
         "Settings",
-        "crates/lake/src/market.rs, crates/lake/src/source_card.rs, crates/model and crates/identify/src/catalogue.rs",
+        "crates/lake/src/market.rs, crates/lake/src/login.rs, crates/lake/src/source_card.rs, crates/model and crates/identify/src/catalogue.rs",
     );
     page.push_str("A market is a folder of text files. An unknown key anywhere is an error, which names the file.\n\n");
     page.push_str("## `crowsnest.toml`\n\nOnly `name` is required. A new market begins with:\n\n");
@@ -298,6 +298,8 @@ fn settings() -> String {
     page.push_str(&fields_of(MARKET, "ReconcileConfig"));
     page.push_str("\n### `[[reconcile.wholes]]`\n\n");
     page.push_str(&fields_of(MARKET, "Whole"));
+    page.push_str("\n### `[login.oidc]`\n\nOnly `issuer` and `client_id` are required.\n\n");
+    page.push_str(&fields_of("crates/lake/src/login.rs", "OidcConfig"));
     page.push_str("\n## `sources/NAME.toml`\n\nOne card per source. Only `name` is required.\n\n");
     page.push_str(&parts_of_a_card("###"));
     page.push_str("\n## `metrics.toml`\n\nOne table per metric, named by its id, in the form of\n");

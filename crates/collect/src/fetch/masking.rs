@@ -26,8 +26,12 @@ impl Secrets {
         let mut known = std::collections::BTreeMap::new();
         for text in texts {
             for name in names_in(text) {
-                let value = market.secret(name).ok_or_else(|| {
-                    format!("secret {name} is set neither in the environment nor in the market's secrets file")
+                let found = market.readable_secret(name).map_err(|error| error.to_string())?;
+                let value = found.ok_or_else(|| {
+                    format!(
+                        "secret {name} is set neither in the environment nor in the market's secrets file, nor kept \
+                         (`crowsnest secret set {name}`)"
+                    )
                 })?;
                 known.insert(name.to_owned(), value);
             }

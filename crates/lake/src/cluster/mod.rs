@@ -48,7 +48,7 @@ const MADE_FOR_ONE_PROCESS: [&str; 4] = ["ScalarSubqueryExec", "RecursiveQueryEx
 /// # Errors
 /// Where the secrets file cannot be read.
 pub fn settings_of(secrets: Option<&PathBuf>) -> Result<Secrets> {
-    Ok(Secrets(secrets.map(|path| stores::read_secrets(path)).transpose()?.unwrap_or_default()))
+    Ok(Secrets::from(secrets.map(|path| stores::read_secrets(path)).transpose()?.unwrap_or_default()))
 }
 
 fn secret_of(settings: &Settings) -> Result<String> {

@@ -1,7 +1,11 @@
 //! `products`: who is in the market, and search by name, pinyin or initials; and what belongs to whom.
 
 use super::rows;
+use crate::identity::{Entity, Identity};
 use crate::{Answer, Lake, Language, Result};
+
+/// The names of so many are named one by one, which reads little; of more, the claims of all are gone through.
+const MENTIONS_NAMED_MAX: usize = 2_000;
 
 /// Which products, companies or segments.
 #[derive(Debug, Clone, Default)]
@@ -29,22 +33,35 @@ pub async fn products(lake: &Lake, question: &ProductsQuestion) -> Result<Answer
     let Some(text) = question.search.as_deref().filter(|text| !text.trim().is_empty()) else {
         let filter = kind.map_or_else(|| "TRUE".to_owned(), |kind| format!("e.kind = '{}'", kind.as_str()));
         let order = "n_sources DESC, n_metrics DESC, n_claims DESC, name";
-        return listed(lake, &Listed { filter, order, limit, offset, as_of: question.as_of, language }).await;
+        let asked = Listed { filter, whose: None, order, limit, offset, as_of: question.as_of, language };
+        return listed(lake, &asked).await;
     };
     let found = identity.search(text, kind, limit + offset);
     let ids: Vec<String> = found.iter().skip(offset).map(|(_, entity)| entity.id.to_string()).collect();
-    if ids.is_empty() {
-        let filter = "FALSE".to_owned();
-        return listed(lake, &Listed { filter, order: "name", limit, offset: 0, as_of: question.as_of, language })
-            .await;
-    }
-    let order = format!("array_position(make_array({}), e.entity_id)", ids.join(", "));
-    let filter = format!("e.entity_id IN ({})", ids.join(", "));
-    listed(lake, &Listed { filter, order: &order, limit, offset: 0, as_of: question.as_of, language }).await
+    let (filter, order) = match ids.is_empty() {
+        true => ("FALSE".to_owned(), "name".to_owned()),
+        false => {
+            let ids = ids.join(", ");
+            (format!("e.entity_id IN ({ids})"), format!("array_position(make_array({ids}), e.entity_id)"))
+        }
+    };
+    let whose = named(&identity, found.iter().skip(offset).map(|(_, entity)| *entity));
+    let asked = Listed { filter, whose, order: &order, limit, offset: 0, as_of: question.as_of, language };
+    listed(lake, &asked).await
+}
+
+/// The mentions of these entities as a condition, unless they are too many.
+fn named<'e>(identity: &Identity, entities: impl Iterator<Item = &'e Entity>) -> Option<String> {
+    let mentions = identity.mentions_of_any(&entities.map(|entity| entity.id).collect());
+    let named: Vec<String> = mentions.iter().map(i64::to_string).collect();
+    let is_few = !named.is_empty() && named.len() <= MENTIONS_NAMED_MAX;
+    is_few.then(|| format!("mention_id IN ({})", named.join(", ")))
 }
 
 struct Listed<'a> {
     filter: String,
+    /// Of whom claims are counted, where they are known by name.
+    whose: Option<String>,
     order: &'a str,
     limit: usize,
     offset: usize,
@@ -55,7 +72,10 @@ struct Listed<'a> {
 /// Sources and metrics are counted by hash: a set of texts per entity takes tens of KB, of numbers a few bytes.
 async fn listed(lake: &Lake, asked: &Listed<'_>) -> Result<Answer> {
     let known = rows::known_by(asked.as_of);
-    let mentions = "SELECT i.mention_id FROM identities i JOIN entities e ON i.entity_id = e.entity_id";
+    let whose = asked.whose.clone().unwrap_or_else(|| {
+        let mentions = "SELECT i.mention_id FROM identities i JOIN entities e ON i.entity_id = e.entity_id";
+        format!("mention_id IN ({mentions} WHERE {})", asked.filter)
+    });
     let sql = format!(
         "SELECT entity, kind, name, name_en, name_hans, name_hant, company, company_entity, n_claims, n_sources, \
                 n_metrics, latest_period, latest_known_at FROM ( \
@@ -69,11 +89,10 @@ async fn listed(lake: &Lake, asked: &Listed<'_>) -> Result<Answer> {
              FROM (SELECT mention_id, metric, max(source) AS source, count(*) AS n_claims, \
                           max(CAST(period_start AS VARCHAR) || ' ' || period) AS latest, \
                           max(known_at) AS latest_known_at \
-                   FROM claims WHERE {known} AND mention_id IN ({mentions} WHERE {}) GROUP BY mention_id, metric) m \
+                   FROM claims WHERE {known} AND {whose} GROUP BY mention_id, metric) m \
              JOIN identities i ON m.mention_id = i.mention_id GROUP BY i.entity_id) s ON e.entity_id = s.entity_id \
          WHERE ({}) AND {}) e ORDER BY {} LIMIT {} OFFSET {}",
         rows::name_column(asked.language),
-        asked.filter,
         asked.filter,
         rows::is_met_by(asked.as_of),
         asked.order,
@@ -100,6 +119,7 @@ pub async fn relations(lake: &Lake, question: &RelationsQuestion) -> Result<Answ
     let company = identity.find(&question.name, Some(crowsnest_model::Kind::Company))?;
     let language = rows::language(lake, question.language);
     let filter = format!("e.company_id = {}", company.id);
+    let whose = named(&identity, identity.owned_by(company.id).into_iter());
     let order = "n_claims DESC, name";
-    listed(lake, &Listed { filter, order, limit: 1000, offset: 0, as_of: question.as_of, language }).await
+    listed(lake, &Listed { filter, whose, order, limit: 1000, offset: 0, as_of: question.as_of, language }).await
 }

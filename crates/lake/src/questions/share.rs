@@ -25,6 +25,9 @@ pub struct ShareQuestion {
     pub platform: Option<String>,
     /// Segment; where not said the most covered.
     pub segment: Option<String>,
+    /// Sources whose claims are left out, as if they had said nothing: a value here names no source, by which it could be left
+    /// out afterwards.
+    pub without: Vec<String>,
     /// At most so many entities per period, the largest; all where not said.
     pub limit: Option<usize>,
     /// Microseconds; only what was known by then.
@@ -180,6 +183,10 @@ fn filter(lake: &Lake, question: &ShareQuestion) -> Result<String> {
         let Some(text) = day else { continue };
         let start = rows::known_period(lake, text)?.start_day();
         filter.push_str(&format!(" AND period_start {operator} DATE '{}'", crowsnest_model::day_to_string(start)));
+    }
+    if !question.without.is_empty() {
+        let sources: Vec<String> = question.without.iter().map(|source| quoted(source)).collect();
+        filter.push_str(&format!(" AND source NOT IN ({})", sources.join(", ")));
     }
     Ok(filter)
 }

@@ -5,7 +5,7 @@
 //! ([`State::delivered`]): killed in between, that one is sent again when the while is over, under the same id. An
 //! alert's id is its primary key, so it is raised once; what it was about then rests for the rule's cooldown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Serialize;
@@ -305,6 +305,24 @@ impl State {
             let rows = statement.query_map(params![limit_of(limit)], delivery)?;
             rows.collect()
         })
+    }
+
+    /// How many deliveries wait, were sent, and were given up; each of the three is told, be it none.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub fn n_deliveries(&self) -> Result<Vec<(String, u64)>> {
+        let mut counted: BTreeMap<String, u64> =
+            ["waiting", "sent", "given_up"].into_iter().map(|outcome| (outcome.to_owned(), 0)).collect();
+        if self.path.exists() {
+            let found: Vec<(String, u64)> = self.with(|connection| {
+                let mut statement = connection.prepare("SELECT outcome, count(*) FROM deliveries GROUP BY outcome")?;
+                let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+                rows.collect()
+            })?;
+            counted.extend(found);
+        }
+        Ok(counted.into_iter().collect())
     }
 
     /// Keeps a digest that is told, what it told, and the messages that carry it, in one transaction.

@@ -1,6 +1,7 @@
 //! `state.db`: what is operational and small, in SQLite: runs of commands; cursors, the journal, the ledger and the
 //! quarantine of sources that are collected ([`collecting`]); the log of bandits ([`bandits`]); alerts and their deliveries
-//! ([`alerts`]); what steps have learnt; who may use the server ([`people`]); the audit log.
+//! ([`alerts`]); what steps have learnt; who may use the server ([`people`], [`logins`]), what
+//! they saved ([`views`]) and noted ([`notes`]); secrets, encrypted; the audit log.
 //!
 //! To add a table: its `CREATE` in the file that reads and writes it, and a line in [`connect`].
 
@@ -9,10 +10,15 @@ mod audit;
 pub mod bandits;
 pub mod collecting;
 mod learnt;
+pub mod logins;
+pub mod notes;
 pub mod people;
 mod records;
+pub mod views;
+pub(crate) mod secrets;
 
 pub use audit::AuditLine;
+pub use secrets::Sealed;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -21,7 +27,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use serde::Serialize;
 
-use crate::{Result, files};
+use crate::market::STATE_FILE;
+use crate::{LakeError, Market, Result, files};
 
 /// One run of a step, as its report says.
 #[derive(Debug, Clone, Serialize)]
@@ -53,6 +60,14 @@ impl State {
             files::create_folder(folder)?;
         }
         Ok(Self { path: path.to_owned(), connection: Mutex::default(), people: Mutex::default() })
+    }
+
+    /// The state of a market, for who needs nothing else of it.
+    ///
+    /// # Errors
+    /// [`crate::LakeError::File`] where its folder cannot be written.
+    pub fn of(market: &Market) -> Result<Self> {
+        Self::open(&market.dir.join(STATE_FILE))
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
@@ -146,9 +161,29 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
+/// The form of the market that this version writes. It becomes another only where an older version would damage what is there:
+/// tables and columns that are merely new are added by whoever opens it, and an older version leaves them alone.
+const FORMAT: i64 = 1;
+
+/// Refuses a market that a later version has changed in ways that this one does not know.
+fn check_format(connection: &Connection) -> Result<()> {
+    let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if format <= FORMAT {
+        return Ok(());
+    }
+    let own = env!("CARGO_PKG_VERSION");
+    Err(LakeError::bad_question(
+        format!(
+            "the market was written by a later version of crowsnest: its form is {format}, and {own} knows {FORMAT}"
+        ),
+        "use that version or a later one; or restore a backup from before it into another folder",
+    ))
+}
+
 fn connect(path: &Path) -> Result<Connection> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(WAIT_FOR_OTHERS)?;
+    check_format(&connection)?;
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
     write_ahead(&connection)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
@@ -160,16 +195,54 @@ fn connect(path: &Path) -> Result<Connection> {
     connection.execute_batch(collecting::TABLES)?;
     connection.execute_batch(learnt::CREATE)?;
     connection.execute_batch(people::TABLES)?;
+    connection.execute_batch(logins::TABLES)?;
+    connection.execute_batch(views::TABLES)?;
+    connection.execute_batch(notes::TABLES)?;
     connection.execute_batch(audit::TABLES)?;
+    connection.execute_batch(secrets::TABLES)?;
     audit::add_missing_columns(&mut connection)?;
     connection.execute_batch(bandits::TABLES)?;
     connection.execute_batch(alerts::TABLES)?;
+    if connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))? < FORMAT {
+        connection.pragma_update(None, "user_version", FORMAT)?;
+    }
     Ok(connection)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_older_state_is_taken_over_and_a_later_one_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let market = Market::create(folder.path(), "m").unwrap();
+        let path = folder.path().join("state.db");
+        let older = Connection::open(&path).unwrap();
+        let runs = "CREATE TABLE runs (run TEXT PRIMARY KEY, step TEXT NOT NULL, started_at INTEGER NOT NULL, \
+             finished_at INTEGER, summary TEXT NOT NULL)";
+        older.execute_batch(runs).unwrap();
+        older.execute("INSERT INTO runs VALUES ('import-1', 'import', 1, 2, 'done')", []).unwrap();
+        drop(older);
+        let state = State::of(&market).unwrap();
+        assert_eq!(state.runs(9).unwrap()[0].run, "import-1");
+        assert!(state.kept_secrets().unwrap().is_empty());
+        drop(state);
+        let later = Connection::open(&path).unwrap();
+        let format: i64 = later.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(format, FORMAT);
+        later.pragma_update(None, "user_version", FORMAT + 1).unwrap();
+        drop(later);
+        for error in [Market::open(folder.path()).unwrap_err(), State::open(&path).unwrap().runs(9).unwrap_err()] {
+            assert!(
+                error.to_string().contains("later version") && error.hint().is_some() && error.is_users(),
+                "{error}"
+            );
+        }
+        let later = Connection::open(&path).unwrap();
+        let kept: String = later.query_row("SELECT run FROM runs", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, "import-1", "and nothing of it is touched");
+    }
 
     #[test]
     fn many_open_a_new_database_at_once() {

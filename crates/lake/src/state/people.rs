@@ -11,8 +11,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rusqlite::{OptionalExtension as _, Row, params};
-use serde::Serialize;
+use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::State;
@@ -39,7 +39,7 @@ const DAY_MICROS: i64 = 86_400_000_000;
 const SEEN_EVERY_MICROS: i64 = 600_000_000;
 
 /// What somebody may do; each may do all that those before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Read what may be passed on.
@@ -137,7 +137,7 @@ pub struct User {
     pub name: String,
     /// What they may do.
     pub role: Role,
-    /// Argon2id hash of the password, in the PHC format.
+    /// Argon2id hash of the password, in the PHC format; empty where they have none.
     #[serde(skip)]
     pub password_hash: String,
     /// Microseconds since 1970-01-01 UTC.
@@ -179,12 +179,24 @@ pub fn digest(secret: &str) -> String {
     crate::documents::hex(&Sha256::digest(secret.as_bytes()))
 }
 
-const USER_COLUMNS: &str = "users.name, users.role, users.password_hash, users.created_at, users.last_seen_at";
+/// What became of a change to a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It holds.
+    Made,
+    /// There is no such user.
+    NoUser,
+    /// They are the only admin, and nobody could let others in any more.
+    LastAdmin,
+}
+
+pub(super) const USER_COLUMNS: &str =
+    "users.name, users.role, users.password_hash, users.created_at, users.last_seen_at";
 const TOKEN_COLUMNS: &str = "tokens.id, tokens.user, tokens.label, tokens.scopes, tokens.created_at, tokens.expires_at, \
      tokens.last_used_at, tokens.revoked_at";
 
 /// Nobody is more than a viewer by mistake: a word that this version does not know is the least.
-fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+pub(super) fn user_of_row(row: &Row<'_>) -> rusqlite::Result<User> {
     let role: String = row.get(1)?;
     Ok(User {
         name: row.get(0)?,
@@ -232,11 +244,16 @@ impl State {
                 params![user.name, user.role.as_str(), user.password_hash, user.created_at],
             )
         })?;
-        // From now on there is something in it that others could try passwords against.
+        self.close_to_others()?;
+        Ok(n > 0)
+    }
+
+    /// Once there is a user, there is something in it that others could try passwords against.
+    pub(super) fn close_to_others(&self) -> Result<()> {
         for ending in ["db", "db-wal", "db-shm"] {
             crate::files::close_to_others(&self.path.with_extension(ending))?;
         }
-        Ok(n > 0)
+        Ok(())
     }
 
     /// Everybody, by name.
@@ -246,7 +263,7 @@ impl State {
         }
         self.with_people(|connection| {
             let mut statement = connection.prepare(&format!("SELECT {USER_COLUMNS} FROM users ORDER BY name"))?;
-            let rows = statement.query_map([], user)?;
+            let rows = statement.query_map([], user_of_row)?;
             rows.collect()
         })
     }
@@ -258,7 +275,7 @@ impl State {
         }
         self.with_people(|connection| {
             let sql = format!("SELECT {USER_COLUMNS} FROM users WHERE name = ?1");
-            connection.prepare_cached(&sql)?.query_row(params![name], user).optional()
+            connection.prepare_cached(&sql)?.query_row(params![name], user_of_row).optional()
         })
     }
 
@@ -282,15 +299,40 @@ impl State {
         Ok(n > 0)
     }
 
-    /// Removes a user with their sessions and tokens; false where there is no such user.
+    /// The same, unless they are the only admin.
+    pub fn change_role(&self, name: &str, role: Role) -> Result<Change> {
+        self.with_people(|connection| {
+            let transaction = connection.transaction()?;
+            let change = if role == Role::Admin { Change::Made } else { without_admin(&transaction, name)? };
+            if change != Change::Made {
+                return Ok(change);
+            }
+            let n = transaction.execute("UPDATE users SET role = ?2 WHERE name = ?1", params![name, role.as_str()])?;
+            transaction.commit()?;
+            Ok(if n > 0 { Change::Made } else { Change::NoUser })
+        })
+    }
+
+    /// Removes a user with their sessions, tokens and logins; false where there is no such user.
     pub fn remove_user(&self, name: &str) -> Result<bool> {
         self.with_people(|connection| {
             let transaction = connection.transaction()?;
-            let n = transaction.execute("DELETE FROM users WHERE name = ?1", params![name])?;
-            transaction.execute("DELETE FROM sessions WHERE user = ?1", params![name])?;
-            transaction.execute("DELETE FROM tokens WHERE user = ?1", params![name])?;
+            let is_there = removed(&transaction, name)?;
             transaction.commit()?;
-            Ok(n > 0)
+            Ok(is_there)
+        })
+    }
+
+    /// The same, unless they are the only admin.
+    pub fn remove_but_the_last_admin(&self, name: &str) -> Result<Change> {
+        self.with_people(|connection| {
+            let transaction = connection.transaction()?;
+            let change = without_admin(&transaction, name)?;
+            if change == Change::Made {
+                removed(&transaction, name)?;
+                transaction.commit()?;
+            }
+            Ok(change)
         })
     }
 
@@ -323,7 +365,7 @@ impl State {
                  WHERE hash = ?1 AND seen_at >= ?2 AND begun_at >= ?3"
             );
             let oldest = (hash.as_str(), now - SESSION_IDLE_MICROS, now - SESSION_MICROS);
-            let with_seen = |row: &Row<'_>| Ok((user(row)?, row.get::<_, i64>(5)?));
+            let with_seen = |row: &Row<'_>| Ok((user_of_row(row)?, row.get::<_, i64>(5)?));
             connection.prepare_cached(&sql)?.query_row(oldest, with_seen).optional()
         })?;
         let Some((user, seen_at)) = found else { return Ok(None) };
@@ -413,6 +455,24 @@ impl State {
     }
 }
 
+/// Whether there is an admin without that user.
+fn without_admin(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<Change> {
+    let role: Option<String> =
+        transaction.query_row("SELECT role FROM users WHERE name = ?1", params![name], |row| row.get(0)).optional()?;
+    let Some(role) = role else { return Ok(Change::NoUser) };
+    let mut others = transaction.prepare("SELECT 1 FROM users WHERE role = ?1 AND name <> ?2")?;
+    let is_last = role == Role::Admin.as_str() && !others.exists(params![role, name])?;
+    Ok(if is_last { Change::LastAdmin } else { Change::Made })
+}
+
+fn removed(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<bool> {
+    let n = transaction.execute("DELETE FROM users WHERE name = ?1", params![name])?;
+    for table in ["sessions", "tokens", "logins", "views"] {
+        transaction.execute(&format!("DELETE FROM {table} WHERE user = ?1"), params![name])?;
+    }
+    Ok(n > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -490,6 +550,24 @@ mod tests {
         state.begin_session("s", "ann", 0).unwrap();
         assert!(state.remove_user("ann").unwrap() && !state.remove_user("ann").unwrap());
         assert!(state.token_user("three", 6).unwrap().is_none() && state.session_user("s", 1).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_last_admin_stays_one() {
+        let (_folder, state) = state();
+        let bob = User { name: "bob".into(), ..ann(Role::Editor) };
+        assert!(state.add_user(&ann(Role::Admin)).unwrap() && state.add_user(&bob).unwrap());
+        assert_eq!(state.change_role("ann", Role::Editor).unwrap(), Change::LastAdmin);
+        assert_eq!(state.remove_but_the_last_admin("ann").unwrap(), Change::LastAdmin);
+        assert_eq!(state.change_role("ann", Role::Admin).unwrap(), Change::Made);
+        assert_eq!(state.change_role("nobody", Role::Viewer).unwrap(), Change::NoUser);
+        assert_eq!(state.change_role("nobody", Role::Admin).unwrap(), Change::NoUser);
+        assert_eq!(state.remove_but_the_last_admin("nobody").unwrap(), Change::NoUser);
+        assert_eq!(state.change_role("bob", Role::Admin).unwrap(), Change::Made);
+        state.begin_session("s", "ann", 0).unwrap();
+        assert_eq!(state.remove_but_the_last_admin("ann").unwrap(), Change::Made);
+        assert!(state.user("ann").unwrap().is_none() && state.session_user("s", 1).unwrap().is_none());
+        assert_eq!(state.change_role("bob", Role::Viewer).unwrap(), Change::LastAdmin);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Form `email`: mail by SMTP (RFC 5321), as plain text and HTML. The connection is encrypted, by STARTTLS or TLS from the
+//! Form `email`: mail by SMTP (RFC 5321), as plain text and HTML, and digests as PDF where that is wanted. The connection is encrypted, by STARTTLS or TLS from the
 //! beginning; without is for a server on this machine only. The message's id is the delivery's, so that a mail program that
 //! gets one twice can tell.
 
@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use crowsnest_run::PublicOnly;
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::header::ContentType;
+use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
@@ -16,6 +17,7 @@ use toml::Table;
 
 use super::channel::{Channel, Letter, Refusal, Setting, options};
 use crate::message::cut;
+use crate::reports::pdf::{Paper, print_pdf};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 const N_RECEIVERS_MAX: usize = 100;
@@ -48,6 +50,14 @@ struct Written {
     from: String,
     /// The receivers.
     to: Vec<String>,
+    /// `pdf`: a digest goes along as a file as well.
+    attach: Option<Attached>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Attached {
+    Pdf,
 }
 
 #[derive(Debug)]
@@ -107,7 +117,24 @@ impl Email {
         allowed.first().copied().ok_or_else(|| Refusal::of(format!("{host} has no address")))
     }
 
-    fn mail(&self, letter: &Letter<'_>) -> Result<lettre::Message, Refusal> {
+    /// The message as a file, where that is wanted and it is one that can be printed. A mail goes without rather than not at all.
+    async fn file(&self, letter: &Letter<'_>) -> Option<SinglePart> {
+        let head = letter.message.head.as_ref().filter(|_| self.written.attach == Some(Attached::Pdf))?;
+        let printed = match print_pdf(Paper::of_message(letter.message)).await {
+            Ok(printed) => printed,
+            Err(error) => {
+                tracing::warn!(%error, "a mail goes without its PDF");
+                return None;
+            }
+        };
+        if let Some(note) = printed.note() {
+            tracing::warn!(note, "a PDF has empty boxes");
+        }
+        let media_type = ContentType::parse("application/pdf").ok()?;
+        Some(Attachment::new(format!("{}-{}.pdf", letter.message.kind, head.day)).body(printed.bytes, media_type))
+    }
+
+    fn mail(&self, letter: &Letter<'_>, file: Option<SinglePart>) -> Result<lettre::Message, Refusal> {
         let mut mail = lettre::Message::builder()
             .from(self.from.clone())
             .subject(cut(&letter.message.title.replace(['\r', '\n'], " "), 250))
@@ -116,7 +143,11 @@ impl Email {
             mail = mail.to(receiver.clone());
         }
         let both = MultiPart::alternative_plain_html(letter.message.plain(), letter.message.mail_page());
-        mail.multipart(both).map_err(|error| Refusal::of(error.to_string()))
+        let whole = match file {
+            Some(file) => MultiPart::mixed().multipart(both).singlepart(file),
+            None => both,
+        };
+        mail.multipart(whole).map_err(|error| Refusal::of(error.to_string()))
     }
 
     fn transport(&self, address: SocketAddr) -> Result<AsyncSmtpTransport<Tokio1Executor>, Refusal> {
@@ -141,7 +172,7 @@ impl Email {
 #[async_trait]
 impl Channel for Email {
     async fn send(&self, letter: &Letter<'_>) -> Result<String, Refusal> {
-        let mail = self.mail(letter)?;
+        let mail = self.mail(letter, self.file(letter).await)?;
         let transport = self.transport(self.address().await?)?;
         let host = &self.written.host;
         let answer = transport.send(mail).await.map_err(|error| {

@@ -2,7 +2,7 @@
 //!
 //! In: what rules and digests found. Out: mail, webhooks and the messages of chats, and a log of how each went. This is the one
 //! place of this crate that connects outward, and never because a visitor asks: only for channels that the market's own file
-//! names. Invariants (decision 20):
+//! names; beside them, the traces of the process go to the collector that its environment names ([`Traces`]). Invariants (decision 20):
 //! - no connection to addresses that are not the public network's, unless the channel's `allow_private` says so; checked on
 //!   the very address that is connected to; no redirect is followed;
 //! - HTTPS, STARTTLS or TLS, but for addresses that `allow_private` opens (HTTP) or this machine's own (mail);
@@ -25,6 +25,7 @@ mod schedule;
 mod signing;
 mod slack;
 mod telegram;
+mod traces;
 mod web;
 mod webhook;
 mod wecom;
@@ -33,3 +34,4 @@ pub use channel::check_channels;
 pub use outbox::{Raised, Sent, raise_alerts, send_due, test_channel};
 pub(crate) use schedule::keep_delivering;
 pub use schedule::tell_due_digests;
+pub use traces::Traces;

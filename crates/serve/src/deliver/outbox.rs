@@ -168,6 +168,7 @@ fn alerts_message(lake: &Lake, file: &AlertsFile, alerts: &[&Alert], is_local: b
         path: "/alerts".into(),
         base_url: file.base_url.clone(),
         happenings: alerts.iter().map(|alert| alert.happening.clone()).collect(),
+        head: None,
     }
 }
 

@@ -4,15 +4,16 @@ use askama::Template;
 use async_trait::async_trait;
 use axum::http::header;
 use axum::response::{Html, IntoResponse as _, Response};
-use crowsnest_lake::Answer;
 use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_lake::state::people::{Role, Scope, Token};
+use crowsnest_lake::{Answer, OidcConfig};
 use serde::Serialize;
 
 use crate::ServeError;
 use crate::accounts::now;
 use crate::frame::Frame;
 use crate::numbers;
+use crate::oidc;
 use crate::page::Page;
 use crate::request::PageRequest;
 use crate::words::say;
@@ -104,6 +105,33 @@ struct ScopeChoice {
     is_first: bool,
 }
 
+/// How somebody logs in.
+#[derive(Default)]
+struct Ways {
+    has_password: bool,
+    /// What people call the market's provider; empty where there is none.
+    provider: String,
+    /// Whether they log in by it.
+    is_linked: bool,
+    /// Where they begin to link it.
+    link: String,
+}
+
+impl Ways {
+    fn of(request: &PageRequest) -> Result<Self, ServeError> {
+        let (state, name) = (request.lake.state(), request.caller.name.as_str());
+        let Some(user) = state.user(name)?.filter(|_| request.has_account) else { return Ok(Self::default()) };
+        let config = request.lake.market().config.login.oidc.as_ref();
+        let is_own = |issuer: &str| config.is_some_and(|config| config.issuer == issuer);
+        Ok(Self {
+            has_password: !user.password_hash.is_empty(),
+            provider: config.map(OidcConfig::title).unwrap_or_default(),
+            is_linked: state.logins()?.iter().any(|login| login.user == name && is_own(&login.issuer)),
+            link: oidc::link_address(&request.form_token),
+        })
+    }
+}
+
 impl AccountPage {
     fn html_with(&self, request: &PageRequest, new_token: &str) -> Result<String, ServeError> {
         let language = request.language;
@@ -124,6 +152,7 @@ impl AccountPage {
             label: say(language, &format!("scope.{}", scope.as_str())).to_owned(),
             is_first: scope == Scope::Read,
         });
+        let ways = Ways::of(request)?;
         let view = AccountView {
             has_account: request.has_account,
             is_visitor: !request.has_account && caller.role < Role::Admin,
@@ -134,11 +163,13 @@ impl AccountPage {
             did: match request.get("did") {
                 Some("password") => say(language, "account.did.password"),
                 Some("revoked") => say(language, "account.did.revoked"),
+                Some("linked") => say(language, "account.did.linked"),
                 _ => "",
             },
             tokens: token_lines.collect(),
             scopes: choices.collect(),
             new_token,
+            ways,
             page: &page,
         };
         Ok(view.render()?)
@@ -159,4 +190,5 @@ struct AccountView<'a> {
     tokens: Vec<TokenLine>,
     scopes: Vec<ScopeChoice>,
     new_token: &'a str,
+    ways: Ways,
 }

@@ -6,6 +6,8 @@ use crowsnest_lake::questions::{self, RelationsQuestion};
 
 use super::entity_view;
 use crate::ServeError;
+use crate::chart_file::ChartFile;
+use crate::notes;
 use crate::page::Page;
 use crate::request::PageRequest;
 use crate::rows::EntityRow;
@@ -16,6 +18,18 @@ pub(crate) struct Company;
 impl Page for Company {
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
         entity_view::ask(request, Some("company")).await
+    }
+
+    fn also_depends_on(&self, request: &PageRequest) -> String {
+        notes::state(request)
+    }
+
+    fn has_chart_file(&self) -> bool {
+        true
+    }
+
+    async fn chart_file(&self, request: &PageRequest) -> Result<Option<ChartFile>, ServeError> {
+        entity_view::chart_file(request, Some("company")).await
     }
 
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {

@@ -16,6 +16,8 @@ use crate::frame::{Choice, Frame};
 use crate::message::{Line, Message};
 use crate::numbers;
 use crate::page::Page;
+use crate::pages::reports::pages_address;
+use crate::reports::pdf::Paper;
 use crate::request::PageRequest;
 use crate::words::{say, say_with};
 
@@ -110,10 +112,21 @@ impl Page for Digest {
         Ok(Answer { notes, ..answer })
     }
 
+    fn has_paper(&self) -> bool {
+        true
+    }
+
+    async fn paper(&self, request: &PageRequest) -> Result<Option<Paper>, ServeError> {
+        let told = asked(request).await?;
+        let base_url = Some(pages_address(request)?);
+        let message = digest_message(&request.lake, &told, request.language, audience(request), base_url);
+        Ok(Some(Paper::of_message(&message)))
+    }
+
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
         let told = asked(request).await?;
         let message = message(request, &told);
-        let page = Frame::new(request, say(request.language, "digest.title"));
+        let page = Frame::new(request, say(request.language, "digest.title")).with_paper();
         let view = DigestView {
             sections: sections(&message, &page),
             notes: message.notes.clone(),
@@ -150,8 +163,11 @@ async fn asked(request: &PageRequest) -> Result<Told, ServeError> {
 }
 
 fn message(request: &PageRequest, told: &Told) -> Message {
-    let audience = if request.shared.is_shared { Audience::Others } else { Audience::Owner };
-    digest_message(&request.lake, told, request.language, audience, None)
+    digest_message(&request.lake, told, request.language, audience(request), None)
+}
+
+fn audience(request: &PageRequest) -> Audience {
+    if request.shared.is_shared { Audience::Others } else { Audience::Owner }
 }
 
 /// A piece of a line with where it leads, as templates place it.

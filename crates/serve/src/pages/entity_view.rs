@@ -8,10 +8,13 @@ use crowsnest_lake::questions::{self, EventsQuestion, WhyQuestion};
 use crowsnest_lake::{Answer, Lake};
 
 use super::figures::{self, FigureRow};
+use super::notes::NoteLine;
 use super::{is_lower_better, metric_label};
 use crate::ServeError;
 use crate::chart::{BandPoint, ChartData, ChartLine, ChartPoint, ChartWords, LineChart, day_number};
+use crate::chart_file::{self, ChartFile, Drawing};
 use crate::frame::Frame;
+use crate::notes;
 use crate::numbers;
 use crate::request::PageRequest;
 use crate::rows::{ClaimLine, ClaimRow, EntityLine, EntityRow, EventRow, Story, stories};
@@ -60,7 +63,9 @@ pub(crate) async fn html(
     let page = Frame::new(request, name.shown.clone()).with_notes(&claims.notes).with_chart();
     let mut sections = sections(request, &page, &rows, (&reconciled, &name.entity))?;
     mark(request, &name, &mut sections).await?;
+    let general = notes::of(request, &name.entity)?.into_iter().filter(|note| note.metric.is_empty());
     let view = EntityView {
+        notes: general.map(|note| NoteLine::new(&note, request)).collect(),
         stories: stories(event_rows, &page),
         company_stories: stories(company_events, &page),
         products: products.iter().map(|row| EntityLine::new(row, &page)).collect(),
@@ -71,14 +76,52 @@ pub(crate) async fn html(
     Ok(view.render()?)
 }
 
+/// The chart of one metric as a file of its own.
+pub(crate) async fn chart_file(request: &PageRequest, kind: Option<&str>) -> Result<Option<ChartFile>, ServeError> {
+    let Some(metric) = request.text("metric") else {
+        return Err(ServeError::bad_request("a picture is of one metric", "write ?metric= and its id"));
+    };
+    let name = names(&request.lake, request, kind)?;
+    let (claims, reconciled) = futures::try_join!(ask(request, kind), figures::ask(request, kind))?;
+    let (rows, reconciled): (Vec<ClaimRow>, Vec<FigureRow>) = (claims.rows_as()?, reconciled.rows_as()?);
+    let page = Frame::new(request, name.shown.clone());
+    let mut sections = sections(request, &page, &rows, (&reconciled, &name.entity))?;
+    mark(request, &name, &mut sections).await?;
+    let of_metric = sections.into_iter().find(|section| section.metric == metric);
+    let mut sources: Vec<String> = rows.iter().map(|row| words::say_source(request.language, &row.source)).collect();
+    sources.sort();
+    sources.dedup();
+    Ok(of_metric.and_then(|section| section.chart).map(|chart| {
+        let title = format!("{} · {}", name.shown, chart.title);
+        ChartFile { title, sources, drawing: Drawing::Lines(Box::new(chart)) }
+    }))
+}
+
 /// Puts what detection said onto the charts.
 async fn mark(request: &PageRequest, name: &Names, sections: &mut [MetricSection]) -> Result<(), ServeError> {
     let Ok(id) = u64::from_str_radix(&name.entity, 16) else { return Ok(()) };
     let mut marks = crate::signal_marks::of(request, id.cast_signed()).await?;
-    for section in sections {
+    for section in sections.iter_mut() {
         let Some(chart) = &mut section.chart else { continue };
         let own = marks.remove(&section.metric).unwrap_or_default();
         own.into_iter().for_each(|(day, title)| chart.mark(day, title));
+    }
+    annotate(request, name, sections)
+}
+
+/// Puts what people noted onto the charts; notes of one metric also stand below its chart.
+fn annotate(request: &PageRequest, name: &Names, sections: &mut [MetricSection]) -> Result<(), ServeError> {
+    for note in notes::of(request, &name.entity)? {
+        let Some(day) = day_number(&note.day) else { continue };
+        for section in sections.iter_mut().filter(|own| note.metric.is_empty() || own.metric == note.metric) {
+            let line = NoteLine::new(&note, request);
+            if let Some(chart) = &mut section.chart {
+                chart.mark(f64::from(day), format!("{}: {} ({})", line.day, line.words, line.by));
+            }
+            if !note.metric.is_empty() {
+                section.notes.push(line);
+            }
+        }
     }
     Ok(())
 }
@@ -102,6 +145,7 @@ async fn company_events(request: &PageRequest, name: &Names) -> Result<Vec<Event
 struct Names {
     entity: String,
     identity_path: String,
+    compare_path: String,
     shown: String,
     also: String,
     kind: String,
@@ -157,6 +201,7 @@ fn names(lake: &Lake, request: &PageRequest, kind: Option<&str>) -> Result<Names
     Ok(Names {
         entity: entity.hex(),
         identity_path: format!("/identity/{}", entity.hex()),
+        compare_path: format!("/compare?name={}", entity.hex()),
         also: also.join(" · "),
         kind: words::say_word(request.language, "kind", entity.kind.as_str()),
         owner: owner.map_or_else(String::new, |owner| owner.name(request.language).to_owned()),
@@ -187,6 +232,9 @@ struct MetricSection {
     lines: Vec<ClaimLine>,
     n_lines: usize,
     all_link: String,
+    /// What people noted of this metric, and where to write more.
+    notes: Vec<NoteLine>,
+    notes_link: String,
     /// The latest reconciled figure with its interval and reason, and where all are.
     reconciled: String,
     reconciled_reason: String,
@@ -243,6 +291,12 @@ fn section(
         reconciled_link: page.link(&format!("/figures/{entity}?metric={metric}")),
         lines: shown[..n_shown].iter().map(|row| ClaimLine::new(row, page, &label)).collect(),
         n_lines: shown.len(),
+        notes: Vec::new(),
+        notes_link: if page.is_shared() {
+            String::new()
+        } else {
+            page.link(&format!("/notes/{entity}?metric={metric}"))
+        },
         all_link: if n_shown < shown.len() {
             format!("{}#{metric}", request.same_page_with(&[("all", metric)]))
         } else {
@@ -270,17 +324,14 @@ fn chart(
         unit: claims[0].unit.clone(),
         language: request.language.tag(),
         lower_is_better: is_lower_better(request, &claims[0].metric),
+        is_log: false,
         lines: chart_lines(request, page, claims),
         band,
-        words: ChartWords {
-            known: page.say("col.known").to_owned(),
-            restated: page.say("chart.restated").to_owned(),
-            written: page.say("col.written").to_owned(),
-            open: page.say("chart.open").to_owned(),
-            reconciled: page.say("chart.reconciled").to_owned(),
-        },
+        words: ChartWords::new(page),
     };
-    Ok(Some(LineChart::new(&data, request.language)?))
+    let mut chart = LineChart::new(&data, request.language)?;
+    chart.files = chart_file::links(request, &[("metric", &data.metric)]);
+    Ok(Some(chart))
 }
 
 /// One line per source, scope and length of period: a month is never joined to a quarter.
@@ -360,6 +411,7 @@ struct EntityView<'a> {
     page: &'a Frame,
     name: &'a Names,
     sections: Vec<MetricSection>,
+    notes: Vec<NoteLine>,
     stories: Vec<Story>,
     company_stories: Vec<Story>,
     products: Vec<EntityLine>,

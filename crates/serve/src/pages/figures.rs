@@ -46,6 +46,7 @@ pub(crate) struct FigureRow {
     pub(crate) agreement: Option<f64>,
     pub(crate) claims: String,
     pub(crate) reason: Option<String>,
+    pub(crate) known_at: Option<String>,
 }
 
 /// The figures of the entity that an address names.

@@ -85,6 +85,7 @@ impl Page for League {
                 .map_or_else(String::new, |text| numbers::period(text, request.language)),
             n_rows: facts.n_rows,
             label,
+            metric,
             lines,
             page: &page,
         };
@@ -243,6 +244,7 @@ struct Scope {
 /// A row of the table.
 struct LeagueLine {
     rank: String,
+    entity: String,
     name: String,
     name_link: String,
     figure: String,
@@ -281,6 +283,7 @@ fn lines(
         let bound = row.bound.as_deref().unwrap_or("exact");
         LeagueLine {
             rank: row.rank.map(numbers::count).unwrap_or_default(),
+            entity: row.entity.clone().unwrap_or_default(),
             name: row.name.clone(),
             name_link: entity_link(page, row.entity.as_deref(), row.kind.as_deref() == Some("company")),
             figure: numbers::bounded(row.value, row.low, row.high, bound, &row.unit, language),
@@ -475,6 +478,7 @@ async fn trends(
         region: request.text("region"),
         platform: request.text("platform"),
         segment: request.text("segment"),
+        without: request.kept_back(),
         limit: Some(2 * N_ROWS),
         as_of: request.as_of,
         language: Some(request.language),
@@ -492,6 +496,7 @@ async fn trends(
 struct LeagueView<'a> {
     page: &'a Frame,
     label: String,
+    metric: String,
     unit: String,
     metrics: Vec<Choice>,
     periods: Vec<Choice>,

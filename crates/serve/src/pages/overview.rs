@@ -59,6 +59,7 @@ impl Page for Overview {
                 .map(|row| ClaimLine::new(row, &page, &metric_label(request, &row.metric)))
                 .collect(),
             stories: stories(events, &page),
+            steps: first_steps(&page),
             is_empty: facts.counts.n_claims == 0 && facts.counts.n_events == 0,
             page: &page,
             teasers,
@@ -250,4 +251,30 @@ struct OverviewView<'a> {
     stories: Vec<Story>,
     teasers: Vec<Teaser>,
     is_empty: bool,
+    steps: Vec<FirstStep>,
+}
+
+/// Something to do first in a market that is empty.
+struct FirstStep {
+    title: String,
+    about: String,
+    command: &'static str,
+    guide: String,
+}
+
+/// Three ways to see something, each with a command to copy and the page of the guide that says more.
+fn first_steps(page: &Frame) -> Vec<FirstStep> {
+    const GUIDE: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/book/src/");
+    let steps = [
+        ("first.import", "first.import.about", "crowsnest import FILE --source NAME", "import.md"),
+        ("first.source", "first.source.about", "crowsnest source add", "collect.md"),
+        ("first.example", "first.example.about", "crowsnest demo", "introduction.md"),
+    ];
+    let step = |(title, about, command, file): (&str, &str, &'static str, &str)| FirstStep {
+        title: page.say(title).to_owned(),
+        about: page.say(about).to_owned(),
+        command,
+        guide: format!("{GUIDE}{file}"),
+    };
+    steps.into_iter().map(step).collect()
 }

@@ -5,6 +5,8 @@ use crowsnest_lake::Answer;
 
 use super::entity_view;
 use crate::ServeError;
+use crate::chart_file::ChartFile;
+use crate::notes;
 use crate::page::Page;
 use crate::request::PageRequest;
 
@@ -14,6 +16,18 @@ pub(crate) struct Product;
 impl Page for Product {
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
         entity_view::ask(request, None).await
+    }
+
+    fn also_depends_on(&self, request: &PageRequest) -> String {
+        notes::state(request)
+    }
+
+    fn has_chart_file(&self) -> bool {
+        true
+    }
+
+    async fn chart_file(&self, request: &PageRequest) -> Result<Option<ChartFile>, ServeError> {
+        entity_view::chart_file(request, None).await
     }
 
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {

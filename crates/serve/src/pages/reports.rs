@@ -4,11 +4,13 @@ use askama::Template;
 use async_trait::async_trait;
 use crowsnest_lake::Answer;
 use crowsnest_lake::own_rows::{self, Holds};
+use crowsnest_run::alerts::read_alerts;
 use serde::Serialize;
 
 use crate::ServeError;
 use crate::frame::Frame;
 use crate::page::Page;
+use crate::reports::pdf::Paper;
 use crate::reports::{self, Audience, Report as Filled, ReportRequest, to_html};
 use crate::request::PageRequest;
 use crate::words::say;
@@ -71,7 +73,7 @@ impl Page for Report {
     }
 
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
-        let filled = filled(request).await?;
+        let filled = filled(request, None).await?;
         let row = Row {
             report: filled.name,
             title: filled.title,
@@ -82,16 +84,32 @@ impl Page for Report {
         Ok(own_rows::answer(FIELDS, &[row])?)
     }
 
+    fn has_paper(&self) -> bool {
+        true
+    }
+
+    async fn paper(&self, request: &PageRequest) -> Result<Option<Paper>, ServeError> {
+        let base_url = pages_address(request)?;
+        let filled = filled(request, Some(base_url.clone())).await?;
+        Ok(Some(filled.paper(request.language, Some(&base_url))))
+    }
+
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
-        let filled = filled(request).await?;
-        let page = Frame::new(request, filled.title.clone());
+        let filled = filled(request, None).await?;
+        let page = Frame::new(request, filled.title.clone()).with_paper();
         // The report was made HTML by us: everything in it is escaped.
         let view = ReportView { body: to_html(&filled.markdown), problems: filled.problems, page: &page };
         Ok(view.render()?)
     }
 }
 
-async fn filled(request: &PageRequest) -> Result<Filled, ServeError> {
+/// Where the pages are, for documents that leave them: as `alerts.toml` says, or as they were asked for.
+pub(crate) fn pages_address(request: &PageRequest) -> Result<String, ServeError> {
+    let said = read_alerts(request.lake.market())?.and_then(|file| file.base_url);
+    Ok(said.unwrap_or_else(|| request.site_address.clone()))
+}
+
+async fn filled(request: &PageRequest, base_url: Option<String>) -> Result<Filled, ServeError> {
     if !reports::reports(request.lake.market())?.contains(&request.parameter) {
         return Err(ServeError::NotFound(format!("/report/{}", request.parameter)));
     }
@@ -99,7 +117,7 @@ async fn filled(request: &PageRequest) -> Result<Filled, ServeError> {
         name: request.parameter.clone(),
         as_of: request.as_of_day.clone().zip(request.as_of),
         language: request.language,
-        base_url: None,
+        base_url,
         audience: if request.shared.is_shared { Audience::Others } else { Audience::Owner },
     };
     Ok(Box::pin(reports::report(&request.lake, &asked)).await?)

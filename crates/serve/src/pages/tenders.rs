@@ -10,6 +10,7 @@ use super::league::ask_periods;
 use super::{SCOPE_NOTE, metric_label};
 use crate::ServeError;
 use crate::chart::for_script;
+use crate::chart_file::{self, Bar, BarPart, ChartFile, ChartLinks, Drawing, StackChart};
 use crate::frame::{Choice, Frame};
 use crate::numbers;
 use crate::page::Page;
@@ -32,6 +33,23 @@ impl Page for Tenders {
         let (_, year) = years(request).await?;
         let metric = if request.get("metric") == Some(COUNT) { COUNT } else { AMOUNT };
         ask(request, metric, &year).await
+    }
+
+    fn has_chart_file(&self) -> bool {
+        true
+    }
+
+    async fn chart_file(&self, request: &PageRequest) -> Result<Option<ChartFile>, ServeError> {
+        let (_, year) = years(request).await?;
+        let (metric, key) =
+            if request.get("metric") == Some(COUNT) { (COUNT, "tenders.count") } else { (AMOUNT, "tenders.amount") };
+        let answer = ask(request, metric, &year).await?;
+        let rows: Vec<ShareRow> = answer.rows_as()?;
+        let unit = answer.facts.get("unit").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let page = Frame::new(request, "");
+        let table = HeatTable::new(request, &page, Measure { metric, key, unit }, &rows)?;
+        let title = format!("{} · {}", table.title, numbers::period(&year, request.language));
+        Ok(Some(ChartFile { title, sources: Vec::new(), drawing: Drawing::Stack(table.chart) }))
     }
 
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
@@ -99,6 +117,7 @@ async fn ask(request: &PageRequest, metric: &str, year: &str) -> Result<Answer, 
         region: request.text("region"),
         platform: request.text("platform"),
         segment: request.text("segment"),
+        without: request.kept_back(),
         limit: Some(200),
         as_of: request.as_of,
         language: request.question_language(),
@@ -137,21 +156,6 @@ struct HeatLine {
     total: String,
 }
 
-/// A part of one month's bar.
-struct BarPart {
-    style: usize,
-    y: String,
-    height: String,
-    title: String,
-}
-
-struct Bar {
-    x: String,
-    label_x: String,
-    label: String,
-    parts: Vec<BarPart>,
-}
-
 struct HeatTable {
     metric: &'static str,
     title: String,
@@ -160,8 +164,8 @@ struct HeatTable {
     lines: Vec<HeatLine>,
     totals: Vec<String>,
     total: String,
-    bars: Vec<Bar>,
-    legend: Vec<String>,
+    chart: StackChart,
+    files: ChartLinks,
     json: String,
 }
 
@@ -235,8 +239,12 @@ impl HeatTable {
             lines: vendors.iter().take(N_VENDORS).map(line).collect(),
             totals: totals.iter().map(|total| figure(*total)).collect(),
             total: figure(totals.iter().sum()),
-            bars: bars(&stacks, &months, &totals, unit, language),
-            legend: stacks.iter().map(|stack| stack.name.clone()).collect(),
+            chart: StackChart {
+                bars: bars(&stacks, &months, &totals, unit, language),
+                legend: stacks.iter().map(|stack| stack.name.clone()).collect(),
+                bar_width: format!("{:.1}", 752.0 / months.len().max(1) as f64 * 0.7),
+            },
+            files: chart_file::links(request, &[("metric", metric)]),
             json: for_script(&serde_json::to_string(&data)?),
             title,
             months,
@@ -341,11 +349,4 @@ struct TendersView<'a> {
     page: &'a Frame,
     years: Vec<Choice>,
     tables: Vec<HeatTable>,
-}
-
-impl HeatTable {
-    /// Width of one bar, as `bars` spaces them.
-    fn bar_width(&self) -> String {
-        format!("{:.1}", 752.0 / self.months.len().max(1) as f64 * 0.7)
-    }
 }

@@ -1,12 +1,13 @@
 //! Reports: Markdown files `reports/NAME.md` of a market with figures in them, filled in as known at any day.
 //!
-//! In: a template and a lake at a moment. Out: a [`Report`] in Markdown, and from that HTML. Invariants: the same template, tables
+//! In: a template and a lake at a moment. Out: a [`Report`] in Markdown, and from that HTML and PDF. Invariants: the same template, tables
 //! and day give the same report; each number leads to its claim; what cannot be filled in is told with its line, and shows as
 //! `n/a`; for others than the owner, what may not be passed on is not filled in. HTML in a template stays text.
 //!
 //! To add a tag: its name in [`tags::TAGS`] and an arm in `tags::Filling::tag`.
 
 mod html;
+pub mod pdf;
 mod tags;
 mod template;
 
@@ -14,6 +15,8 @@ use crowsnest_lake::{Lake, LakeError, Language, Market, files};
 
 pub use crate::digests::Audience;
 pub(crate) use html::to_html;
+use pdf::Paper;
+use pdf::paper::Around;
 use tags::Filling;
 use template::{Piece, pieces};
 
@@ -44,16 +47,28 @@ pub struct Report {
     pub name: String,
     /// Its first heading, or its name.
     pub title: String,
-    /// The day as of which it was filled in.
+    /// The day as of which it was filled in, where one was asked for.
     pub as_of: Option<String>,
+    /// The day that it tells of, `2025-02-01`.
+    pub day: String,
+    /// Title of the market.
+    pub market: String,
     /// All of it.
     pub markdown: String,
+    /// The sources that its figures are of, by name.
+    pub sources: Vec<String>,
     /// What could not be filled in, each with its line.
     pub problems: Vec<String>,
 }
 
 impl Report {
-    /// It as a page that needs nothing else: for mail, and to print (a browser makes a PDF of it).
+    /// It as a document to print, whose links begin with `base_url`; words lead nowhere where nobody knows it.
+    pub fn paper(&self, language: Language, base_url: Option<&str>) -> Paper {
+        let around = Around { market: &self.market, day: &self.day, language, base_url };
+        Paper::of_markdown(&self.markdown, &self.title, around).with_end(&self.sources, &self.problems, around)
+    }
+
+    /// It as a page that needs nothing else, for mail.
     pub fn html_page(&self, language: Language) -> String {
         format!(
             "<!doctype html>\n<html lang=\"{}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
@@ -115,9 +130,18 @@ pub async fn report(lake: &Lake, request: &ReportRequest) -> Result<Report, Lake
         name: request.name.clone(),
         title: title_of(&markdown).unwrap_or_else(|| request.name.clone()),
         as_of: request.as_of.as_ref().map(|(day, _)| day.clone()),
+        day: filling.day(),
+        market: market_title(lake.market()).to_owned(),
         markdown,
+        sources: filling.sources.into_iter().collect(),
         problems: filling.problems,
     })
+}
+
+/// The market's title, or its name.
+pub(crate) fn market_title(market: &Market) -> &str {
+    let config = &market.config;
+    if config.title.is_empty() { &config.name } else { &config.title }
 }
 
 fn title_of(markdown: &str) -> Option<String> {

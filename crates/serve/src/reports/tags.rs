@@ -1,13 +1,13 @@
 //! The tags of reports: what each asks of the lake, and how the answer stands in the text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crowsnest_lake::questions::{self, BreakoutsQuestion, LeagueQuestion};
 use crowsnest_lake::{Answer, Lake, LakeError};
 use crowsnest_run::digest::{DigestRequest, EVERYTHING, digest};
 use serde::Deserialize;
 
-use super::{Audience, ReportRequest};
+use super::{Audience, ReportRequest, market_title};
 use crate::digests::digest_message;
 use crate::message::{Markdown, Markup as _};
 use crate::request::push_query;
@@ -38,6 +38,8 @@ pub(super) struct Filling<'a> {
     /// League tables that were asked for already.
     leagues: BTreeMap<String, Result<Vec<LeagueRow>, String>>,
     kept_back: Vec<String>,
+    /// Whose word the figures are that were filled in.
+    pub(super) sources: BTreeSet<String>,
     pub(super) problems: Vec<String>,
 }
 
@@ -106,7 +108,7 @@ impl<'a> Filling<'a> {
         let cards = lake.market().sources.iter().filter(|card| !card.redistribute);
         let kept_back = cards.flat_map(|card| std::iter::once(&card.name).chain(&card.aliases)).cloned();
         let kept_back = if request.audience == Audience::Others { kept_back.collect() } else { Vec::new() };
-        Self { lake, request, leagues: BTreeMap::new(), kept_back, problems: Vec::new() }
+        Self { lake, request, leagues: BTreeMap::new(), kept_back, sources: BTreeSet::new(), problems: Vec::new() }
     }
 
     /// What stands for a tag; `n/a` where it cannot be filled in.
@@ -131,10 +133,7 @@ impl<'a> Filling<'a> {
             "breakouts" => self.breakouts(&words).await,
             "digest" => self.digest(&words).await,
             "as_of" => Ok(numbers::period(&self.day(), self.request.language)),
-            "market" => {
-                let config = &self.lake.market().config;
-                Ok(Markdown.text(if config.title.is_empty() { &config.name } else { &config.title }))
-            }
+            "market" => Ok(Markdown.text(market_title(self.lake.market()))),
             other => {
                 let known: Vec<&str> = TAGS.iter().filter_map(|(tag, _)| tag.split(' ').next()).collect();
                 Err(Fault::told(format!("no tag is called {other:?}; there is {}", known.join(", "))))
@@ -142,7 +141,8 @@ impl<'a> Filling<'a> {
         }
     }
 
-    fn day(&self) -> String {
+    /// The day that it tells of, `2025-02-01`.
+    pub(super) fn day(&self) -> String {
         match &self.request.as_of {
             Some((day, _)) => numbers::day(day).to_owned(),
             None => jiff::Timestamp::now().to_string().get(..10).unwrap_or_default().to_owned(),
@@ -210,6 +210,7 @@ impl<'a> Filling<'a> {
         let rows = self.league(words, metric, period).await?;
         let row = rows.iter().find(|row| row.entity == entity);
         let row = row.ok_or_else(|| Fault::told(format!("nothing that may be shown is known of {name} then")))?;
+        self.sources.insert(row.source.clone());
         let claim = format!("/claim/{}", row.claim);
         let missing = || Fault::told("that is not known");
         match what {
@@ -236,6 +237,7 @@ impl<'a> Filling<'a> {
         let heads = ["col.rank", "col.product", "col.value", "col.share", "col.change", "col.source"];
         let mut table = self.head(&heads);
         for row in rows.iter().filter(|row| row.rank.is_some()).take(limit) {
+            self.sources.insert(row.source.clone());
             let folder = if row.kind == "company" { "company" } else { "product" };
             let cells = [
                 row.rank.map(|rank| rank.to_string()).unwrap_or_default(),
@@ -310,6 +312,7 @@ impl<'a> Filling<'a> {
             Err(error) => return Err(Fault::Lake(error)),
         };
         let message = digest_message(self.lake, &made, self.request.language, self.request.audience, None);
+        self.sources.extend(message.happenings.iter().flat_map(|one| one.sources.iter().cloned()));
         let mut text = String::new();
         for section in &message.sections {
             text.push_str(&format!("\n**{}**\n\n", Markdown.text(&section.heading)));

@@ -25,6 +25,7 @@ use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
 use datafusion_postgres::{DfSessionService, Parser};
 use futures::Sink;
+use tracing::Instrument as _;
 
 use super::limits::{SqlLimits, refusal};
 use super::{catalogue, statements};
@@ -190,6 +191,7 @@ impl SimpleQueryHandler for Asking {
         let asked = Asked::of(client)?;
         let session = self.door.session_for(&asked).await?;
         let asking = Box::pin(SimpleQueryHandler::do_query(session.service.as_ref(), client, query));
+        let asking = asking.instrument(statements::span_of(query));
         let answered = tokio::time::timeout_at(deadline, asking).await.map_err(|_| limits.too_long())??;
         Ok(answered.into_iter().map(|response| limits.within(response, deadline)).collect())
     }
@@ -243,7 +245,9 @@ impl ExtendedQueryHandler for Asking {
         let asked = Asked::of(client)?;
         let session = self.door.session_for(&asked).await?;
         let portal = planned_anew(portal, &session.engine).await?;
+        let span = statements::span_of(&portal.statement.statement.0);
         let asking = Box::pin(ExtendedQueryHandler::do_query(session.service.as_ref(), client, &portal, max_rows));
+        let asking = asking.instrument(span);
         let answered = tokio::time::timeout_at(deadline, asking).await.map_err(|_| limits.too_long())??;
         Ok(limits.within(answered, deadline))
     }

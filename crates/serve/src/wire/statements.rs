@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use crowsnest_lake::sessions::{EngineSession, is_bounded, only_reads};
+use crowsnest_lake::state::people::digest;
 use datafusion::common::ParamValues;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::parser::Statement as Parsed;
@@ -34,6 +35,11 @@ pub(crate) fn hooks(as_of: Option<i64>) -> Vec<Arc<dyn QueryHook>> {
         Arc::new(TransactionStatementHook),
         Arc::new(Questions { as_of }),
     ]
+}
+
+/// The span of what a client sends: by its digest, for its text may hold names that people look up.
+pub(crate) fn span_of(text: &str) -> tracing::Span {
+    tracing::info_span!("sql statement", otel.kind = "server", sql.sha256 = %&digest(text)[..16])
 }
 
 /// Whether a statement is a question to the tables.

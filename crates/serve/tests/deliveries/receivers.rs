@@ -131,8 +131,13 @@ impl Mail {
         words.collect::<String>().trim().to_owned()
     }
 
-    /// The part of a media type, decoded.
+    /// The text of a media type, decoded.
     pub(crate) fn part(&self, media_type: &str) -> String {
+        String::from_utf8(self.file(media_type)).unwrap()
+    }
+
+    /// The part of a media type, decoded.
+    pub(crate) fn file(&self, media_type: &str) -> Vec<u8> {
         let boundary = self.header("content-type").split("boundary=").nth(1).unwrap().trim_matches('"').to_owned();
         let part = self
             .text
@@ -142,14 +147,14 @@ impl Mail {
         let head = head.to_ascii_lowercase();
         if head.contains("encoding: base64") {
             let packed: String = body.split_whitespace().collect();
-            return String::from_utf8(base64::engine::general_purpose::STANDARD.decode(packed).unwrap()).unwrap();
+            return base64::engine::general_purpose::STANDARD.decode(packed).unwrap();
         }
-        if head.contains("encoding: quoted-printable") { quoted_printable(body) } else { body.to_owned() }
+        if head.contains("encoding: quoted-printable") { quoted_printable(body) } else { body.as_bytes().to_vec() }
     }
 }
 
 /// RFC 2045, section 6.7.
-fn quoted_printable(text: &str) -> String {
+fn quoted_printable(text: &str) -> Vec<u8> {
     let text = text.replace("=\r\n", "");
     let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
     while let Some((first, after)) = rest.split_first() {
@@ -161,7 +166,7 @@ fn quoted_printable(text: &str) -> String {
             rest = after;
         }
     }
-    String::from_utf8(bytes).unwrap()
+    bytes
 }
 
 /// An SMTP server.

@@ -28,6 +28,12 @@ const LOOKS: &[(&str, Option<Role>)] = &[
     ("/reports", Some(Role::Viewer)),
     ("/report/{report}", Some(Role::Viewer)),
     ("/movers", Some(Role::Viewer)),
+    ("/compare", Some(Role::Viewer)),
+    ("/watch", Some(Role::Viewer)),
+    ("/watch/{list}", Some(Role::Viewer)),
+    ("/views", Some(Role::Viewer)),
+    ("/palette", Some(Role::Viewer)),
+    ("/notes/{entity}", Some(Role::Analyst)),
     ("/directions", Some(Role::Viewer)),
     ("/plans", Some(Role::Analyst)),
     ("/plans/{plan}", Some(Role::Analyst)),
@@ -37,11 +43,14 @@ const LOOKS: &[(&str, Option<Role>)] = &[
     ("/v1/{*name}", Some(Role::Viewer)),
     ("/mcp", Some(Role::Viewer)),
     ("/sources", Some(Role::Viewer)),
+    ("/sources/worth", Some(Role::Viewer)),
+    ("/figures/{entity}", Some(Role::Viewer)),
     ("/source", Some(Role::Viewer)),
     ("/review", Some(Role::Viewer)),
     ("/identity/{entity}", Some(Role::Viewer)),
     ("/account", Some(Role::Viewer)),
     ("/audit", Some(Role::Admin)),
+    ("/users", Some(Role::Admin)),
     ("/collecting", Some(Role::Viewer)),
     ("/cluster", Some(Role::Viewer)),
     ("/claim/{claim}", Some(Role::Viewer)),
@@ -59,6 +68,8 @@ const LOOKS: &[(&str, Option<Role>)] = &[
     ("/robots.txt", None),
     ("/healthz", None),
     ("/login", None),
+    ("/login/oidc", None),
+    ("/login/oidc/callback", None),
 ];
 
 /// Everything that changes something.
@@ -68,6 +79,15 @@ const CHANGES: &[(&str, Option<Role>)] = &[
     ("/account/password", Some(Role::Viewer)),
     ("/account/tokens/add", Some(Role::Viewer)),
     ("/account/tokens/revoke", Some(Role::Viewer)),
+    ("/users/add", Some(Role::Admin)),
+    ("/users/role", Some(Role::Admin)),
+    ("/users/password", Some(Role::Admin)),
+    ("/users/remove", Some(Role::Admin)),
+    ("/users/tokens/revoke", Some(Role::Admin)),
+    ("/views/save", Some(Role::Viewer)),
+    ("/views/remove", Some(Role::Viewer)),
+    ("/notes/add", Some(Role::Editor)),
+    ("/notes/withdraw", Some(Role::Editor)),
     ("/review/judge", Some(Role::Editor)),
     ("/review/undo", Some(Role::Editor)),
     ("/identity/merge", Some(Role::Editor)),
@@ -105,7 +125,7 @@ fn named_in_sources() -> Vec<String> {
 fn concrete(path: &str) -> String {
     let name = if path.starts_with("/v1") { "products" } else { "app.css" };
     let path = path.replace("{entity}", "Doubao").replace("{claim}", &"0".repeat(32)).replace("{*name}", name);
-    path.replace("{document}", &"0".repeat(64)).replace("{report}", "none").replace("{plan}", "none")
+    path.replace("{document}", &"0".repeat(64)).replace("{report}", "none").replace("{list}", "none").replace("{plan}", "none")
 }
 
 /// Market with a user of each role.

@@ -45,6 +45,10 @@ const QUERIES: &[&str] = &[
     "/events?event=",
     "/events?name=",
     "/match?name=",
+    "/compare?name=",
+    "/compare?name=Doubao&metric=",
+    "/compare?name=Doubao&view=",
+    "/views?save=",
     "/tenders?period=",
     "/source?name=",
     "/breakouts?metric=",
@@ -65,7 +69,11 @@ const QUERIES: &[&str] = &[
     "/v1/sql?query=",
     "/v1/claims?cursor=",
     "/login?next=",
+    "/login/oidc?next=",
+    "/login/oidc?link=",
+    "/login/oidc/callback?code=0&state=",
     "/account?did=",
+    "/users?did=",
     "/identity/x?did=",
 ];
 const PATHS: &[&str] = &["/product/", "/company/", "/identity/", "/claim/", "/document/", "/static/", "/"];
@@ -231,6 +239,10 @@ fn everywhere(entity: &str) -> Vec<String> {
         "/digest",
         "/alerts",
         "/reports",
+        "/watch",
+        "/views",
+        "/palette",
+        "/compare",
     ] {
         for (ending, query) in
             [("", ""), (".json", ""), (".csv", ""), (".parquet", ""), ("", "?lang=zh-Hans"), ("", "?as_of=2025-06-01")]
@@ -244,6 +256,11 @@ fn everywhere(entity: &str) -> Vec<String> {
     for query in ["metric=mau&period=2024-12", "metric=mau&period=2024-12&by=company", "metric=mau"] {
         addresses.extend(["", ".json", ".csv", ".parquet"].map(|ending| format!("/league{ending}?{query}")));
     }
+    for view in ["level", "share", "index", "log"] {
+        let query = format!("name={entity}&name=Doubao&metric=mau&view={view}");
+        addresses.extend(["", ".json", ".csv", ".parquet", ".svg"].map(|ending| format!("/compare{ending}?{query}")));
+    }
+    addresses.push(format!("/product/{entity}.svg?metric=mau"));
     addresses.push(format!("/reconcile/preview?id={entity}"));
     addresses.push("/match.json?name=Quiet%20product".to_owned());
     addresses.push("/source.json?name=Licensed%20Lab".to_owned());
@@ -489,6 +506,10 @@ async fn what_is_too_large_is_refused_before_it_costs_anything() {
     let mut editor = served.browser("editor");
     let token = served.form_token(&mut editor, "/account").await;
     let large = "a".repeat(70_000);
+    let mut admin = served.browser("admin");
+    let of_admin = served.form_token(&mut admin, "/users").await;
+    let status = served.post(&admin, "/users/add", &[("form", &of_admin), ("user", &large)]).await.status;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
     for path in ["/login", "/logout", "/account/password", "/review/judge", "/identity/merge"] {
         let status = served.post(&editor, path, &[("form", &token), ("why", &large)]).await.status;
         assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{path}");

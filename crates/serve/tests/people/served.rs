@@ -63,7 +63,7 @@ impl Client {
         self.cookies.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    fn keep(&mut self, answer: &Answer) {
+    pub(crate) fn keep(&mut self, answer: &Answer) {
         for (name, value) in answer.cookies() {
             self.cookies.retain(|(known, _)| *known != name);
             if !value.is_empty() {
@@ -100,12 +100,29 @@ impl Served {
     }
 
     pub(crate) async fn with(claims: &str, sources: &[(&str, &str)], options: ServeOptions) -> Self {
+        Self::made((claims, sources), ("", ""), options).await
+    }
+
+    /// An empty market whose file says this, too, with a file `secrets.toml` beside it.
+    pub(crate) async fn with_settings(settings: &str, secrets: &str) -> Self {
+        Self::made(("", &[]), (settings, secrets), ServeOptions::default()).await
+    }
+
+    async fn made(
+        (claims, sources): (&str, &[(&str, &str)]),
+        (settings, secrets): (&str, &str),
+        options: ServeOptions,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("market");
         Market::create(&dir, "test").unwrap();
         for (name, text) in sources {
             std::fs::write(dir.join("sources").join(name), text).unwrap();
         }
+        std::fs::write(dir.join("secrets.toml"), secrets).unwrap();
+        let config = dir.join("crowsnest.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, format!("{text}\n{settings}")).unwrap();
         let options_of_lake = LakeOptions { memory_bytes: 256 << 20, n_threads: 2 };
         let lake = Lake::open(Market::open(&dir).unwrap(), options_of_lake).await.unwrap();
         if !claims.is_empty() {

@@ -4,6 +4,7 @@
 
 mod agents;
 mod api;
+mod compare;
 mod sql_port;
 mod support;
 mod users;

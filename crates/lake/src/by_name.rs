@@ -1,0 +1,362 @@
+//! A large table's rows once more, in the order of whom they are about.
+//!
+//! In: a snapshot whose files are sorted by metric and month. Out: files beside them with the same rows sorted by name, in
+//! `_by_name/`, which other engines leave alone as they do all that begins with an underscore, and a list of the table's files
+//! that they stand for. A question that says whom it asks about reads these, and what was added since: a product's history is
+//! a few pages together instead of one of each metric and month. ClickHouse calls such a thing a projection.
+//!
+//! Invariants: the table is whole without it, and it may be deleted at any time. It is read only while each file that it
+//! stands for is part of the table, so that no row is missed or there twice. It is made by `optimize` alone.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{AsArray as _, RecordBatch};
+use arrow::datatypes::Int64Type;
+use crowsnest_model::tables::Table;
+use datafusion::logical_expr::{BinaryExpr, Operator};
+use datafusion::prelude::{Expr, col, lit};
+use deltalake::DeltaTable;
+use deltalake::kernel::Add;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt as _, PutPayload};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::commit::{self, NewFile};
+use crate::maintain;
+use crate::sort::{self, Place};
+use crate::table::{DataFile, TableSnapshot};
+use crate::{Result, statistics};
+
+const FOLDER: &str = "_by_name";
+const LIST: &str = "_by_name/list.json";
+/// A table of fewer rows is read fast enough as it is.
+pub(crate) const ROWS_MIN: usize = 2_000_000;
+/// Rows of a piece that is sorted and written at once.
+const PIECE_ROWS: usize = 2_000_000;
+/// Smaller files are soon brought together with others, and what stands for them would hold no more.
+const FILE_ROWS_MIN: usize = 10_000;
+/// It is made anew when this share of the rows was added since.
+const NEW_SHARE_MAX: f64 = 0.25;
+/// A question about more names than this reads the table as it is.
+const NAMES_MAX: usize = 5_000;
+
+/// What stands in the list.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Listed {
+    /// Files of the table that it stands for.
+    stands_for: Vec<String>,
+    files: Vec<ListedFile>,
+    /// Files of the list before, which somebody may still be reading.
+    before: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ListedFile {
+    path: String,
+    n_bytes: i64,
+    stats: String,
+}
+
+/// What a question about names reads.
+#[derive(Debug)]
+pub(crate) struct ByName {
+    key: &'static str,
+    /// The files in the order of names, and those of the table that were added since.
+    pub(crate) files: Arc<Vec<DataFile>>,
+    n_rows_since: usize,
+}
+
+/// The column that says whom a row is about.
+fn key_of(table: &Table) -> Option<&'static str> {
+    match table.name {
+        "claims" => Some("mention_id"),
+        "figures" => Some("entity_id"),
+        _ => None,
+    }
+}
+
+impl ByName {
+    /// Reads the list, if there is one that stands for nothing that is gone.
+    pub(crate) async fn read(table: &'static Table, delta: &DeltaTable, all: &[DataFile]) -> Option<Arc<Self>> {
+        let key = key_of(table)?;
+        let listed = list(delta).await?;
+        let stands_for: BTreeSet<&str> = listed.stands_for.iter().map(String::as_str).collect();
+        if !is_whole(&stands_for, all) {
+            return None;
+        }
+        let since: Vec<&DataFile> = all.iter().filter(|file| !stands_for.contains(file.add.path.as_str())).collect();
+        let n_rows_since = since.iter().map(|file| maintain::n_rows(file)).sum();
+        let own = listed.files.iter().map(|file| data_file(table, file));
+        let files = Arc::new(own.chain(since.into_iter().cloned()).collect());
+        Some(Arc::new(Self { key, files, n_rows_since }))
+    }
+
+    /// Whether a scan with these filters says whom it asks about.
+    pub(crate) fn is_asked_by(&self, filters: &[Expr]) -> bool {
+        filters.iter().any(|filter| names(filter, self.key))
+    }
+}
+
+fn is_whole(stands_for: &BTreeSet<&str>, all: &[DataFile]) -> bool {
+    let there: BTreeSet<&str> = all.iter().map(|file| file.add.path.as_str()).collect();
+    stands_for.is_subset(&there)
+}
+
+/// Whether a filter leaves only rows with one of some values in a column.
+fn names(filter: &Expr, key: &str) -> bool {
+    let is_key = |expr: &Expr| matches!(expr, Expr::Column(column) if column.name == key);
+    let is_value = |expr: &Expr| matches!(expr, Expr::Literal(..));
+    match filter {
+        Expr::InList(one) => {
+            !one.negated && is_key(&one.expr) && one.list.len() <= NAMES_MAX && one.list.iter().all(is_value)
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
+            Operator::Eq => (is_key(left) && is_value(right)) || (is_value(left) && is_key(right)),
+            Operator::Or => names(left, key) && names(right, key),
+            Operator::And => names(left, key) || names(right, key),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+async fn list(delta: &DeltaTable) -> Option<Listed> {
+    let found = match delta.object_store().get(&Path::from(LIST)).await {
+        Ok(found) => found.bytes().await,
+        Err(error) => Err(error),
+    };
+    match found {
+        Ok(bytes) => serde_json::from_slice(&bytes).ok(),
+        Err(object_store::Error::NotFound { .. }) => None,
+        Err(error) => {
+            tracing::debug!(%error, "the list of rows by name could not be read");
+            None
+        }
+    }
+}
+
+fn data_file(table: &Table, file: &ListedFile) -> DataFile {
+    let add = Add {
+        path: file.path.clone(),
+        partition_values: std::collections::HashMap::new(),
+        size: file.n_bytes,
+        modification_time: 0,
+        data_change: false,
+        stats: None,
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+        clustering_provider: None,
+    };
+    let found = statistics::parse(table, Some(&file.stats), file.n_bytes);
+    DataFile { add, statistics: Arc::new(found) }
+}
+
+/// Makes it, or makes it anew, where the table is large and has grown by enough; gives how many rows stand in it by now, 0
+/// where nothing was done. The table itself stays as it is.
+///
+/// # Errors
+/// Where files cannot be read or written.
+pub(crate) async fn renew(snapshot: &TableSnapshot, rows_min: usize, n_threads: usize) -> Result<usize> {
+    let Some(key) = key_of(snapshot.table) else { return Ok(0) };
+    let has_grown = |by_name: &Arc<ByName>| by_name.n_rows_since as f64 >= NEW_SHARE_MAX * snapshot.n_rows() as f64;
+    if snapshot.n_rows() < rows_min || !snapshot.by_name.as_ref().is_none_or(has_grown) {
+        return Ok(0);
+    }
+    let file_rows_min = FILE_ROWS_MIN.min(rows_min);
+    let covered: Vec<DataFile> =
+        snapshot.files.iter().filter(|file| maintain::n_rows(file) >= file_rows_min).cloned().collect();
+    let wanted = covered.iter().map(maintain::n_rows).sum();
+    let mut written = Vec::new();
+    match write_pieces(snapshot, key, &covered, n_threads, &mut written).await {
+        Ok(n_rows) if n_rows == wanted => {}
+        Ok(n_rows) => {
+            tracing::warn!(table = snapshot.table.name, n_rows, wanted, "rows by name were others; not kept");
+            commit::discard(snapshot, &written).await;
+            return Ok(0);
+        }
+        Err(error) => {
+            commit::discard(snapshot, &written).await;
+            return Err(error);
+        }
+    }
+    keep(snapshot, &covered, &written).await?;
+    Ok(wanted)
+}
+
+/// Writes the rows of each span of the key, sorted by it; gives how many there are.
+async fn write_pieces(
+    snapshot: &TableSnapshot,
+    key: &str,
+    covered: &[DataFile],
+    n_threads: usize,
+    written: &mut Vec<NewFile>,
+) -> Result<usize> {
+    let index = snapshot.table.columns.iter().position(|column| column.name == key).unwrap_or_default();
+    let n_pieces = covered.iter().map(maintain::n_rows).sum::<usize>().div_ceil(PIECE_ROWS);
+    let mut n_rows = 0;
+    for (low, high) in spans(n_pieces) {
+        let of_span = col(key).between(lit(low), lit(high));
+        let batches = maintain::read_where(snapshot, covered, Some(of_span), n_threads).await?;
+        let places = in_order(&batches, index);
+        n_rows += places.len();
+        if !places.is_empty() {
+            written.extend(commit::write_files_in(FOLDER, snapshot, &batches, places, 1).await?);
+        }
+    }
+    Ok(n_rows)
+}
+
+/// All numbers in so many spans of about the same length: keys are hashes, so that each has about as many of them.
+fn spans(n: usize) -> Vec<(i64, i64)> {
+    let n = n.max(1) as i128;
+    let cut = |place: i128| i128::from(i64::MIN) + (place << 64) / n;
+    (0..n).map(|place| (cut(place) as i64, (cut(place + 1) - 1) as i64)).collect()
+}
+
+/// The places by a column of whole numbers; rows of the same number stay in the order in which they are.
+fn in_order(batches: &[RecordBatch], index: usize) -> Vec<Place> {
+    let keys: Vec<&[i64]> =
+        batches.iter().map(|batch| batch.column(index).as_primitive::<Int64Type>().values().as_ref()).collect();
+    let mut places = sort::all_places(batches);
+    places.par_sort_by_key(|(batch, row)| keys[*batch as usize][*row as usize]);
+    places
+}
+
+/// Puts the new list in the place of the old one, and removes the files that were out of use by then.
+async fn keep(snapshot: &TableSnapshot, covered: &[DataFile], written: &[NewFile]) -> Result<()> {
+    let old = list(&snapshot.delta).await.unwrap_or_default();
+    let files = written.iter().map(|file| ListedFile {
+        path: file.path.clone(),
+        n_bytes: i64::try_from(file.n_bytes).unwrap_or(i64::MAX),
+        stats: file.stats.clone(),
+    });
+    let new = Listed {
+        stands_for: covered.iter().map(|file| file.add.path.clone()).collect(),
+        files: files.collect(),
+        before: old.files.into_iter().map(|file| file.path).collect(),
+    };
+    let store = snapshot.delta.object_store();
+    store.put(&Path::from(LIST), PutPayload::from(serde_json::to_vec(&new)?)).await?;
+    remove(snapshot, &old.before).await;
+    Ok(())
+}
+
+/// Removes it where it stands for files that are no longer part of the table: it may hold rows that had to go.
+pub(crate) async fn remove_stale(snapshot: &TableSnapshot) {
+    let Some(listed) = list(&snapshot.delta).await else { return };
+    remove(snapshot, &listed.before).await;
+    if is_whole(&listed.stands_for.iter().map(String::as_str).collect(), &snapshot.files) {
+        return;
+    }
+    remove(snapshot, &[LIST.to_owned()]).await;
+    let paths: Vec<String> = listed.files.into_iter().map(|file| file.path).collect();
+    remove(snapshot, &paths).await;
+}
+
+async fn remove(snapshot: &TableSnapshot, paths: &[String]) {
+    let store = snapshot.delta.object_store();
+    for path in paths {
+        match store.delete(&Path::from(path.as_str())).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => tracing::debug!(%error, path, "not removed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{
+        ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+    };
+    use crowsnest_model::tables::{CLAIMS, ColumnType};
+
+    use super::*;
+    use crate::{Lake, LakeOptions, Market, schema};
+
+    const ABOUT_TWO: &str = "SELECT claim_id FROM claims WHERE mention_id IN (3, 4) ORDER BY claim_id";
+
+    /// Claims of these numbers, about seven names in turn.
+    fn claims(numbers: std::ops::Range<i64>) -> RecordBatch {
+        let n = (numbers.end - numbers.start) as usize;
+        let columns = CLAIMS.columns.iter().map(|column| -> ArrayRef {
+            let of_each = numbers.clone().map(|number| if column.name == "mention_id" { number % 7 } else { number });
+            match column.column_type {
+                ColumnType::Int64 => Arc::new(Int64Array::from_iter_values(of_each)),
+                ColumnType::Float64 => Arc::new(Float64Array::from(vec![1.0; n])),
+                ColumnType::Text => Arc::new(StringArray::from(vec!["mau"; n])),
+                ColumnType::Day => Arc::new(Date32Array::from(vec![0; n])),
+                ColumnType::Instant => Arc::new(TimestampMicrosecondArray::from(vec![0; n]).with_timezone("UTC")),
+                ColumnType::Boolean => Arc::new(BooleanArray::from(vec![true; n])),
+            }
+        });
+        RecordBatch::try_new(schema::arrow_schema(&CLAIMS), columns.collect()).unwrap()
+    }
+
+    async fn about_two(lake: &Lake) -> Vec<i64> {
+        let found = lake.query(ABOUT_TWO).await.unwrap();
+        found.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect()
+    }
+
+    async fn is_read_by_name(lake: &Lake, sql: &str) -> bool {
+        let plan = lake.query(&format!("EXPLAIN {sql}")).await.unwrap();
+        plan.iter().flat_map(|batch| batch.column(1).as_string::<i32>()).flatten().any(|text| text.contains(FOLDER))
+    }
+
+    fn snapshot(lake: &Lake) -> TableSnapshot {
+        lake.engine().snapshots[CLAIMS.name].clone()
+    }
+
+    #[tokio::test]
+    async fn questions_about_names_read_it_and_find_the_same_while_it_is_true() {
+        let folder = tempfile::tempdir().unwrap();
+        let market = Market::create(&folder.path().join("market"), "test").unwrap();
+        let lake = Lake::open(market, LakeOptions { memory_bytes: 64 << 20, n_threads: 1 }).await.unwrap();
+        lake.append(&CLAIMS, vec![claims(0..500)]).await.unwrap();
+        lake.refresh().await.unwrap();
+        assert_eq!(renew(&snapshot(&lake), 100, 1).await.unwrap(), 500);
+        lake.append(&CLAIMS, vec![claims(500..520)]).await.unwrap();
+        lake.refresh().await.unwrap();
+        let wanted: Vec<i64> = (0..520).filter(|number| [3, 4].contains(&(number % 7))).collect();
+        assert!(is_read_by_name(&lake, ABOUT_TWO).await);
+        assert_eq!(about_two(&lake).await, wanted);
+        assert!(!is_read_by_name(&lake, "SELECT count(*) FROM claims WHERE value > 1").await);
+        assert_eq!(renew(&snapshot(&lake), 100, 1).await.unwrap(), 0, "too little was added");
+
+        // The files that it stands for become another one.
+        maintain::optimize(&lake, &CLAIMS).await.unwrap();
+        assert!(!is_read_by_name(&lake, ABOUT_TWO).await);
+        assert_eq!(about_two(&lake).await, wanted);
+        let own = folder.path().join("market/lake/claims/_by_name");
+        assert_eq!(std::fs::read_dir(&own).unwrap().count(), 2);
+        maintain::vacuum(&lake, &CLAIMS, 0, false).await.unwrap();
+        assert_eq!(std::fs::read_dir(&own).unwrap().count(), 0);
+        assert_eq!(about_two(&lake).await, wanted);
+    }
+
+    #[test]
+    fn spans_follow_each_other_from_the_least_to_the_most() {
+        for n in [0, 1, 2, 3, 10] {
+            let found = spans(n);
+            assert_eq!((found[0].0, found[found.len() - 1].1), (i64::MIN, i64::MAX));
+            assert!(found.windows(2).all(|two| two[0].1 + 1 == two[1].0));
+        }
+    }
+
+    #[test]
+    fn a_filter_names_whom_it_asks_about_or_does_not() {
+        let key = || col("mention_id");
+        let some = || vec![lit(1i64), lit(2i64)];
+        let other = || col("metric").eq(lit("mau"));
+        assert!(names(&key().in_list(some(), false), "mention_id"));
+        assert!(names(&key().eq(lit(1i64)).or(lit(2i64).eq(key())), "mention_id"));
+        assert!(names(&other().and(key().eq(lit(1i64))), "mention_id"));
+        assert!(!names(&key().in_list(some(), true), "mention_id"));
+        assert!(!names(&key().eq(lit(1i64)).or(other()), "mention_id"));
+        assert!(!names(&key().gt(lit(1i64)), "mention_id"));
+        assert!(!names(&key().eq(col("other_id")), "mention_id"));
+    }
+}
