@@ -21,22 +21,14 @@ pub struct Logistic {
 impl Logistic {
     /// Fits weights to rows of numbers and what came of them; all rows are equally long.
     pub fn fit(rows: &[Vec<f32>], targets: &[bool]) -> Self {
-        Self::fit_towards(rows, targets, &[], RIDGE)
-    }
-
-    /// The same with a ridge of another strength, that pulls the weights not to 0 but to some that are expected, one a column
-    /// (in log-odds for each 1 of the number as it is): the fewer rows there are to say otherwise, the nearer to these.
-    pub fn fit_towards(rows: &[Vec<f32>], targets: &[bool], expected: &[f64], ridge: f64) -> Self {
         let n_columns = rows.first().map_or(0, Vec::len);
         let (means, deviations): (Vec<f64>, Vec<f64>) = (0..n_columns).map(|column| spread(rows, column)).unzip();
         let n_yes = targets.iter().filter(|target| **target).count() as f64;
         let share = ((n_yes + 0.5) / (targets.len() as f64 + 1.0)).clamp(1e-6, 1.0 - 1e-6);
         let mut own = Self { means, deviations, weights: vec![0.0; n_columns + 1] };
-        own.weights.iter_mut().zip(expected).zip(&own.deviations).for_each(|((own, one), spread)| *own = one * spread);
-        let pull = Pull { to: own.weights.clone(), strength: ridge };
         own.weights[n_columns] = (share / (1.0 - share)).ln();
         for _ in 0..STEPS_MAX {
-            let Some(step) = own.step(rows, targets, &pull) else { break };
+            let Some(step) = own.step(rows, targets) else { break };
             let largest = step.iter().fold(0.0_f64, |largest, one| largest.max(one.abs()));
             own.weights.iter_mut().zip(&step).for_each(|(weight, one)| *weight -= one.clamp(-2.0, 2.0));
             if largest < 1e-6 {
@@ -82,16 +74,14 @@ impl Logistic {
         numbers.chain([1.0]).collect()
     }
 
-    fn step(&self, rows: &[Vec<f32>], targets: &[bool], pull: &Pull) -> Option<Vec<f64>> {
+    fn step(&self, rows: &[Vec<f32>], targets: &[bool]) -> Option<Vec<f64>> {
         let n = self.weights.len();
-        let apart = self.weights.iter().zip(&pull.to).map(|(weight, to)| weight - to);
-        let mut slope: Vec<f64> = apart.map(|apart| pull.strength * apart).collect();
+        let mut slope: Vec<f64> = self.weights.iter().map(|weight| RIDGE * weight).collect();
         let mut curve = vec![vec![0.0; n]; n];
         for (place, own) in curve.iter_mut().enumerate() {
-            own[place] = pull.strength;
+            own[place] = RIDGE;
         }
         slope[n - 1] = 0.0;
-        curve[n - 1][n - 1] = RIDGE;
         for (row, target) in rows.iter().zip(targets) {
             let numbers = self.standardised(row);
             let chance = probability(numbers.iter().zip(&self.weights).map(|(number, weight)| number * weight).sum());
@@ -106,12 +96,6 @@ impl Logistic {
         }
         solved(curve, slope)
     }
-}
-
-/// What standardised weights are pulled to, and how strongly; the shift, last, is not.
-struct Pull {
-    to: Vec<f64>,
-    strength: f64,
 }
 
 /// A column's mean and deviation over the rows that have a number there.
@@ -170,19 +154,5 @@ mod tests {
         assert!((probability(model.log_odds(&[0.0])) - 0.25).abs() < 0.01);
         assert!((probability(model.log_odds(&[1.0])) - 0.75).abs() < 0.01);
         assert!((probability(model.log_odds(&[f32::NAN])) - 0.5).abs() < 0.01);
-    }
-
-    #[test]
-    fn few_rows_leave_weights_as_expected_and_many_do_not() {
-        // Two columns that say the same, three to one for a 1; the second is expected to say all of it.
-        let rows = |n: usize| (0..n).map(|n| vec![(n % 2) as f32; 2]).collect::<Vec<_>>();
-        let targets = |n: usize| (0..n).map(|n| if n % 2 == 0 { n % 4 == 0 } else { n % 8 != 1 }).collect::<Vec<_>>();
-        let weight = |n: usize, column: usize| {
-            let model = Logistic::fit_towards(&rows(n), &targets(n), &[0.0, 1.0], 100.0);
-            model.weights[column] / model.deviations[column]
-        };
-        assert!(weight(8, 0).abs() < 0.05 && (weight(8, 1) - 1.0).abs() < 0.05);
-        let said = weight(40_000, 0) + weight(40_000, 1);
-        assert!(weight(40_000, 1) - weight(40_000, 0) > 0.9 && (said - 3_f64.ln()).abs() < 0.2, "{said}");
     }
 }
