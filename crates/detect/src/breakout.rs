@@ -1,10 +1,10 @@
 //! Breakouts: the probability that a product multiplies within a horizon.
 //!
 //! Boosted trees over a product's own numbers ([`crate::features`]) and its families' ([`crate::families`]), pooled over all
-//! products and all settled origins, strongly regularised, several by different chance and averaged; beside them the
-//! logistic regression on the baselines, and the prior that was learnt from open data ([`crate::prior`]). A second regression
-//! through what all three said of origins that have settled since weighs them and calibrates (D. H. Wolpert, *Stacked
-//! generalization*, 1992). In: rows of a [`crate::walk::Walk`]. Out: probabilities, and what they rest on.
+//! products and all settled origins, strongly regularised, several by different chance and averaged; beside them trees for
+//! growth itself, and the prior that was learnt from open data ([`crate::prior`]), in fixed weights. A regression through what
+//! they said of origins that have settled since calibrates (J. Platt, 1999). In: rows of a [`crate::walk::Walk`]. Out:
+//! probabilities, and what they rest on.
 //!
 //! Invariant: what is fitted at an origin knows only outcomes that were settled by then, and calibration only what models
 //! said before they knew.
@@ -21,8 +21,8 @@ use crate::walk::{Origin, n_numbers};
 
 /// One setting for all markets: much is held back, because most of what moves is noise.
 const SETTINGS: Settings = Settings {
-    n_trees: 200,
-    learning_rate: 0.03,
+    n_trees: 80,
+    learning_rate: 0.08,
     n_leaves_max: 15,
     rows_of_leaf_min: 60,
     weight_of_leaf_min: 5.0,
@@ -32,8 +32,8 @@ const SETTINGS: Settings = Settings {
 };
 /// The same for growth itself, whose slopes all weigh the same.
 const GROWTH_SETTINGS: Settings = Settings { weight_of_leaf_min: 60.0, l2: 100.0, ..SETTINGS };
-/// Models that are averaged.
-const N_MODELS: u64 = 2;
+/// Models that are averaged: several quick ones tell more than two slow ones, of which the trees would be as many.
+const N_MODELS: u64 = 6;
 /// Misses that are learnt from at most; the others are thinned by chance, and the odds corrected.
 pub(crate) const MISSES_MAX: usize = 70_000;
 /// Hits without which nothing is learnt.
@@ -74,7 +74,7 @@ pub struct Model {
     learnt: Option<Learnt>,
     /// What is added to the prior's log-odds.
     prior_shift: f64,
-    /// What weighs what the parts say, and calibrates; none where too little has settled.
+    /// What calibrates what the parts say together; none where too little has settled.
     stack: Option<Logistic>,
     /// What earlier models said of origins that have settled, in rising order, with what came of it.
     settled: Vec<(f64, bool)>,
@@ -106,12 +106,21 @@ impl Model {
         Self { learnt: Some(learnt), ..Self::of_prior(prior_shift) }
     }
 
-    /// Learns from what earlier models said, and what came of it, how to weigh what the parts say.
+    /// Learns from what earlier models said, and what came of it, which probabilities hold.
     pub(crate) fn calibrate(&mut self, said: &[Vec<f32>], came: Vec<bool>) {
-        let stack = Logistic::fit(said, &came);
-        self.settled = said.iter().map(|row| stack.log_odds(row)).zip(came).collect();
+        let rows: Vec<Vec<f32>> = said.iter().map(|row| vec![self.together(row)]).collect();
+        let stack = Logistic::fit(&rows, &came);
+        self.settled = rows.iter().map(|row| stack.log_odds(row)).zip(came).collect();
         self.settled.sort_by(|a, b| a.0.total_cmp(&b.0));
         self.stack = Some(stack);
+    }
+
+    /// What the parts say together, as log-odds. The weights are fixed: parts say much the same, and what few settled origins
+    /// tell of who was right is the luck of a few families. Fitted to them, the weight of the trees fell below 0 within a year
+    /// of a public list, and what was said was worse than either part.
+    fn together(&self, said: &[f32]) -> f32 {
+        let share = self.learnt.as_ref().map_or(0.0, |learnt| learnt.share) as f32;
+        share * (said[0] + said[3]) + (1.0 - share) * said[2]
     }
 
     /// Whether the market's own past was enough to learn from; else the prior speaks.
@@ -130,7 +139,7 @@ impl Model {
         let n = n_numbers();
         let prior = |row: &[f32]| (prior::log_odds(row) + self.prior_shift) as f32;
         let Some(learnt) = &self.learnt else {
-            return numbers.chunks(n).map(|row| vec![prior(row); 4]).collect();
+            return numbers.chunks(n).map(|row| [[prior(row); 3].as_slice(), &[0.0]].concat()).collect();
         };
         let columns = learnt.binned(numbers);
         let mut trees = vec![0.0; numbers.len() / n];
@@ -147,10 +156,9 @@ impl Model {
 
     /// Log-odds of rows of numbers: calibrated where enough has settled.
     pub fn log_odds_of(&self, numbers: &[f32]) -> Vec<f64> {
-        let share = self.learnt.as_ref().map_or(0.0, |learnt| learnt.share);
-        let of = |row: &Vec<f32>| match &self.stack {
-            Some(stack) => stack.log_odds(row),
-            None => share * f64::from(row[0]) + (1.0 - share) * f64::from(row[2]),
+        let of = |row: &Vec<f32>| {
+            let together = self.together(row);
+            self.stack.as_ref().map_or(f64::from(together), |stack| stack.log_odds(&[together]))
         };
         self.said(numbers).iter().map(of).collect()
     }
