@@ -10,8 +10,8 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::prelude::DataFrame;
 use datafusion::scalar::ScalarValue;
-use futures::TryStreamExt as _;
 use futures::future::{BoxFuture, try_join_all};
+use futures::{FutureExt as _, TryStreamExt as _};
 use object_store::ObjectStore as _;
 use tracing::Instrument as _;
 use url::Url;
@@ -59,6 +59,10 @@ impl Lake {
     /// # Errors
     /// Where the folder cannot be read or written, or a table's log is damaged.
     pub async fn open(market: Market, options: LakeOptions) -> Result<Self> {
+        Self::opened(market, options).boxed().await
+    }
+
+    async fn opened(market: Market, options: LakeOptions) -> Result<Self> {
         let storage = market.storage()?;
         let url = match &storage {
             Some(address) => below(address, "lake"),
@@ -129,6 +133,10 @@ impl Lake {
         let Some(change) = as_of.and_then(|moment| self.identity().changed_before(moment)) else {
             return Ok(self.clone());
         };
+        self.as_before(change).boxed().await
+    }
+
+    async fn as_before(&self, change: i64) -> Result<Self> {
         let inner = &self.inner;
         let known = |moments: &Mutex<Vec<(i64, Arc<Engine>)>>| {
             let moments = moments.lock().unwrap_or_else(PoisonError::into_inner);
@@ -161,6 +169,10 @@ impl Lake {
 
     /// Sees what was committed since, by whomever; cheap where nothing was.
     pub async fn refresh(&self) -> Result<()> {
+        self.look_again().boxed().await
+    }
+
+    async fn look_again(&self) -> Result<()> {
         let before = self.engine();
         let latest = try_join_all(before.snapshots.values().map(TableSnapshot::latest)).await?;
         let snapshots: BTreeMap<_, _> = latest.into_iter().map(|snapshot| (snapshot.table.name, snapshot)).collect();
@@ -196,7 +208,8 @@ impl Lake {
         wanted: impl IntoIterator<Item = &'w i64>,
     ) -> Result<SendableRecordBatchStream> {
         let engine = self.engine();
-        among::stream_of(&engine.context, sql, column, wanted).await
+        let wanted: Vec<&i64> = wanted.into_iter().collect();
+        among::stream_of(&engine.context, sql, column, wanted).boxed().await
     }
 
     /// As [`Lake::stream_of`], all of them.
@@ -221,9 +234,9 @@ impl Lake {
         let _turn = self.inner.writing[table.name].lock().await;
         let snapshot = self.engine().snapshots[table.name].clone();
         let n_threads = self.inner.options.n_threads;
-        let (appended, after) = Box::pin(append::append(snapshot, batches, n_threads)).await?;
+        let (appended, after) = append::append(snapshot, batches, n_threads).boxed().await?;
         if appended.n_added > 0 {
-            Box::pin(maintain::after_append(after, appended.version, n_threads)).await;
+            maintain::after_append(after, appended.version, n_threads).boxed().await;
         }
         Ok(appended)
     }
@@ -262,8 +275,8 @@ impl Lake {
     /// # Errors
     /// What the engine says of the query.
     pub async fn explain(&self, sql: &str) -> Result<String> {
-        let frame = Box::pin(self.frame(sql, &[])).await?;
-        Box::pin(self.inner.runner.explain(frame)).await
+        let frame = self.frame(sql, &[]).boxed().await?;
+        self.inner.runner.explain(frame).boxed().await
     }
 
     /// Plans a read-only query.

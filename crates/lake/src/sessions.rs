@@ -19,7 +19,7 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::prelude::SessionContext;
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 
 use crate::distinct::CountDistinct;
 use crate::engine::{Engine, session_config};
@@ -75,7 +75,8 @@ impl Lake {
     /// Where the tables cannot be read.
     pub async fn session(&self, narrowing: &Narrowing, memory: &MemoryShare) -> Result<Session> {
         let lake = self.at(narrowing.as_of).await?;
-        let context = context_of(&lake, &lake.engine(), narrowing, memory).await?;
+        let engine = lake.engine();
+        let context = context_of(&lake, &engine, narrowing, memory).boxed().await?;
         Ok(Session { context, lake, n_bytes_max: memory.n_bytes })
     }
 }
@@ -198,7 +199,7 @@ impl Session {
     /// # Errors
     /// What the engine says of the query; [`LakeError::BadQuestion`] where the rows are larger than the session's memory.
     pub async fn ask(&self, query: &str, n_rows_max: usize) -> Result<(Answer, bool)> {
-        let frame = Box::pin(self.context.sql_with_options(query, reading())).await?;
+        let frame = self.context.sql_with_options(query, reading()).boxed().await?;
         is_bounded(frame.logical_plan())?;
         let schema = Arc::clone(frame.schema().inner());
         let mut stream = self.lake.run(frame).await?;

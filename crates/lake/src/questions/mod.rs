@@ -65,6 +65,7 @@ pub use sources::{SourcesQuestion, sources};
 pub(crate) use crate::sql::quoted;
 use arrow::array::RecordBatch;
 use futures::TryStreamExt as _;
+use futures::future::BoxFuture;
 
 use crate::{Answer, Lake, LakeError, Result};
 
@@ -93,9 +94,13 @@ pub(crate) fn instant_text(micros: i64) -> String {
 
 /// Runs a query and makes its rows an answer.
 pub(crate) async fn run(lake: &Lake, sql: &str) -> Result<Answer> {
-    let frame = Box::pin(lake.frame(sql, &[])).await?;
-    let schema = std::sync::Arc::clone(frame.schema().inner());
-    let batches: Vec<RecordBatch> = lake.run(frame).await?.try_collect().await?;
-    let schema = batches.first().map_or(schema, |batch| batch.schema());
-    Answer::of_batches(&schema, &batches)
+    // As one type, so that the futures of pages and steps do not hold the engine's.
+    let asking: BoxFuture<'_, Result<Answer>> = Box::pin(async move {
+        let frame = lake.frame(sql, &[]).await?;
+        let schema = std::sync::Arc::clone(frame.schema().inner());
+        let batches: Vec<RecordBatch> = lake.run(frame).await?.try_collect().await?;
+        let schema = batches.first().map_or(schema, |batch| batch.schema());
+        Answer::of_batches(&schema, &batches)
+    });
+    asking.await
 }
