@@ -115,7 +115,7 @@ fn a_report_is_filled_in_as_of_a_day() {
     let made = pdf();
     assert_eq!(made.status.code(), Some(2), "{}", said(&made));
     assert!(made.stdout.starts_with(b"%PDF-") && made.stdout == pdf().stdout, "the same day gives the same file");
-    let (_, error) = run(&market, &["league", "--format", "pdf"], 1);
+    let (_, error) = run(&market, &["league", "--metric", "mau", "--period", "2024-12", "--format", "pdf"], 1);
     assert!(error.contains("reports and digests come as PDF"), "{error}");
     let (_, error) = run(&market, &["report", "../crowsnest"], 1);
     assert!(error.contains("there is no report") && error.contains("there is m"), "{error}");
