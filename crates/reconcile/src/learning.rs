@@ -138,7 +138,7 @@ impl Learning {
             let variance = noise.variance(line.size, line.first + seen.time);
             let total = (error.variance - variance / before + variance).max(variance);
             own.weights[place] = match said.side {
-                side if side != 0 && is_beyond(side, error) => 1e-6,
+                side if side != 0 && is_beyond(side, error.apart, total - variance) => 1e-6,
                 _ => noise.weight(error.apart, variance, total),
             };
             moved = moved.max((own.weights[place] - before).abs() / before.max(0.1));
@@ -304,11 +304,10 @@ impl Learning {
     }
 }
 
-/// Whether what everybody else says is well on the side that a bound leaves open: then it tells nothing.
-fn is_beyond(side: i8, error: &crate::smoother::ErrorLikely) -> bool {
+/// Whether a bound is kept by what the others lead to expect, which it is apart from by so much: then it tells nothing.
+fn is_beyond(side: i8, apart: f64, variance_of_others: f64) -> bool {
     const SOMETHING_KNOWN: f64 = 4.0;
-    // `apart` is the bound less what the others lead to expect.
-    error.apart * f64::from(side) <= 0.0 && error.variance < SOMETHING_KNOWN
+    apart * f64::from(side) <= 0.0 && variance_of_others < SOMETHING_KNOWN
 }
 
 fn sample(lines: &[Line]) -> Vec<&Line> {

@@ -24,7 +24,10 @@ use crate::routes::{ROUTES, Route};
 use crate::security::{self, AllowedHosts};
 use crate::server::ServeOptions;
 use crate::site::{CurrentSite, Seen, Site};
-use crate::{ServeError, account, agents, allocate, api, assets, deciding, feed, login, metrics, notes, raw, reconcile, span, views};
+use crate::{
+    ServeError, account, agents, allocate, api, assets, deciding, feed, login, metrics, notes, raw, reconcile, span,
+    views,
+};
 
 /// A market is nobody's search result: pages change with every import, and sources may not permit it.
 const NO_ROBOTS: &str = "User-agent: *\nDisallow: /\n";
@@ -45,7 +48,8 @@ pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router 
         .route("/digest.atom", get(feed::serve))
         .route("/metrics", get(metrics::of_pages))
         .route("/healthz", get(|| async { "ok\n" }));
-    router = notes::add(views::add(deciding::add(account::add(login::add(reconcile::add(router, &hosts), &guard), &guard))));
+    router =
+        notes::add(views::add(deciding::add(account::add(login::add(reconcile::add(router, &hosts), &guard), &guard))));
     router = allocate::add(router, &current);
     let api = Arc::new(Api::new(Arc::clone(&guard.accounts) as Arc<dyn Callers>));
     router = agents::add(router, &current, &api, &hosts);
@@ -85,7 +89,9 @@ fn add(mut router: Router<CurrentSite>, path: &'static str, page: &'static dyn P
         return router;
     }
     let endings = Format::DATA.into_iter().map(|(ending, _)| ending);
-    for ending in endings.chain(page.has_paper().then_some(Format::PDF)).chain(page.has_chart_file().then_some(Format::SVG)) {
+    for ending in
+        endings.chain(page.has_paper().then_some(Format::PDF)).chain(page.has_chart_file().then_some(Format::SVG))
+    {
         router = router.route(&format!("{path}{ending}"), handler.clone());
     }
     router

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crowsnest_lake::Lake;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 
 use crate::deliver::keep_delivering;
 use crate::router::router_of;
@@ -74,34 +75,54 @@ pub async fn serve(
         tracing::debug!("nobody waits for the bound address");
     }
     let current = CurrentSite::new(lake);
-    let following = tokio::spawn(follow(current.clone()));
-    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let following = Following::begin(current.clone());
+    let (stop, stopped) = watch::channel(false);
     let delivering = tokio::spawn(keep_delivering(current.clone(), stopped));
     let service = router_of(current, &options).into_make_service_with_connect_info::<SocketAddr>();
     let served = axum::serve(listener, service).with_graceful_shutdown(shutdown).await;
-    following.abort();
     finish(stop, delivering).await;
+    following.end().await;
     served.map_err(failed)
 }
 
 /// Lets what is being sent be sent to its end, within reason; what was not noted as sent is sent again by the next process.
-async fn finish(stop: tokio::sync::watch::Sender<bool>, delivering: tokio::task::JoinHandle<()>) {
+async fn finish(stop: watch::Sender<bool>, task: JoinHandle<()>) {
     // Nobody listens any more where it ended by itself.
     let _ = stop.send(true);
-    let abort = delivering.abort_handle();
-    if tokio::time::timeout(FINISH_TIMEOUT, delivering).await.is_err() {
+    let abort = task.abort_handle();
+    if tokio::time::timeout(FINISH_TIMEOUT, task).await.is_err() {
         abort.abort();
     }
 }
 
-/// Sees what imports commit, and which files of sources change, while the pages are served.
-pub(crate) async fn follow(current: CurrentSite) {
+/// Sees what imports commit, and which files of sources change, while a site is served.
+pub(crate) struct Following {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Following {
+    pub(crate) fn begin(current: CurrentSite) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        Self { stop, task: tokio::spawn(follow(current, stopped)) }
+    }
+
+    /// A look that has begun goes on to its end: what reads tables panics where its runtime is gone.
+    pub(crate) async fn end(self) {
+        finish(self.stop, self.task).await;
+    }
+}
+
+async fn follow(current: CurrentSite, mut stopped: watch::Receiver<bool>) {
     let lake = current.now().lake;
     let is_in_store = lake.market().config.storage.is_some();
     let mut ticks = tokio::time::interval(if is_in_store { FOLLOW_STORE_EVERY } else { FOLLOW_EVERY });
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stopped.changed() => return,
+        }
         current.follow_sources();
         if let Err(error) = lake.refresh().await {
             tracing::warn!(%error, "the lake could not be looked at again");

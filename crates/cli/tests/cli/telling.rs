@@ -207,7 +207,8 @@ fn a_log_as_json_is_one_object_a_line_with_the_id_of_the_request() {
     let answer = serving.ask("/healthz", "X-Request-Id: no id of one");
     assert!(answer.to_lowercase().contains("x-request-id: ") && !answer.contains("no id of one"), "{answer}");
     let log = serving.stop();
-    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let read = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {log}"));
+    let lines: Vec<serde_json::Value> = log.lines().map(read).collect();
     let line = lines.iter().find(|line| line["request_id"] == "of-the-proxy-1").unwrap();
     assert_eq!((&line["message"], &line["level"]), (&"answered".into(), &"INFO".into()));
     assert_eq!((&line["fields"]["status"], &line["spans"][0]["url.path"]), (&200.into(), &"/products".into()));

@@ -66,6 +66,7 @@ pub(crate) use crate::sql::quoted;
 use arrow::array::RecordBatch;
 use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
+use tracing::Instrument as _;
 
 use crate::{Answer, Lake, LakeError, Result};
 
@@ -102,5 +103,5 @@ pub(crate) async fn run(lake: &Lake, sql: &str) -> Result<Answer> {
         let schema = batches.first().map_or(schema, |batch| batch.schema());
         Answer::of_batches(&schema, &batches)
     });
-    asking.await
+    asking.instrument(tracing::info_span!("question")).await
 }

@@ -14,8 +14,8 @@ pub mod logins;
 pub mod notes;
 pub mod people;
 mod records;
-pub mod views;
 pub(crate) mod secrets;
+pub mod views;
 
 pub use audit::AuditLine;
 pub use secrets::Sealed;

@@ -37,7 +37,7 @@ use crate::api::parameters::Values;
 use crate::api::problem::Problem;
 use crate::caller::{Caller, NoAccounts};
 use crate::security::AllowedHosts;
-use crate::server::follow;
+use crate::server::Following;
 use crate::site::CurrentSite;
 use crate::{Result, ServeError};
 
@@ -182,7 +182,7 @@ pub struct AgentOptions {
 /// [`ServeError::Agent`] where it does not speak MCP.
 pub async fn serve_agent(lake: Lake, options: AgentOptions) -> Result<()> {
     let current = CurrentSite::new(lake);
-    let following = tokio::spawn(follow(current.clone()));
+    let following = Following::begin(current.clone());
     let caller = Caller { may_read_restricted: options.include_restricted, ..Caller::owner() };
     let api = Arc::new(Api::new(Arc::new(NoAccounts::new(false, None))));
     let site = options.site.trim_end_matches('/').to_owned();
@@ -193,6 +193,6 @@ pub async fn serve_agent(lake: Lake, options: AgentOptions) -> Result<()> {
         service.waiting().await.map_err(|error| failed(&error))
     };
     let served = Box::pin(serving).await;
-    following.abort();
+    following.end().await;
     served.map(|_| ())
 }

@@ -35,7 +35,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 use crate::caller::Callers;
-use crate::server::follow;
+use crate::server::Following;
 use crate::site::CurrentSite;
 use crate::{Result, ServeError};
 
@@ -150,14 +150,14 @@ pub async fn serve_sql_to(
         tracing::debug!("nobody waits for the bound address");
     }
     let site = CurrentSite::new(lake);
-    let following = tokio::spawn(follow(site.clone()));
+    let following = Following::begin(site.clone());
     let opened = door::Door::new(site, callers, options.limits).await;
-    let door = Arc::new(opened.inspect_err(|_| following.abort())?);
+    let door = Arc::new(opened?);
     tokio::select! {
         () = accept(&listener, tls, door) => {},
         () = shutdown => {},
     }
-    following.abort();
+    following.end().await;
     Ok(())
 }
 

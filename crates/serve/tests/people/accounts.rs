@@ -125,7 +125,10 @@ fn named_in_sources() -> Vec<String> {
 fn concrete(path: &str) -> String {
     let name = if path.starts_with("/v1") { "products" } else { "app.css" };
     let path = path.replace("{entity}", "Doubao").replace("{claim}", &"0".repeat(32)).replace("{*name}", name);
-    path.replace("{document}", &"0".repeat(64)).replace("{report}", "none").replace("{list}", "none").replace("{plan}", "none")
+    path.replace("{document}", &"0".repeat(64))
+        .replace("{report}", "none")
+        .replace("{list}", "none")
+        .replace("{plan}", "none")
 }
 
 /// Market with a user of each role.
