@@ -21,6 +21,7 @@ mod print;
 mod progress;
 mod query_rows;
 mod redistribution;
+mod scope;
 mod signals;
 mod sql_port;
 mod table;

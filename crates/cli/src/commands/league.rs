@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::failure::{Done, Failure};
 use crate::number;
 use crate::output::Layout;
+use crate::scope::Scope;
 use crate::table::{Cell, Column, column, plain};
 
 /// Rank products or companies by a metric in one period
@@ -29,18 +30,8 @@ pub(crate) struct League {
     /// Period: 2024-12, 2024-Q4, 2024-W50, 2025-H1, 2024 …; see `crowsnest periods METRIC`
     #[arg(long)]
     period: String,
-    /// Only this region, for example cn
-    #[arg(long)]
-    region: Option<String>,
-    /// Only this platform, for example app
-    #[arg(long)]
-    platform: Option<String>,
-    /// Only this segment
-    #[arg(long)]
-    segment: Option<String>,
-    /// Only what this source says
-    #[arg(long)]
-    source: Option<String>,
+    #[command(flatten)]
+    scope: Scope,
     /// A row for each source of a name, or for each company or group with what its products come to
     #[arg(long, value_enum)]
     by: Option<By>,
@@ -107,10 +98,10 @@ impl League {
         let question = LeagueQuestion {
             metric: self.metric,
             period: self.period,
-            region: self.region,
-            platform: self.platform,
-            segment: self.segment,
-            source: self.source,
+            region: self.scope.region,
+            platform: self.scope.platform,
+            segment: self.scope.segment,
+            source: self.scope.source,
             by_source: self.by == Some(By::Source),
             roll_up: match self.by {
                 Some(By::Company) => Some(RollUp::Company),

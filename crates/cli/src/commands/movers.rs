@@ -7,6 +7,7 @@ use crowsnest_lake::questions::{self, Direction, MoversQuestion};
 use crate::context::Context;
 use crate::failure::{Done, Failure};
 use crate::output::Layout;
+use crate::scope::Scope;
 use crate::table::{Cell, Column, column, plain};
 
 /// Rank products by how much they gained or lost within a span of time, each by one source's own figures
@@ -39,18 +40,8 @@ pub(crate) struct Movers {
     /// A row for each source and scope of a name
     #[arg(long, value_enum)]
     by: Option<By>,
-    /// Only this region, for example cn
-    #[arg(long)]
-    region: Option<String>,
-    /// Only this platform, for example app
-    #[arg(long)]
-    platform: Option<String>,
-    /// Only this segment
-    #[arg(long)]
-    segment: Option<String>,
-    /// Only what this source says
-    #[arg(long)]
-    source: Option<String>,
+    #[command(flatten)]
+    scope: Scope,
     /// At most so many rows
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -88,10 +79,10 @@ impl Movers {
                 _ => None,
             },
             by_percent: self.by_percent,
-            region: self.region,
-            platform: self.platform,
-            segment: self.segment,
-            source: self.source,
+            region: self.scope.region,
+            platform: self.scope.platform,
+            segment: self.scope.segment,
+            source: self.scope.source,
             by_source: self.by == Some(By::Source),
             limit: Some(self.limit),
             as_of: context.as_of()?,
