@@ -24,10 +24,7 @@ use crate::routes::{ROUTES, Route};
 use crate::security::{self, AllowedHosts};
 use crate::server::ServeOptions;
 use crate::site::{CurrentSite, Seen, Site};
-use crate::{
-    ServeError, account, agents, allocate, api, assets, deciding, feed, login, metrics, notes, raw, reconcile, span,
-    views,
-};
+use crate::{ServeError, account, agents, allocate, api, assets, deciding, feed, login, metrics, notes, reconcile};
 
 /// A market is nobody's search result: pages change with every import, and sources may not permit it.
 const NO_ROBOTS: &str = "User-agent: *\nDisallow: /\n";
@@ -42,14 +39,14 @@ pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router 
     let guard = Arc::new(Guard::new(current.clone(), options));
     let mut router = Router::new()
         .route("/static/{*name}", get(assets::serve))
-        .route("/document/{document}/raw", get(raw::serve))
+        .route("/document/{document}/raw", get(crate::raw::serve))
         .route("/favicon.ico", get(assets::icon))
         .route("/robots.txt", get(|| async { NO_ROBOTS }))
         .route("/digest.atom", get(feed::serve))
         .route("/metrics", get(metrics::of_pages))
         .route("/healthz", get(|| async { "ok\n" }));
-    router =
-        notes::add(views::add(deciding::add(account::add(login::add(reconcile::add(router, &hosts), &guard), &guard))));
+    router = deciding::add(account::add(login::add(reconcile::add(router, &hosts), &guard), &guard));
+    router = notes::add(crate::views::add(router));
     router = allocate::add(router, &current);
     let api = Arc::new(Api::new(Arc::clone(&guard.accounts) as Arc<dyn Callers>));
     router = agents::add(router, &current, &api, &hosts);
@@ -68,7 +65,7 @@ pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router 
         .layer(middleware::from_fn_with_state(guard, guard::guard))
         .layer(middleware::from_fn_with_state(hosts, security::check_host))
         .layer(middleware::from_fn(security::add_headers))
-        .layer(middleware::from_fn(span::span))
+        .layer(middleware::from_fn(crate::span::span))
 }
 
 /// One route per page. Where the path ends in a parameter, the format's ending is part of what it matches; elsewhere
