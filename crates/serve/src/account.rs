@@ -11,12 +11,13 @@ use crowsnest_lake::state::people::{Scope, User};
 
 use crate::accounts::{Guess, now};
 use crate::credentials;
+use crate::form::{Form, handlers};
 use crate::guard::{Asker, Guard, Posted, session_cookie};
 use crate::login::note;
 use crate::pages::account::{AccountPage, with_new_token};
 use crate::request::PageRequest;
 use crate::router::plain_error;
-use crate::site::{CurrentSite, Seen, Site};
+use crate::site::{CurrentSite, Site};
 use crate::{Result, ServeError, users};
 
 /// Days that a token of the page is good for, unless said.
@@ -66,9 +67,7 @@ async fn password_changed(guard: &Guard, site: &Site, asker: &Asker, posted: &Po
     if !matches!(guess, Guess::Right(_)) {
         return Err(ServeError::bad_request("the password so far is not that", "type it again, after a moment"));
     }
-    let new = posted.whole("new").to_owned();
-    let hashing = tokio::task::spawn_blocking(move || credentials::hash_password(&new));
-    let hash = hashing.await.map_err(|_| ServeError::Panicked)??;
+    let hash = credentials::hashed(posted.whole("new").to_owned()).await?;
     let lake = &site.lake;
     lake.state().set_password(&user.name, &hash)?;
     note(lake, &user.name, "user.password", "has another password")?;
@@ -81,17 +80,13 @@ async fn password_changed(guard: &Guard, site: &Site, asker: &Asker, posted: &Po
     Ok(response)
 }
 
-async fn add_token(
-    Seen(site): Seen,
-    Extension(asker): Extension<Asker>,
-    Extension(posted): Extension<Posted>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    token_added(&site, &asker, &posted, &headers).unwrap_or_else(|error| plain_error(&site, &uri, &headers, &error))
+handlers! {
+    add_token => token_added,
+    revoke_token => token_revoked,
 }
 
-fn token_added(site: &Site, asker: &Asker, posted: &Posted, headers: &HeaderMap) -> Result<Response> {
+async fn token_added(form: &Form) -> Result<Response> {
+    let Form { site, asker, posted, headers } = form;
     check_person(asker)?;
     let user = user_of(site, asker)?;
     let scopes: std::result::Result<Vec<Scope>, String> = posted.all("scope").map(str::parse).collect();
@@ -113,25 +108,14 @@ fn token_added(site: &Site, asker: &Asker, posted: &Posted, headers: &HeaderMap)
     with_new_token(&AccountPage, &request, &secret)
 }
 
-async fn revoke_token(
-    Seen(site): Seen,
-    Extension(asker): Extension<Asker>,
-    Extension(posted): Extension<Posted>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    match token_revoked(&site, &asker, &posted) {
-        Ok(()) => Redirect::to("/account?did=revoked").into_response(),
-        Err(error) => plain_error(&site, &uri, &headers, &error),
-    }
-}
-
-fn token_revoked(site: &Site, asker: &Asker, posted: &Posted) -> Result<()> {
+async fn token_revoked(form: &Form) -> Result<Redirect> {
+    let Form { site, asker, posted, .. } = form;
     check_person(asker)?;
     let user = user_of(site, asker)?;
     let id = posted.get("token").parse().unwrap_or(-1);
     if !site.lake.state().revoke_token(id, Some(&user.name), now())? {
         return Err(ServeError::bad_request("no such token of yours holds", "see them at /account"));
     }
-    note(&site.lake, &user.name, "token.revoke", &format!("token {id}"))
+    note(&site.lake, &user.name, "token.revoke", &format!("token {id}"))?;
+    Ok(Redirect::to("/account?did=revoked"))
 }

@@ -130,6 +130,12 @@ pub fn hash_password(password: &str) -> Result<String, CredentialError> {
     hash(password)
 }
 
+/// The same, on a thread on which nothing else waits.
+pub(crate) async fn hashed(password: String) -> crate::Result<String> {
+    let hashing = tokio::task::spawn_blocking(move || hash_password(&password));
+    Ok(hashing.await.map_err(|_| crate::ServeError::Panicked)??)
+}
+
 fn hash(password: &str) -> Result<String, CredentialError> {
     let failed = |error: argon2::password_hash::Error| CredentialError::Failed(error.to_string());
     let salt = SaltString::encode_b64(&random::<16>()?).map_err(failed)?;

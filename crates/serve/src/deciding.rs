@@ -4,18 +4,16 @@
 //! Each form leads back to its page, which shows what holds now. What contradicts something of more weight is refused
 //! with the reason.
 
-use axum::http::{HeaderMap, Uri};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::Router;
+use axum::response::Redirect;
 use axum::routing::post;
-use axum::{Extension, Router};
 use crowsnest_lake::Language;
 use crowsnest_model::Kind;
 use crowsnest_run::{Decider, Decision};
 
-use crate::guard::{Asker, Posted};
+use crate::form::{Form, handlers};
 use crate::request::push_query;
-use crate::router::plain_error;
-use crate::site::{CurrentSite, Seen, Site};
+use crate::site::CurrentSite;
 use crate::{Result, ServeError};
 
 /// On what grounds: a sentence or an address, no essay.
@@ -31,13 +29,6 @@ pub(crate) fn add(router: Router<CurrentSite>) -> Router<CurrentSite> {
         .route("/identity/split", post(split))
         .route("/identity/rename", post(rename))
         .route("/identity/undo", post(undo_identity))
-}
-
-/// Everything about a form, whichever it is.
-struct Form {
-    site: Site,
-    asker: Asker,
-    posted: Posted,
 }
 
 impl Form {
@@ -77,27 +68,8 @@ impl Form {
     }
 
     fn decider(&self, why: &'static str) -> Result<Decider<'_>> {
-        let name = self.asker.caller.as_ref().map_or("", |caller| caller.name.as_str());
-        Ok(Decider { name, why: self.text(why, WHY_CHARACTERS_MAX)?, via: self.asker.via() })
+        Ok(Decider { name: self.by(), why: self.text(why, WHY_CHARACTERS_MAX)?, via: self.asker.via() })
     }
-}
-
-macro_rules! handlers {
-    ($($handler:ident => $does:ident,)*) => {
-        $(async fn $handler(
-            Seen(site): Seen,
-            Extension(asker): Extension<Asker>,
-            Extension(posted): Extension<Posted>,
-            uri: Uri,
-            headers: HeaderMap,
-        ) -> Response {
-            let form = Form { site, asker, posted };
-            match $does(&form).await {
-                Ok(address) => Redirect::to(&address).into_response(),
-                Err(error) => plain_error(&form.site, &uri, &headers, &error),
-            }
-        })*
-    };
 }
 
 handlers! {
@@ -110,17 +82,17 @@ handlers! {
 }
 
 /// The review, with what was skipped skipped, and what was done told.
-fn review_with(form: &Form, did: &str) -> String {
+fn review_with(form: &Form, did: &str) -> Redirect {
     let mut address = "/review".to_owned();
     let skip = form.posted.get("skip");
     if skip.parse::<u32>().is_ok_and(|skip| skip > 0) {
         push_query(&mut address, "skip", skip);
     }
     push_query(&mut address, "did", did);
-    address
+    Redirect::to(&address)
 }
 
-async fn judged(form: &Form) -> Result<String> {
+async fn judged(form: &Form) -> Result<Redirect> {
     let mention = |name: &'static str| {
         let text = form.posted.get(name);
         text.parse::<i64>()
@@ -132,29 +104,29 @@ async fn judged(form: &Form) -> Result<String> {
     Ok(review_with(form, &verdict))
 }
 
-async fn review_undone(form: &Form) -> Result<String> {
+async fn review_undone(form: &Form) -> Result<Redirect> {
     let did = if form.undo().await? { "undone" } else { "nothing" };
     Ok(review_with(form, did))
 }
 
-fn identity_of(entity: &str, did: &str) -> String {
+fn identity_of(entity: &str, did: &str) -> Redirect {
     let mut address = format!("/identity/{entity}");
     push_query(&mut address, "did", did);
-    address
+    Redirect::to(&address)
 }
 
-async fn merged(form: &Form) -> Result<String> {
+async fn merged(form: &Form) -> Result<Redirect> {
     let merge = Decision::Merge { stays: form.name("entity")?, joins: form.name("other")?, kind: form.kind()? };
     Ok(identity_of(&form.decide(&merge).await?, "merge"))
 }
 
-async fn split_off(form: &Form) -> Result<String> {
+async fn split_off(form: &Form) -> Result<Redirect> {
     let source = Some(form.text("source", NAME_CHARACTERS_MAX)?.to_owned()).filter(|source| !source.is_empty());
     let split = Decision::Split { name: form.name("name")?, source, kind: form.kind()? };
     Ok(identity_of(&form.decide(&split).await?, "split"))
 }
 
-async fn renamed(form: &Form) -> Result<String> {
+async fn renamed(form: &Form) -> Result<Redirect> {
     let language = match form.posted.get("language") {
         "" => "",
         tag => Language::parse(tag)
@@ -170,10 +142,10 @@ async fn renamed(form: &Form) -> Result<String> {
     Ok(identity_of(&form.decide(&rename).await?, "rename"))
 }
 
-async fn identity_undone(form: &Form) -> Result<String> {
+async fn identity_undone(form: &Form) -> Result<Redirect> {
     let entity = form.name("entity")?;
     let did = if form.undo().await? { "undone" } else { "nothing" };
     // What was taken back may have been what this entity was.
     let identity = form.site.lake.identity();
-    Ok(identity.find(&entity, None).map_or("/review".to_owned(), |found| identity_of(&found.hex(), did)))
+    Ok(identity.find(&entity, None).map_or_else(|_| Redirect::to("/review"), |found| identity_of(&found.hex(), did)))
 }

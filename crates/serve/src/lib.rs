@@ -42,6 +42,7 @@ pub mod deliver;
 mod digests;
 mod error;
 mod feed;
+mod form;
 mod frame;
 mod guard;
 mod guesses;

@@ -4,17 +4,14 @@
 //! source does not allow to be passed on: whoever sees pages without such sources sees no notes.
 
 use axum::Router;
-use axum::extract::Extension;
-use axum::http::{HeaderMap, Uri};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Redirect;
 use axum::routing::post;
 use crowsnest_lake::noting::{self, NewNote};
 use crowsnest_lake::state::notes::Note;
 
-use crate::guard::{Asker, Posted};
+use crate::form::{Form, handlers};
 use crate::request::{PageRequest, push_query};
-use crate::router::plain_error;
-use crate::site::{CurrentSite, Seen, Site};
+use crate::site::CurrentSite;
 use crate::{Result, ServeError};
 
 /// Adds the addresses.
@@ -39,61 +36,38 @@ pub(crate) fn state(request: &PageRequest) -> String {
     request.lake.state().notes_state().map(|state| format!(" notes {state}")).unwrap_or_default()
 }
 
-fn name_of(asker: &Asker) -> &str {
-    asker.caller.as_ref().map_or("", |caller| caller.name.as_str())
-}
-
-fn back(posted: &Posted, did: &str) -> Response {
-    let entity = posted.get("entity");
+fn back(form: &Form, did: &str) -> Redirect {
+    let entity = form.posted.get("entity");
     let is_entity = entity.len() == 16 && entity.bytes().all(|byte| byte.is_ascii_hexdigit());
     let mut address = if is_entity { format!("/notes/{entity}") } else { "/".to_owned() };
     push_query(&mut address, "did", did);
-    Redirect::to(&address).into_response()
+    Redirect::to(&address)
 }
 
-async fn write(
-    Seen(site): Seen,
-    Extension(asker): Extension<Asker>,
-    Extension(posted): Extension<Posted>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    match written(&site, &asker, &posted) {
-        Ok(_) => back(&posted, "written"),
-        Err(error) => plain_error(&site, &uri, &headers, &error),
-    }
+handlers! {
+    write => written,
+    withdraw => withdrawn,
 }
 
-fn written(site: &Site, asker: &Asker, posted: &Posted) -> Result<Note> {
-    let text = |name: &str| posted.get(name).to_owned();
+async fn written(form: &Form) -> Result<Redirect> {
+    let text = |name: &str| form.posted.get(name).to_owned();
     let new = NewNote {
         name: text("entity"),
         metric: text("metric"),
         day: text("day"),
         words: text("words"),
-        by: name_of(asker).to_owned(),
-        via: asker.via().to_owned(),
+        by: form.by().to_owned(),
+        via: form.asker.via().to_owned(),
     };
-    Ok(noting::add_note(&site.lake, &new)?)
+    noting::add_note(&form.site.lake, &new)?;
+    Ok(back(form, "written"))
 }
 
-async fn withdraw(
-    Seen(site): Seen,
-    Extension(asker): Extension<Asker>,
-    Extension(posted): Extension<Posted>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    match withdrawn(&site, &asker, &posted) {
-        Ok(_) => back(&posted, "withdrawn"),
-        Err(error) => plain_error(&site, &uri, &headers, &error),
-    }
-}
-
-fn withdrawn(site: &Site, asker: &Asker, posted: &Posted) -> Result<Note> {
-    let text = posted.get("note");
+async fn withdrawn(form: &Form) -> Result<Redirect> {
+    let text = form.posted.get("note");
     let id = text
         .parse()
         .map_err(|_| ServeError::bad_request(format!("{text:?} is no number of a note"), "look at the notes again"))?;
-    Ok(noting::withdraw_note(&site.lake, id, (name_of(asker), asker.via()))?)
+    noting::withdraw_note(&form.site.lake, id, (form.by(), form.asker.via()))?;
+    Ok(back(form, "withdrawn"))
 }

@@ -3,21 +3,20 @@
 //! In: a form. Out: the page again, with a password that was made, shown this once. Everything is noted in the audit log. The only
 //! admin is neither removed nor made less, for nobody could let others in any more; the command line may.
 
-use axum::http::{HeaderMap, Uri};
+use axum::Router;
+use axum::http::Uri;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
-use axum::{Extension, Router};
 use crowsnest_lake::state::people::{Change, Role, User};
 
 use crate::account::check_person;
 use crate::accounts::now;
 use crate::credentials;
-use crate::guard::{Asker, Posted};
+use crate::form::{Form, handlers};
 use crate::login::note;
 use crate::pages::users::{UsersPage, with_password};
 use crate::request::PageRequest;
-use crate::router::plain_error;
-use crate::site::{CurrentSite, Seen, Site};
+use crate::site::CurrentSite;
 use crate::{Result, ServeError};
 
 /// Adds the addresses.
@@ -30,38 +29,12 @@ pub(crate) fn add(router: Router<CurrentSite>) -> Router<CurrentSite> {
         .route("/users/tokens/revoke", post(revoke_token))
 }
 
-/// Everything about a form, whichever it is.
-struct Form {
-    site: Site,
-    asker: Asker,
-    posted: Posted,
-    headers: HeaderMap,
-}
-
-macro_rules! handlers {
-    ($($handler:ident => $does:ident,)*) => {
-        $(async fn $handler(
-            Seen(site): Seen,
-            Extension(asker): Extension<Asker>,
-            Extension(posted): Extension<Posted>,
-            uri: Uri,
-            headers: HeaderMap,
-        ) -> Response {
-            let form = Form { site, asker, posted, headers };
-            match form.$does().await {
-                Ok(response) => response,
-                Err(error) => plain_error(&form.site, &uri, &form.headers, &error),
-            }
-        })*
-    };
-}
-
 handlers! {
-    add_user => added,
-    change_role => role_changed,
-    reset_password => password_reset,
-    remove_user => removed,
-    revoke_token => token_revoked,
+    add_user => Form::added,
+    change_role => Form::role_changed,
+    reset_password => Form::password_reset,
+    remove_user => Form::removed,
+    revoke_token => Form::token_revoked,
 }
 
 fn no_user(name: &str) -> ServeError {
@@ -79,7 +52,7 @@ fn done(did: &str) -> Response {
 
 impl Form {
     /// The name of a user whom the form is about.
-    fn name(&self) -> Result<&str> {
+    fn user(&self) -> Result<&str> {
         check_person(&self.asker)?;
         Ok(self.posted.get("user"))
     }
@@ -89,12 +62,11 @@ impl Form {
     }
 
     fn note(&self, action: &str, what: &str) -> Result<()> {
-        let who = self.asker.caller.as_ref().map_or("", |caller| caller.name.as_str());
-        note(&self.site.lake, who, action, what)
+        note(&self.site.lake, self.by(), action, what)
     }
 
     fn is_about_oneself(&self, name: &str) -> bool {
-        self.asker.is_user() && self.asker.caller.as_ref().is_some_and(|caller| caller.name == name)
+        self.asker.is_user() && self.by() == name
     }
 
     async fn added(&self) -> Result<Response> {
@@ -116,7 +88,7 @@ impl Form {
     }
 
     async fn role_changed(&self) -> Result<Response> {
-        let (name, role) = (self.name()?, self.role()?);
+        let (name, role) = (self.user()?, self.role()?);
         match self.site.lake.state().change_role(name, role)? {
             Change::Made => self.note("user.role", &format!("{name} is {role} now"))?,
             Change::NoUser => return Err(no_user(name)),
@@ -126,7 +98,7 @@ impl Form {
     }
 
     async fn password_reset(&self) -> Result<Response> {
-        let name = self.name()?;
+        let name = self.user()?;
         if self.is_about_oneself(name) {
             return Err(ServeError::bad_request("this is your own password", "change it at /account"));
         }
@@ -139,7 +111,7 @@ impl Form {
     }
 
     async fn removed(&self) -> Result<Response> {
-        let name = self.name()?;
+        let name = self.user()?;
         match self.site.lake.state().remove_but_the_last_admin(name)? {
             Change::Made => self.note("user.remove", &format!("{name} is removed, with their tokens"))?,
             Change::NoUser => return Err(no_user(name)),
@@ -149,7 +121,7 @@ impl Form {
     }
 
     async fn token_revoked(&self) -> Result<Response> {
-        let name = self.name()?;
+        let name = self.user()?;
         let id = self.posted.get("token").parse().unwrap_or(-1);
         if !self.site.lake.state().revoke_token(id, Some(name), now())? {
             return Err(ServeError::bad_request("no such token holds", "see them at /users"));
@@ -169,7 +141,6 @@ impl Form {
 /// A password that was made, and its hash.
 async fn new_password() -> Result<(String, String)> {
     let password = credentials::new_password()?;
-    let hashed = password.clone();
-    let hashing = tokio::task::spawn_blocking(move || credentials::hash_password(&hashed));
-    Ok((password, hashing.await.map_err(|_| ServeError::Panicked)??))
+    let hash = credentials::hashed(password.clone()).await?;
+    Ok((password, hash))
 }

@@ -5,20 +5,18 @@
 //! becomes a link, and must lead to no other site and change nothing.
 
 use axum::Router;
-use axum::extract::Extension;
-use axum::http::{HeaderMap, Uri};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::Redirect;
 use axum::routing::post;
 use crowsnest_lake::state::people::Role;
 use crowsnest_lake::state::views::SavedView;
 
 use crate::accounts::{Way, now};
-use crate::guard::{Asker, Posted};
+use crate::form::{Form, handlers};
+use crate::guard::Asker;
 use crate::login::note;
 use crate::request::PageRequest;
-use crate::router::plain_error;
 use crate::routes::ROUTES;
-use crate::site::{CurrentSite, Seen, Site};
+use crate::site::CurrentSite;
 use crate::{Result, ServeError};
 
 /// A list that nobody reads to its end is none.
@@ -64,57 +62,38 @@ fn owner_of(asker: &Asker) -> Result<&str> {
     name.ok_or_else(|| ServeError::bad_request("visitors keep no views", "log in at /login"))
 }
 
-async fn save(
-    Seen(site): Seen,
-    Extension(asker): Extension<Asker>,
-    Extension(posted): Extension<Posted>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    match saved(&site, &asker, &posted) {
-        Ok(()) => Redirect::to("/views?did=saved").into_response(),
-        Err(error) => plain_error(&site, &uri, &headers, &error),
-    }
+handlers! {
+    save => saved,
+    remove => removed,
 }
 
-fn saved(site: &Site, asker: &Asker, posted: &Posted) -> Result<()> {
-    let user = owner_of(asker)?;
-    let name = posted.get("name");
+async fn saved(form: &Form) -> Result<Redirect> {
+    let user = owner_of(&form.asker)?;
+    let name = form.posted.get("name");
     if name.is_empty() || name.chars().count() > NAME_CHARACTERS_MAX || name.chars().any(char::is_control) {
         let message = format!("a view's name has 1 to {NAME_CHARACTERS_MAX} characters");
         return Err(ServeError::bad_request(message, "write another name"));
     }
-    let address = of_our_own(posted.get("address")).ok_or_else(|| {
+    let address = of_our_own(form.posted.get("address")).ok_or_else(|| {
         ServeError::bad_request("that is no address of a page here", "save a view from the page itself")
     })?;
     let view = SavedView { name: name.to_owned(), address: address.to_owned(), saved_at: now() };
-    if !site.lake.state().save_view(user, &view, N_VIEWS_MAX)? {
+    if !form.site.lake.state().save_view(user, &view, N_VIEWS_MAX)? {
         let message = format!("there are {N_VIEWS_MAX} views already");
         return Err(ServeError::bad_request(message, "remove some that you do not use"));
     }
-    note(&site.lake, user, "view.save", &format!("{name:?} for {address}"))
+    note(&form.site.lake, user, "view.save", &format!("{name:?} for {address}"))?;
+    Ok(Redirect::to("/views?did=saved"))
 }
 
-async fn remove(
-    Seen(site): Seen,
-    Extension(asker): Extension<Asker>,
-    Extension(posted): Extension<Posted>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    match removed(&site, &asker, &posted) {
-        Ok(()) => Redirect::to("/views?did=removed").into_response(),
-        Err(error) => plain_error(&site, &uri, &headers, &error),
-    }
-}
-
-fn removed(site: &Site, asker: &Asker, posted: &Posted) -> Result<()> {
-    let user = owner_of(asker)?;
-    let name = posted.get("name");
-    if !site.lake.state().remove_view(user, name)? {
+async fn removed(form: &Form) -> Result<Redirect> {
+    let user = owner_of(&form.asker)?;
+    let name = form.posted.get("name");
+    if !form.site.lake.state().remove_view(user, name)? {
         return Err(ServeError::bad_request("no view of yours has that name", "see them at /views"));
     }
-    note(&site.lake, user, "view.remove", &format!("{name:?}"))
+    note(&form.site.lake, user, "view.remove", &format!("{name:?}"))?;
+    Ok(Redirect::to("/views?did=removed"))
 }
 
 #[cfg(test)]
