@@ -146,13 +146,13 @@ async def offer(host, port, requests, per_second, seconds, done):
             status, headers, n_bytes = await connection.ask(request)
         except (OSError, asyncio.TimeoutError, ValueError) as error:
             connection.close()
-            done.append({"label": label, "at": at, "error": f"{type(error).__name__}: {error}"})
+            done.append({"label": label, "at": at, "until": time.time(), "error": f"{type(error).__name__}: {error}"})
             return
         finally:
             idle.put_nowait(connection)
         end = time.perf_counter()
         done.append({
-            "label": label, "at": at, "from_due_ms": (end - due) * 1000, "from_sent_ms": (end - sent) * 1000,
+            "label": label, "at": at, "until": time.time(), "from_due_ms": (end - due) * 1000, "from_sent_ms": (end - sent) * 1000,
             "server_ms": server_ms(headers), "status": status, "n_bytes": n_bytes,
         })
 
@@ -185,7 +185,15 @@ def load(host, port, paths, per_second, seconds):
 
 
 def get(host, port, path):
-    """One answer's body as text, uncompressed."""
+    """One answer's body as text, uncompressed; a `ValueError` where its status is not 200."""
+    status, body = status_of(host, port, path)
+    if status != 200:
+        raise ValueError(f"{path}: {status}: {body[:300]}")
+    return body
+
+
+def status_of(host, port, path):
+    """One answer's status, and its body as text, uncompressed."""
     import http.client
 
     if host not in LOOPBACK:
@@ -194,10 +202,7 @@ def get(host, port, path):
     try:
         connection.request("GET", path)
         response = connection.getresponse()
-        body = response.read().decode()
-        if response.status != 200:
-            raise ValueError(f"{path}: {response.status}: {body[:300]}")
-        return body
+        return response.status, response.read().decode(errors="replace")
     finally:
         connection.close()
 

@@ -25,7 +25,6 @@ async function visit() {
       firstPaint: paints["first-paint"],
       firstContentfulPaint: paints["first-contentful-paint"],
       blocking: scripts.filter((entry) => entry.renderBlockingStatus === "blocking").map((entry) => new URL(entry.name).pathname),
-      scripts: Object.fromEntries(scripts.map((entry) => [new URL(entry.name).pathname, entry.encodedBodySize])),
     };
   });
   await context.close();
@@ -41,7 +40,6 @@ try {
     first_paint_ms: seen.map((one) => one.firstPaint),
     first_contentful_paint_ms: seen.map((one) => one.firstContentfulPaint),
     blocking_scripts: [...new Set(seen.flatMap((one) => one.blocking))],
-    scripts: seen[0].scripts,
   }));
 } finally {
   await browser.close();

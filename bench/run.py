@@ -38,6 +38,9 @@ WITHOUT_PEER = {"cluster": cluster.measure_cluster, "sizes": sizes.measure_sizes
                 "resolving": resolving.measure_resolving,
                 "load": loading.measure_load, "soak": soaking.measure_soak, "allocate": allocating.measure_allocate}
 PARTS = WITH_PEER | WITHOUT_PEER
+#: Defaults with --small.
+SMALL = {"load_rows": 60_000, "load_products": 300, "load_seconds": 40, "load_warm_seconds": 5, "soak_minutes": 4, "soak_rate": 5,
+         "soak_rows": 20_000, "soak_products": 100, "allocate_seconds": 5}
 #: Parts that need the environment of requirements.txt.
 PEERED = {*WITH_PEER, "throughput", "matching", "resolving", "reconciling"}
 #: Parts that need `crowsnest` with its cluster.
@@ -51,7 +54,7 @@ class Run:
         # Whether a question goes to a cluster is for us to say.
         os.environ.pop("CROWSNEST_CLUSTER", None)
         self.arguments = arguments
-        self.root = ROOT
+        self.root, self.n_ports = ROOT, 0
         self.cores = measure.pin(arguments.cores)
         self.data = HERE / "data"
         self.data.mkdir(exist_ok=True)
@@ -61,6 +64,14 @@ class Run:
         self.market = self.data / f"market-{arguments.rows}-{arguments.seed}"
         target = arguments.target or ROOT / "target" / ("debug" if arguments.profile == "dev" else arguments.profile)
         self.bin = Path(target)
+
+    def port(self):
+        """A port to serve on."""
+        first = self.arguments.first_port
+        if first is None:
+            return measure.free_port()
+        self.n_ports += 1
+        return first + self.n_ports - 1
 
     def crowsnest(self, *parts):
         return [self.bin / "crowsnest", *parts]
@@ -171,9 +182,10 @@ def read_arguments():
     add_reconciling_arguments(parser)
     add_detecting_arguments(parser)
     add_serving_arguments(parser)
+    if parser.parse_args().small:
+        # What is said beside it holds.
+        parser.set_defaults(**SMALL)
     arguments = parser.parse_args()
-    if arguments.small:
-        make_small(arguments)
     unknown = [name for name in arguments.only.split(",") if name not in PARTS]
     if unknown:
         parser.error(f"--only: {', '.join(unknown)} is none of {', '.join(PARTS)}")
@@ -201,21 +213,21 @@ def add_collecting_arguments(parser):
 def add_serving_arguments(parser):
     group = parser.add_argument_group("load, soak and allocate")
     group.add_argument("--small", action="store_true", help="a small market and a short time: a look, and no measurement")
+    group.add_argument("--first-port", type=int, help="load and soak serve on this port and those after it, instead of free ones")
     group.add_argument("--load-rows", type=int, default=20_000_000, help="claims of the market that is asked")
     group.add_argument("--load-products", type=int, default=100_000, help="products of it")
     group.add_argument("--load-market", type=Path, help="a market that is there already, instead")
     group.add_argument("--load-rate", type=int, default=100, help="requests a second (at most 500)")
     group.add_argument("--load-seconds", type=int, default=300, help="for how long (at most 900)")
+    group.add_argument("--load-warm-seconds", type=int, default=60, help="for how long everything is asked before the clock starts")
     group.add_argument("--soak-minutes", type=float, default=20, help="what a day of use is pressed into")
     group.add_argument("--soak-rate", type=float, default=10, help="pages and questions that readers ask a second")
+    group.add_argument("--soak-hour-seconds", type=float, default=50, help="seconds that an hour of the day takes")
+    group.add_argument("--soak-full-seconds", type=float, default=60, help="how long the disk is full, at most a twentieth of the day")
+    group.add_argument("--soak-rows", type=int, default=100_000, help="claims of the market before its day")
+    group.add_argument("--soak-products", type=int, default=200, help="products of them")
     group.add_argument("--allocate-seconds", type=int, default=15, help="how long choices are asked for")
     group.add_argument("--allocate-cores", choices=["one", "all"], default="all", help="cores of the server; the load is on the same")
-
-
-def make_small(arguments):
-    arguments.load_rows, arguments.load_products, arguments.load_seconds = 60_000, 300, 40
-    arguments.soak_minutes, arguments.soak_rate = min(arguments.soak_minutes, 4), min(arguments.soak_rate, 5)
-    arguments.allocate_seconds = 5
 
 
 def add_detecting_arguments(parser):

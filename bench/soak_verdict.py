@@ -3,6 +3,7 @@
 import json
 from collections import Counter, defaultdict
 
+import faults
 import measure
 import report
 import soaked
@@ -12,11 +13,12 @@ STOP_SECONDS_MAX = 30
 SLACK_SECONDS = 2
 #: How long after the disk has room again an answer may still be about the full one.
 FULL_SLACK_SECONDS = 5
-#: A repeat of a message is the kill's when its first copy came no longer than so many seconds before it.
+#: A copy of a message is followed by another for a kill when it came so shortly before it: the server had not heard that it was taken.
 KILL_SECONDS = 3
+#: How late the copy may be seen: the file is looked at twice a second.
+SEEN_SECONDS = 1
 FLAT = 1.10
 CONTENT = ("claims", "events")
-BROKEN_LINE = "file: line"
 
 
 def section(soak):
@@ -40,9 +42,10 @@ def told_lines(soak):
         twice = sorted(name for name, keys in by_name.items() if len(keys) > 1)
         copies = Counter(message["key"] for message in messages)
         repeats = [key for key, n in copies.items() if n > 1]
-        unexplained = [key for key in repeats if not is_of_a_kill(soak, messages, key)]
-        soak.faults += [f"{channel}: lost {', '.join(lost[:10])}"] if lost else []
-        soak.faults += [f"{channel}: told twice {', '.join(twice[:10])}"] if twice else []
+        unexplained = [key for key in repeats if not is_of_kills(soak.kills, messages, key)]
+        for kind, found in (("lost", lost), ("told_twice", twice), ("came_again", unexplained)):
+            if found:
+                soak.faults.add(kind, f"{channel}: {', '.join(found[:10])}")
         lines += [
             report.check(f"{channel}: alerts lost", len(lost), 0, "", note=f"{len(copies)} messages"),
             report.check(f"{channel}: alerts told in two messages", len(twice), 0, ""),
@@ -65,44 +68,49 @@ def told_by_mail(soak, due):
 
 def told_by_file(soak):
     found = []
-    for number, line in enumerate(soak.file_lines, 1):
+    for number, (at, line) in enumerate(soak.file_lines, 1):
         try:
             one = json.loads(line)
         except ValueError:
-            soak.faults.append(f"{BROKEN_LINE} {number} is no JSON: {line[:120]}")
+            soak.faults.add("broken_line", f"line {number}: {line[:120]}")
             continue
         names = [happening["name"] for happening in one.get("happenings", [])]
-        found.append({"key": one.get("id", str(number)), "at": 0, "names": names})
+        found.append({"key": one.get("id", str(number)), "at": at, "names": names})
     return found
 
 
-def is_of_a_kill(soak, messages, key):
-    first = min(one["at"] for one in messages if one["key"] == key)
-    return first == 0 or any(kill - KILL_SECONDS <= first <= kill + 1 for kill in soak.kills)
+def is_of_kills(kills, messages, key):
+    """Whether each copy of a message but the last came so shortly before a kill that the next is the kill's."""
+    copies = sorted(one["at"] for one in messages if one["key"] == key)
+    is_before_a_kill = lambda at: any(kill - KILL_SECONDS <= at <= kill + SEEN_SECONDS for kill in kills)
+    return all(is_before_a_kill(at) for at in copies[:-1])
 
 
 def is_within(spans, at, before=0.0, after=0.0):
     return any(begin - before <= at <= end + after for begin, end in spans)
 
 
-def is_while_full(soak, at):
-    return is_within(soak.fulls, at, 1, FULL_SLACK_SECONDS)
+def is_while_full(soak, one):
+    """Whether a request began or ended while the disk was full, or just after."""
+    return any(is_within(soak.fulls, moment, 1, FULL_SLACK_SECONDS) for moment in (one["at"], one["until"]))
 
 
-def is_while_down(soak, at):
-    return is_within(soak.downs, at, SLACK_SECONDS, SLACK_SECONDS)
+def is_while_down(soak, one):
+    """Whether a request began or ended while the server was not there: one that took long may have begun well before."""
+    return any(is_within(soak.downs, moment, SLACK_SECONDS, SLACK_SECONDS) for moment in (one["at"], one["until"]))
 
 
 def answer_lines(soak):
     answers = soak.answers
     wrong = [one for one in answers if one.get("status", 200) >= 500]
-    outside = [one for one in wrong if not is_while_full(soak, one["at"])]
+    outside = [one for one in wrong if not is_while_full(soak, one)]
     others = [one for one in answers if "status" in one and one["status"] not in (200, 304) and one["status"] < 500]
     silent = [one for one in answers if "error" in one]
-    unanswered = [one for one in silent if not is_while_down(soak, one["at"])]
-    for what, found in (("5xx", outside), ("not 200", others), ("no answer", unanswered)):
-        kinds = Counter(f"{one['label']}: {one.get('status') or one['error']}" for one in found)
-        soak.faults += [f"{what}: {kind} ({n})" for kind, n in kinds.most_common(12)]
+    unanswered = [one for one in silent if not is_while_down(soak, one)]
+    for kind, found in (("5xx", outside), ("not_200", others), ("no_answer", unanswered)):
+        labels = Counter(f"{one['label']}: {one.get('status') or one['error']}" for one in found)
+        for label, n in labels.most_common(12):
+            soak.faults.add(kind, f"{label} ({n})")
     right = [one["from_due_ms"] for one in answers if one.get("status") == 200]
     return [
         report.check("5xx outside the full disk's minute", len(outside), 0, ""),
@@ -116,10 +124,10 @@ def answer_lines(soak):
 
 
 def sql_lines(soak):
-    failed = [one for one in soak.sql_answers if "error" in one]
-    is_excused = lambda one: is_while_full(soak, one["at"]) or is_while_down(soak, one["at"]) or is_while_down(soak, one["at"] + one["seconds"])
-    outside = [one for one in failed if not is_excused(one)]
-    soak.faults += [f"SQL: {text} ({n})" for text, n in Counter(one["error"][:200] for one in outside).most_common(5)]
+    failed = [{**one, "until": one["at"] + one["seconds"]} for one in soak.sql_answers if "error" in one]
+    outside = [one for one in failed if not is_while_full(soak, one) and not is_while_down(soak, one)]
+    for text, n in Counter(one["error"][:200] for one in outside).most_common(5):
+        soak.faults.add("sql", f"{text} ({n})")
     return [report.check("SQL questions that failed, but for stops and the full disk", len(outside), 0, ""),
             report.known("SQL questions asked", len(soak.sql_answers), "")]
 
@@ -138,12 +146,16 @@ def market_lines(soak):
     lines.append(report.check("claims from before, off", abs(base - soak.n_base), 0, ""))
     for kind in CONTENT:
         off = {source: soak.counts[kind].get(source, 0) - n for source, n in wanted[kind].items()}
-        soak.faults += [f"{kind} of {source}: {n:+} of {wanted[kind][source]}" for source, n in off.items() if n]
+        for source, n in off.items():
+            if n:
+                soak.faults.add("rows", f"{kind} of {source}: {n:+} of {wanted[kind][source]}")
         lines.append(report.check(f"{kind} missing", -sum(min(0, n) for n in off.values()), 0, "", note=f"of {sum(wanted[kind].values()):,}"))
         lines.append(report.check(f"{kind} too many", sum(max(0, n) for n in off.values()), 0, ""))
     bad = [row for row in soak.checks if row["state"] == "fail"]
-    soak.faults += [f"doctor: {row['check']}: {row['found']}" for row in bad]
-    soak.faults += [f"import: {said}" for said in soak.imports["failed"]]
+    for row in bad:
+        soak.faults.add("doctor", f"{row['check']}: {row['found']}")
+    for said in soak.imports["failed"]:
+        soak.faults.add("import", said)
     outcomes = Counter(row["outcome"] for row in soak.last_collected)
     lines += [
         report.check("doctor's checks that fail", len(bad), 0, "", note=f"of {len(soak.checks)}"),
@@ -158,7 +170,7 @@ def market_lines(soak):
 
 def server_lines(soak):
     late = [stop for stop in soak.stops if stop[0] > STOP_SECONDS_MAX or stop[1] != 0]
-    last = [sample for sample in soak.memory if sample[0] > soak.last_life_from]
+    last = of_last_life(soak)
     quarter = len(last) // 4
     lines = [
         report.check("stops (SIGTERM) that took longer than 30 s or ended badly", len(late), 0, "", note=f"of {len(soak.stops)}"),
@@ -175,11 +187,15 @@ def server_lines(soak):
                   report.known("files open in the last quarter", files[1], "", note=f"{files[0]} in the second")]
     if not soak.disk.is_small:
         lines.append(report.check("full disk not tried: no small disk could be mounted", 1, 0, "", note=soak.disk.why))
-    for what in (BROKEN_LINE, "the server ended by itself", "the bench itself broke", "no message came", "hour "):
-        n = sum(fault.startswith(what) for fault in soak.faults)
-        if n:
-            lines.append(report.check(what.strip(), n, 0, "", note="see the faults"))
+    lines += [report.check(title, soak.faults.count(kind), 0, "") for kind, title in faults.OWN_LINE.items()]
+    lines += [report.check("pages and questions not known how to ask", len(soak.asked.unknown), 0, "")]
     return lines
+
+
+def of_last_life(soak):
+    """Samples from the last start to the day's end: what is waited for afterwards is no use."""
+    begin, end = soak.last_life
+    return [sample for sample in soak.memory if begin < sample[0] <= end]
 
 
 def median_of(samples, column):
@@ -188,20 +204,22 @@ def median_of(samples, column):
 
 def notes_of(soak):
     slope = ""
-    last = [(at, held) for at, _, held, _ in soak.memory if at > soak.last_life_from]
+    last = [(at, held) for at, _, held, _ in of_last_life(soak)]
     if len(last) > 20:
         own = last[len(last) // 4:]
         mean_at, mean_held = sum(at for at, _ in own) / len(own), sum(held for _, held in own) / len(own)
         moved = sum((at - mean_at) * (held - mean_held) for at, held in own) / sum((at - mean_at) ** 2 for at, _ in own)
         slope = f" Memory of the last life moved by {moved * soak.day.hour_seconds / (1 << 20):+.2f} MiB in an hour of the day."
     notes = [
-        f"{soak.day.n_hours} hours of {soak.day.hour_seconds} s: each brings an import of {soaked.ROWS_OF_AN_HOUR} figures, "
+        f"{soak.day.n_hours} hours of {soak.day.hour_seconds:g} s: each brings an import of {soaked.ROWS_OF_AN_HOUR} figures, "
         f"{soaked.MOVES_OF_AN_HOUR} moves and {soaked.TURNS_OF_AN_HOUR} settled rumours, and a figure of each subject of {soaked.SOURCES} sources; "
         f"readers ask {soak.run.arguments.soak_rate} pages and questions a second, a dashboard two of SQL. One message in five is "
         f"refused at first (503), one fetch in nine.{slope}",
         f"Everything was told {soak.drained_in:.0f} s after the day's end. A message that its receiver had when the server was killed comes "
         f"again under its id: that is what the id is for.",
     ]
-    if soak.faults:
-        notes.append("Faults:\n```\n" + "\n".join(soak.faults[:60]) + "\n```")
+    if soak.asked.left_out():
+        notes.append("Left out: " + "; ".join(soak.asked.left_out()) + ".")
+    if soak.faults.all:
+        notes.append("Faults:\n```\n" + "\n".join(soak.faults.texts()[:60]) + "\n```")
     return notes

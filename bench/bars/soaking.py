@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 
+import furnished
 import load
 import measure
 import mix
@@ -21,13 +22,12 @@ import soaked
 import soak_verdict
 from bars.growing import prepare_peer
 from bars.page import wait_until_up
+from faults import Faults
 
-BASE_ROWS, BASE_PRODUCTS = 100_000, 200
-FULL_SECONDS, DEAD_MAIL_SHARE = 60, 0.15
+DEAD_MAIL_SHARE = 0.15
 IMPORT_SECONDS_MAX, STOP_SECONDS_MAX = 300, 60
 #: A message that was on its way when the server was killed is sent again after five minutes, one that was refused after six.
 DRAIN_SECONDS_MAX = 10 * 60
-CHANNELS = ("hook", "mail", "file")
 
 
 def measure_soak(run):
@@ -56,28 +56,35 @@ class Soak:
         self.market = self.folder / "disk/market"
         self.chance, self.taken = random.Random(f"{run.arguments.seed} soak"), set()
         self.hook, self.mail = soaked.Hook(), soaked.Mailbox()
-        self.port, self.sql_port = measure.free_port(), measure.free_port()
+        self.tail = soaked.Tail(self.market / "alerts.log")
+        self.port, self.sql_port = run.port(), run.port()
         self.server = self.sql = self.feeds = self.watcher = None
-        #: Times at which the server was not there, and at which the disk was full or the mail server dead: (from, until).
-        self.downs, self.fulls, self.deads, self.kills = [], [], [], []
-        self.memory, self.peaks, self.stops, self.answers, self.faults = [], [], [], [], []
+        #: Times at which the server was not there, and at which the disk was full: (from, until).
+        self.downs, self.fulls, self.kills = [], [], []
+        self.memory, self.peaks, self.stops, self.answers, self.faults = [], [], [], [], Faults()
         self.imports = {"done": 0, "killed": 0, "failed on the full disk": 0, "failed": []}
         self.unfinished, self.over = [], threading.Event()
 
     def prepare(self):
-        run, products = self.run, BASE_PRODUCTS
+        run, arguments = self.run, self.run.arguments
         base = self.folder / "base.csv"
         run.say("soak: making the market")
-        told = measure.run([run.bin / "generate", "--rows", BASE_ROWS, "--products", products, "--seed", run.arguments.seed, "--out", base])
-        self.n_base = json.loads(told["stdout"])["written"]["n_distinct"]
+        told = measure.run([run.bin / "generate", "--rows", arguments.soak_rows, "--products", arguments.soak_products,
+                            "--seed", arguments.seed, "--out", base])
+        tenders, n_tenders = furnished.tenders()
+        (self.folder / "tenders.csv").write_text(tenders)
+        self.n_base = json.loads(told["stdout"])["written"]["n_distinct"] + n_tenders
         measure.run(run.crowsnest("new", self.market))
-        measure.run(run.crowsnest("import", base, "--source", "bench", "--quiet", "--market", self.market))
         with open(base, newline="") as file:
             subjects = sorted({row["subject"] for row in csv.DictReader(file) if "," not in row["subject"]})
+        furnished.before_import(self.market, subjects)
+        measure.run(run.crowsnest("import", base, "--source", "bench", "--quiet", "--market", self.market))
+        measure.run(run.crowsnest("import", self.folder / "tenders.csv", "--source", "Register", "--quiet", "--market", self.market))
         measure.run(run.crowsnest("reconcile", "--quiet", "--market", self.market))
+        self.furnished = furnished.furnish(run, self.market)
         (self.market / "alerts.toml").write_text(self.alerts())
-        self.files = soaked.Files(self.folder, self.chance, self.taken, subjects)
-        self.day = soaked.Day(self.seconds)
+        self.day = soaked.Day(self.seconds, arguments.soak_hour_seconds)
+        self.files = soaked.Files(self.folder, self.day, self.chance, self.taken, subjects)
         self.feeds = soaked.Feeds(self.chance, self.taken, self.day)
         for number in range(soaked.SOURCES):
             (self.market / f"sources/feed-{number}.toml").write_text(self.feeds.card(number))
@@ -87,7 +94,7 @@ class Soak:
             'base_url = "http://127.0.0.1:7171"',
             '[[rule]]\nname = "usage moved"\nkind = "figure"\nmetric = "mau"\nmoved = 0.5',
             '[[rule]]\nname = "rumours settled"\nkind = "rumour"\nbecomes = ["confirmed", "denied", "withdrawn"]',
-            f'[[channel]]\nname = "hook"\nkind = "webhook"\nurl = "http://127.0.0.1:{self.hook.port}/"\n'
+            f'[[channel]]\nname = "hook"\nkind = "webhook"\nurl = "http://127.0.0.1:{self.hook.local.port}/"\n'
             f'secret = "{soaked.SECRET.decode()}"\nallow_private = true',
             f'[[channel]]\nname = "mail"\nkind = "email"\nhost = "127.0.0.1"\nport = {self.mail.port}\ntls = "none"\n'
             'from = "Radar <radar@example.com>"\nto = ["mei@example.com"]',
@@ -98,9 +105,9 @@ class Soak:
     def env(self):
         return {**os.environ, "CROWSNEST_CLOCK": self.day.clock()}
 
-    def start_server(self):
+    def start_server(self, *more):
         command = self.run.crowsnest("serve", "--market", self.market, "--listen", f"127.0.0.1:{self.port}",
-                                     "--sql", f"127.0.0.1:{self.sql_port}")
+                                     "--sql", f"127.0.0.1:{self.sql_port}", *more)
         self.log_path = self.folder / "serve.log"
         with open(self.log_path, "ab") as log:
             self.server = subprocess.Popen([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -131,7 +138,7 @@ class Soak:
         self.hook.arrived.clear()
         self.hook.hold.set()
         if not self.hook.arrived.wait(self.day.hour_seconds):
-            self.faults.append("no message came while one was waited for")
+            self.faults.add("no_message", f"within {self.day.hour_seconds:g} s")
         self.hook.hold.clear()
         self.restart(signal.SIGKILL)
 
@@ -143,17 +150,19 @@ class Soak:
             try:
                 what(*arguments)
             except Exception:
-                self.faults.append(f"the bench itself broke\n{traceback.format_exc()[-1500:]}")
+                self.faults.add("bench_broke", traceback.format_exc()[-1500:])
 
         thread = threading.Thread(target=guarded, daemon=True)
         thread.start()
         return thread
 
     def watch(self):
-        """Memory, open files and threads of the server, twice a second."""
+        """Memory, open files and the end of the server, and the alerts' file, twice a second."""
+        ended = None
         while not self.over.wait(0.5):
+            self.tail.look()
             server = self.server
-            if server is None:
+            if server is None or server is ended:
                 continue
             try:
                 n_files = len(os.listdir(f"/proc/{server.pid}/fd"))
@@ -162,8 +171,8 @@ class Soak:
             except OSError:
                 continue
             if has_ended and server is self.server:
-                self.faults.append(f"the server ended by itself\n{self.log_path.read_text(errors='replace')[-1500:]}")
-                return
+                ended = server
+                self.faults.add("server_ended", self.log_path.read_text(errors="replace")[-1500:])
 
     def read(self, asked, seconds):
         load.load_requests("127.0.0.1", self.port, asked, self.run.arguments.soak_rate, seconds, self.answers)
@@ -209,9 +218,8 @@ class Soak:
 
     def go_through_the_day(self):
         run, arguments = self.run, self.run.arguments
-        self.day.begin = time.time()
-        self.start_server()
-        asked = mix.Mix(run.root, self.port, arguments.seed)
+        self.start_server("--no-collect")
+        asked = self.asked = mix.Mix(run.root, self.port, arguments.seed, self.furnished)
         self.day.begin = time.time()
         self.restart(signal.SIGTERM)
         with open(self.folder / "sql.jsonl", "wb") as out:
@@ -221,8 +229,9 @@ class Soak:
         for share, what in self.plan():
             self.sleep_until(self.day.begin + share * self.seconds)
             what()
-        self.last_life_from = time.time()
+        last_life_from = time.time()
         self.sleep_until(self.day.begin + self.seconds)
+        self.last_life = last_life_from, time.time()
         for thread in beside[1:]:
             thread.join(load.ANSWER_SECONDS_MAX + 2 * IMPORT_SECONDS_MAX)
         self.sql.terminate()
@@ -230,7 +239,7 @@ class Soak:
 
     def plan(self):
         kill, stop = (lambda: self.restart(signal.SIGKILL)), (lambda: self.restart(signal.SIGTERM))
-        full = 0.25, 0.25 + max(min(FULL_SECONDS, self.seconds * 0.05), 15) / self.seconds
+        full = 0.25, 0.25 + max(min(self.run.arguments.soak_full_seconds, self.seconds * 0.05), 15) / self.seconds
         steps = [(0.08, stop), (0.16, kill), (full[0], self.fill), (full[1], self.free), (0.375, self.mail_dies),
                  (0.42, kill), (0.46, stop), (0.375 + DEAD_MAIL_SHARE, self.mail_lives)]
         if not self.run.arguments.small:
@@ -250,12 +259,10 @@ class Soak:
 
     def mail_dies(self):
         self.run.say("soak: the mail server is dead")
-        self.deads.append((time.time(), None))
         self.mail.stop()
 
     def mail_lives(self):
         self.mail.start()
-        self.deads[-1] = (self.deads[-1][0], time.time())
         self.run.say("soak: the mail server is back")
 
     # Afterwards.
@@ -264,7 +271,7 @@ class Soak:
         run = self.run
         for hour, files in self.unfinished:
             if not self.import_files(hour, files):
-                self.faults.append(f"hour {hour} could not be imported")
+                self.faults.add("not_imported", f"hour {hour}")
         run.say("soak: waiting for what is still to be told")
         self.drained_in = self.wait_for_the_outbox()
         self.over.set()
@@ -278,8 +285,7 @@ class Soak:
         self.checks = self.rows("doctor", "--deep", ok_codes=(0, 1))
         self.quarantine = self.rows("source", "quarantine")
         self.log = self.rows("alerts", "log", "--limit", "10000")
-        file = self.market / "alerts.log"
-        self.file_lines = file.read_text(errors="replace").splitlines() if file.exists() else []
+        self.file_lines = self.tail.end()
         self.sql_answers = [json.loads(line) for line in (self.folder / "sql.jsonl").read_text().splitlines()]
 
     def wait_for_the_outbox(self):
@@ -306,7 +312,7 @@ class Soak:
         if self.server is not None and self.server.returncode is None:
             self.server.kill()
             self.server.wait()
-        self.hook.end()
+        self.hook.local.end()
         if self.feeds:
-            self.feeds.end()
+            self.feeds.local.end()
         self.disk.end()
