@@ -3,8 +3,9 @@
 // In: /palette.json (pages, metrics, the visitor's saved views, keys), the search that exists, and the page's own links and
 // fields for actions. Both are modal dialogs, so that the browser keeps the focus inside, makes the rest inert, closes
 // them by Escape and gives the focus back.
+import { fetchRows, once } from "./fetching";
 import { areOn, switchKeys } from "./keys";
-import { carried, linkTo, whenTyped, type Found } from "./search";
+import { find, inAddress, linkTo, whenTyped } from "./search";
 
 /** A line of /palette.json. */
 interface Line {
@@ -26,21 +27,8 @@ interface Item {
 const N_SHOWN = 40;
 const N_PRODUCTS = 8;
 
-let lines: Promise<Line[]> | undefined;
-
 /** Fetched once a page: the palette of another language or day is another page's. */
-function fetchLines(): Promise<Line[]> {
-  const query = new URLSearchParams();
-  for (const name of ["as_of", "lang"]) {
-    const value = new URLSearchParams(location.search).get(name);
-    if (value) query.set(name, value);
-  }
-  lines ??= fetch(`/palette.json?${query}`).then((response) => {
-    if (!response.ok) throw new Error(`${response.status}`);
-    return response.json() as Promise<Line[]>;
-  });
-  return lines;
-}
+const fetchLines = once(() => fetchRows<Line>("/palette.json", inAddress()));
 
 /** A phrase that the server wrote into the page. */
 function say(name: string): string {
@@ -149,8 +137,12 @@ export function openPalette(typed = ""): void {
     item.act();
   };
   const show = () => {
-    const words = field.value.trim().toLowerCase().split(/\s+/).filter((word) => word !== "");
-    shown = [...own.filter((item) => fits(item, words)), ...(words.length > 0 ? products : [])].slice(0, N_SHOWN);
+    const text = field.value.trim().toLowerCase();
+    const words = text.split(/\s+/).filter((word) => word !== "");
+    const fitting = own.filter((item) => fits(item, words));
+    // What is called so, word for word, is meant before what has the words in it.
+    fitting.sort((one, other) => Number(other.label.toLowerCase() === text) - Number(one.label.toLowerCase() === text));
+    shown = [...fitting, ...(words.length > 0 ? products : [])].slice(0, N_SHOWN);
     // Groups stand together, and what is found by name stands first.
     const titles = [...new Set([...(words.length > 0 ? products : []), ...shown].map((item) => item.title))];
     shown = titles.flatMap((title) => shown.filter((item) => item.title === title));
@@ -160,7 +152,7 @@ export function openPalette(typed = ""): void {
   };
   field.addEventListener("input", show);
   whenTyped(field, async (text, isCurrent) => {
-    const found = text === "" ? [] : await search(text);
+    const found = text === "" ? [] : await search(text).catch(() => []);
     if (!isCurrent()) return;
     products = found;
     show();
@@ -197,12 +189,7 @@ function item(line: Line): Item {
 }
 
 async function search(text: string): Promise<Item[]> {
-  const query = carried();
-  query.set("search", text);
-  query.set("limit", String(N_PRODUCTS));
-  const response = await fetch(`/products.json?${query}`);
-  if (!response.ok) return [];
-  const found = (await response.json()) as Found[];
+  const found = await find(text, N_PRODUCTS);
   return found.map((one) => ({
     title: say("products"),
     label: one.name,

@@ -1,4 +1,5 @@
 // Search while typing: suggestions below the field in the header, and results in place on the products page.
+import { fetchRows } from "./fetching";
 
 /** What a search finds. */
 export interface Found {
@@ -25,23 +26,29 @@ export function whenTyped(field: HTMLInputElement, act: (text: string, isCurrent
   });
 }
 
-/** The query that searches must carry on: the as-of day and the language of the page. */
-export function carried(): URLSearchParams {
+/** The as-of day and the language that this page's address names, for addresses that must carry them on. */
+export function inAddress(): URLSearchParams {
   const here = new URLSearchParams(location.search);
-  const query = new URLSearchParams({ lang: document.documentElement.lang });
-  const asOf = here.get("as_of");
-  if (asOf) query.set("as_of", asOf);
+  const query = new URLSearchParams();
+  for (const name of ["as_of", "lang"]) {
+    const value = here.get(name);
+    if (value) query.set(name, value);
+  }
   return query;
+}
+
+/** Products, companies and segments by a name, as of the page's day and in its language. */
+export function find(text: string, limit: number): Promise<Found[]> {
+  const query = inAddress();
+  query.set("lang", document.documentElement.lang);
+  query.set("search", text);
+  query.set("limit", String(limit));
+  return fetchRows<Found>("/products.json", query);
 }
 
 export function linkTo(found: Found): string {
   const folder = found.kind === "company" ? "company" : "product";
-  const query = new URLSearchParams();
-  for (const name of ["as_of", "lang"]) {
-    const value = new URLSearchParams(location.search).get(name);
-    if (value) query.set(name, value);
-  }
-  const tail = query.toString();
+  const tail = inAddress().toString();
   return `/${folder}/${found.entity}${tail ? `?${tail}` : ""}`;
 }
 
@@ -67,12 +74,7 @@ export function suggest(): void {
   };
   whenTyped(field, async (text, isCurrent) => {
     if (text === "") return show(false);
-    const query = carried();
-    query.set("search", text);
-    query.set("limit", String(N_SUGGESTIONS));
-    const response = await fetch(`/products.json?${query}`);
-    if (!response.ok || !isCurrent()) return;
-    const found = (await response.json()) as Found[];
+    const found = await find(text, N_SUGGESTIONS);
     if (!isCurrent()) return;
     box.replaceChildren(...found.map(suggestion));
     show(found.length > 0);

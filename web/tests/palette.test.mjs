@@ -40,6 +40,18 @@ test("the palette opens by key, finds a page, and gives the focus back", async (
   await page.waitForURL(/\/movers/);
 });
 
+test("a palette that the server did not give is asked for again when it is opened again", async () => {
+  await open("/?lang=en");
+  await page.route("**/palette.json*", (route) => route.abort(), { times: 1 });
+  await page.keyboard.press("Control+k");
+  await palette().getByText("The server did not answer").waitFor();
+  assert.equal(await palette().locator('[role="option"]', { hasText: "Movers" }).count(), 0);
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Control+k");
+  await palette().locator('[role="option"]', { hasText: "Movers" }).waitFor();
+  await page.keyboard.press("Escape");
+});
+
 test("the focus stays inside while the palette is open", async () => {
   await open("/?lang=en");
   await page.locator("#palette").click();
