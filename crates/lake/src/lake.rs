@@ -30,9 +30,22 @@ use crate::{LakeError, Market, Result, files, maintain, stores};
 #[derive(Debug, Clone)]
 pub struct Lake {
     market: Arc<Market>,
-    inner: Arc<Inner>,
+    inner: Arc<dyn Holds<Inner>>,
     /// Set where questions are asked with the identities of an earlier moment.
-    then: Option<Arc<Engine>>,
+    then: Option<Arc<dyn Holds<Arc<Engine>>>>,
+}
+
+/// Holds something behind a type that the compiler need not look into. Whether a future that has a [`Lake`] may move between
+/// threads was asked of every type of the engine's plans and its parser's trees, anew for each future: eight minutes for the
+/// pages.
+trait Holds<T>: std::fmt::Debug + Send + Sync {
+    fn held(&self) -> &T;
+}
+
+impl<T: std::fmt::Debug + Send + Sync> Holds<T> for T {
+    fn held(&self) -> &T {
+        self
+    }
 }
 
 #[derive(Debug)]
@@ -106,17 +119,17 @@ impl Lake {
 
     /// The archive of document bodies.
     pub fn documents(&self) -> &DocumentStore {
-        &self.inner.documents
+        &self.inner().documents
     }
 
     /// The operational state.
     pub fn state(&self) -> &State {
-        &self.inner.state
+        &self.inner().state
     }
 
     /// What the lake may use of the machine.
     pub fn options(&self) -> LakeOptions {
-        self.inner.options
+        self.inner().options
     }
 
     /// Who is who in the market, at the moment that questions see.
@@ -137,7 +150,7 @@ impl Lake {
     }
 
     async fn as_before(&self, change: i64) -> Result<Self> {
-        let inner = &self.inner;
+        let inner = self.inner();
         let known = |moments: &Mutex<Vec<(i64, Arc<Engine>)>>| {
             let moments = moments.lock().unwrap_or_else(PoisonError::into_inner);
             moments.iter().find(|(moment, _)| *moment == change).map(|(_, engine)| Arc::clone(engine))
@@ -157,14 +170,18 @@ impl Lake {
                 engine
             }
         };
-        Ok(Self { then: Some(engine), ..self.clone() })
+        Ok(Self { then: Some(Arc::new(engine)), ..self.clone() })
+    }
+
+    fn inner(&self) -> &Inner {
+        (*self.inner).held()
     }
 
     pub(crate) fn engine(&self) -> Arc<Engine> {
         if let Some(then) = &self.then {
-            return Arc::clone(then);
+            return Arc::clone((**then).held());
         }
-        Arc::clone(&self.inner.engine.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.inner().engine.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Sees what was committed since, by whomever; cheap where nothing was.
@@ -189,7 +206,7 @@ impl Lake {
         before: &Engine,
         snapshots: BTreeMap<&'static str, TableSnapshot>,
     ) -> Result<()> {
-        let inner = &self.inner;
+        let inner = self.inner();
         let engine =
             Engine::build(&self.market, snapshots, &inner.runtime, inner.options.n_threads, Some(before), None).await?;
         inner.moments.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -231,9 +248,9 @@ impl Lake {
     /// # Errors
     /// A batch with other columns than the table's; a full or read-only disk; [`LakeError::TooBusy`].
     pub async fn append(&self, table: &'static Table, batches: Vec<RecordBatch>) -> Result<Appended> {
-        let _turn = self.inner.writing[table.name].lock().await;
+        let _turn = self.inner().writing[table.name].lock().await;
         let snapshot = self.engine().snapshots[table.name].clone();
-        let n_threads = self.inner.options.n_threads;
+        let n_threads = self.inner().options.n_threads;
         let (appended, after) = append::append(snapshot, batches, n_threads).boxed().await?;
         if appended.n_added > 0 {
             maintain::after_append(after, appended.version, n_threads).boxed().await;
@@ -255,19 +272,19 @@ impl Lake {
         let store = self.engine().snapshots[table.name].delta.object_store();
         let objects: Vec<object_store::ObjectMeta> = store.list(None).try_collect().await?;
         let is_data = |object: &&object_store::ObjectMeta| {
-            object.location.extension() == Some("parquet") && !object.location.as_ref().starts_with("_delta_log")
+            object.location.extension() == Some("parquet") && !object.location.as_ref().starts_with('_')
         };
         Ok((objects.iter().filter(is_data).count(), objects.iter().map(|object| object.size).sum()))
     }
 
     /// What this process has running on the cluster.
     pub fn jobs(&self) -> Vec<Job> {
-        self.inner.jobs.all()
+        self.inner().jobs.all()
     }
 
     /// The rows of a plan, here or on the cluster.
     pub(crate) async fn run(&self, frame: DataFrame) -> Result<SendableRecordBatchStream> {
-        Box::pin(self.inner.runner.run(frame)).await
+        Box::pin(self.inner().runner.run(frame)).await
     }
 
     /// Where a read-only query would run, why there, and its steps.
@@ -276,7 +293,7 @@ impl Lake {
     /// What the engine says of the query.
     pub async fn explain(&self, sql: &str) -> Result<String> {
         let frame = self.frame(sql, &[]).boxed().await?;
-        self.inner.runner.explain(frame).boxed().await
+        self.inner().runner.explain(frame).boxed().await
     }
 
     /// Plans a read-only query.
@@ -295,28 +312,35 @@ impl Lake {
     ///
     /// # Errors
     /// [`LakeError::Engine`] for what the engine refuses: writing, unknown names, more memory than allowed.
-    pub async fn query(&self, sql: &str) -> Result<Vec<RecordBatch>> {
-        self.query_with(sql, &[]).await
+    pub fn query<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<Vec<RecordBatch>>> {
+        self.query_with(sql, &[])
     }
 
     /// The same with values for `$name` placeholders.
-    pub async fn query_with(&self, sql: &str, params: &[(&str, ScalarValue)]) -> Result<Vec<RecordBatch>> {
-        // As one type, whatever is in it: callers' futures would become too deep to be told apart.
-        let asking: BoxFuture<'_, Result<Vec<RecordBatch>>> = Box::pin(async move {
+    pub fn query_with<'a>(
+        &'a self,
+        sql: &'a str,
+        params: &'a [(&str, ScalarValue)],
+    ) -> BoxFuture<'a, Result<Vec<RecordBatch>>> {
+        as_question(async move {
             let frame = self.frame(sql, params).await?;
             Ok(self.run(frame).await?.try_collect().await?)
-        });
-        asking.instrument(tracing::info_span!("question")).await
+        })
     }
 
     /// The same as a stream, for answers larger than memory.
-    pub async fn stream(&self, sql: &str) -> Result<SendableRecordBatchStream> {
-        let asking: BoxFuture<'_, Result<SendableRecordBatchStream>> = Box::pin(async move {
+    pub fn stream<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<SendableRecordBatchStream>> {
+        as_question(async move {
             let frame = self.frame(sql, &[]).await?;
             self.run(frame).await
-        });
-        asking.instrument(tracing::info_span!("question")).await
+        })
     }
+}
+
+/// What the engine is asked, within its span. As one type, whatever is in it, and not as an `async fn`, whose type would hold
+/// what it was given: the compiler looks into the futures of every page and step again for each that awaits them.
+pub(crate) fn as_question<'a, T>(asking: impl Future<Output = Result<T>> + Send + 'a) -> BoxFuture<'a, Result<T>> {
+    asking.instrument(tracing::info_span!("question")).boxed()
 }
 
 /// A cluster where the market names one, else this process.
@@ -333,8 +357,7 @@ fn runner_of(market: &Market, _jobs: &Jobs) -> Result<Box<dyn Runner>> {
     match &market.config.cluster {
         Some(_) => Err(LakeError::Cluster {
             message: "this crowsnest was built without the cluster".into(),
-            hint: "build it with `cargo build --release --features cluster`, or leave out `cluster` and --cluster"
-                .into(),
+            hint: "build it without `--no-default-features`, or leave out `cluster` and --cluster".into(),
         }),
         None => Ok(Box::new(InProcess)),
     }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, Uri, header};
 use crowsnest_lake::questions::parse_as_of;
-use crowsnest_lake::{Answer, Lake, Language};
+use crowsnest_lake::{Answer, Lake, LakeError, Language};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 
 use crate::ServeError;
 use crate::cache::{self, Cache};
@@ -72,6 +74,10 @@ impl Format {
         (path, Format::Html)
     }
 }
+
+/// A question that is being asked, as one type whatever it is: the compiler looks into the futures of every page for each that
+/// awaits them, and twice into what a generic one holds. Without this it took eight minutes.
+type Asking<'a> = BoxFuture<'a, Result<Answer, ServeError>>;
 
 /// One request for a page, in any of its formats.
 #[derive(Clone)]
@@ -225,11 +231,7 @@ impl PageRequest {
 
     /// This page in a data format, same query string.
     pub(crate) fn data_address(&self, ending: &str) -> String {
-        let here = self.same_page_with(&[("theme", "")]);
-        match here.split_once('?') {
-            Some((path, query)) => format!("{path}{ending}?{query}"),
-            None => format!("{here}{ending}"),
-        }
+        self.address_as(ending, &[("theme", "")])
     }
 
     /// This page under another ending, with some of its query changed; a blank value takes the name out.
@@ -243,11 +245,7 @@ impl PageRequest {
 
     /// This page as a PDF, in the language that it is looked at.
     pub(crate) fn paper_address(&self) -> String {
-        let here = self.same_page_with(&[("theme", ""), ("lang", self.language.tag())]);
-        match here.split_once('?') {
-            Some((path, query)) => format!("{path}{}?{query}", Format::PDF),
-            None => format!("{here}{}", Format::PDF),
-        }
+        self.address_as(Format::PDF, &[("theme", ""), ("lang", self.language.tag())])
     }
 
     /// Everything that a page depends on besides the lake's content.
@@ -261,31 +259,36 @@ impl PageRequest {
     }
 
     /// Asks the lake something that many pages need, once per state of the lake; `key` is the question in full.
-    pub(crate) async fn ask_once(
-        &self,
+    pub(crate) fn ask_once<'a>(
+        &'a self,
         key: String,
-        question: impl Future<Output = Result<Answer, crowsnest_lake::LakeError>>,
-    ) -> Result<Answer, ServeError> {
-        self.ask_once_unfiltered(key, async { self.may_show(question.await?) }).await
+        question: impl Future<Output = Result<Answer, LakeError>> + Send + 'a,
+    ) -> Asking<'a> {
+        let question = question.boxed();
+        self.ask_once_unfiltered(key, async move { self.may_show(question.await?) })
     }
 
     /// The same for answers whose rows may be told of every source.
-    pub(crate) async fn ask_once_unfiltered<E>(
-        &self,
+    pub(crate) fn ask_once_unfiltered<'a, E>(
+        &'a self,
         key: String,
-        question: impl Future<Output = Result<Answer, E>>,
-    ) -> Result<Answer, ServeError>
+        question: impl Future<Output = Result<Answer, E>> + Send + 'a,
+    ) -> Asking<'a>
     where
         ServeError: From<E>,
+        E: 'a,
     {
-        let generation = cache::generation(&self.lake);
-        if let Some(answer) = self.shared.answers.get(generation, &key) {
-            return Ok(answer);
-        }
-        let answer = question.await?;
-        let n_bytes = answer.rows.get_array_memory_size() + key.len();
-        self.shared.answers.put(generation, key, answer.clone(), n_bytes);
-        Ok(answer)
+        let question = question.boxed();
+        Box::pin(async move {
+            let generation = cache::generation(&self.lake);
+            if let Some(answer) = self.shared.answers.get(generation, &key) {
+                return Ok(answer);
+            }
+            let answer = question.await?;
+            let n_bytes = answer.rows.get_array_memory_size() + key.len();
+            self.shared.answers.put(generation, key, answer.clone(), n_bytes);
+            Ok(answer)
+        })
     }
 
     /// The sources of which nothing may be shown here.
@@ -294,11 +297,12 @@ impl PageRequest {
     }
 
     /// Asks the lake, and leaves out what may not be passed on where the server is shared.
-    pub(crate) async fn ask(
-        &self,
-        question: impl Future<Output = Result<Answer, crowsnest_lake::LakeError>>,
-    ) -> Result<Answer, ServeError> {
-        self.may_show(question.await?)
+    pub(crate) fn ask<'a>(
+        &'a self,
+        question: impl Future<Output = Result<Answer, LakeError>> + Send + 'a,
+    ) -> Asking<'a> {
+        let question = question.boxed();
+        Box::pin(async move { self.may_show(question.await?) })
     }
 
     fn may_show(&self, answer: Answer) -> Result<Answer, ServeError> {

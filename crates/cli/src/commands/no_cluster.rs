@@ -17,7 +17,7 @@ impl ClusterCommand {
     pub(crate) async fn run(self, _context: &Context) -> Result<Done, Failure> {
         Err(Failure::users(
             "this crowsnest was built without the cluster",
-            "build it with `cargo build --release -p crowsnest-cli --features cluster`",
+            "build it without `--no-default-features`",
         ))
     }
 }

@@ -66,8 +66,8 @@ pub(crate) use crate::sql::quoted;
 use arrow::array::RecordBatch;
 use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
-use tracing::Instrument as _;
 
+use crate::lake::as_question;
 use crate::{Answer, Lake, LakeError, Result};
 
 /// A day as the instant of its end, or an RFC 3339 instant, in microseconds since 1970-01-01 UTC.
@@ -94,14 +94,12 @@ pub(crate) fn instant_text(micros: i64) -> String {
 }
 
 /// Runs a query and makes its rows an answer.
-pub(crate) async fn run(lake: &Lake, sql: &str) -> Result<Answer> {
-    // As one type, so that the futures of pages and steps do not hold the engine's.
-    let asking: BoxFuture<'_, Result<Answer>> = Box::pin(async move {
+pub(crate) fn run<'a>(lake: &'a Lake, sql: &'a str) -> BoxFuture<'a, Result<Answer>> {
+    as_question(async move {
         let frame = lake.frame(sql, &[]).await?;
         let schema = std::sync::Arc::clone(frame.schema().inner());
         let batches: Vec<RecordBatch> = lake.run(frame).await?.try_collect().await?;
         let schema = batches.first().map_or(schema, |batch| batch.schema());
         Answer::of_batches(&schema, &batches)
-    });
-    asking.instrument(tracing::info_span!("question")).await
+    })
 }
