@@ -157,12 +157,14 @@ impl Catalogue {
                             .filter_map(|(line, cells)| told(&name, *line, cells, n_names, first.len(), &mut faults)),
                     );
                 }
+                // Who is in which segment says nothing of who is who: growing reads it.
+                ["product", "segment"] => {}
                 _ => faults.push(Fault {
                     file: name,
                     line: 1,
                     message:
                         "the header is none of entity,kind,alias,language · product,company[,from,until,source] · \
-                              entity,relation,other[,from,until,source] · kind,name,other"
+                              entity,relation,other[,from,until,source] · kind,name,other · product,segment"
                             .into(),
                 }),
             }
@@ -434,6 +436,7 @@ mod tests {
         let error = read(&[
             ("a.csv", "entity,kind,alias,language\nA,product,X,en\nB,product,x,en\nC,planet,Y,en\nD,product\n"),
             ("b.csv", "who,what\n"),
+            ("segments.csv", "product,segment\nA,assistants\n"),
         ])
         .unwrap_err();
         let CatalogueError::Faults(faults) = error else { panic!("{error}") };

@@ -1,5 +1,7 @@
 //! Entities and the names they are known by: in which language each is shown, and how well a text matches them.
 
+use std::borrow::Cow;
+
 use crowsnest_model::{Kind, initials_key, normalise, pinyin_key, search_key, to_simplified, to_traditional};
 use serde::{Deserialize, Serialize};
 
@@ -86,7 +88,8 @@ pub fn entity_hex(id: i64) -> String {
     format!("{:016x}", id as u64)
 }
 
-pub(super) fn parse_hex(text: &str) -> Option<i64> {
+/// The id of 16 hexadecimal digits.
+pub(crate) fn parse_hex(text: &str) -> Option<i64> {
     (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok().map(|id| id as i64)).flatten()
 }
 
@@ -177,11 +180,12 @@ impl Entity {
         let mut best: Option<u8> = None;
         let mut offer = |score: u8| best = Some(best.map_or(score, |had| had.min(score)));
         for key in &self.keys {
+            // What is wanted has letters and digits alone.
+            let key = letters_and_digits(key);
             match key.find(wanted) {
                 Some(0) if key.len() == wanted.len() => offer(0),
                 Some(0) => offer(2),
                 Some(_) => offer(4),
-                None if key.contains(' ') && search_key(key).contains(wanted) => offer(4),
                 None => {}
             }
         }
@@ -194,5 +198,27 @@ impl Entity {
             }
         }
         best
+    }
+}
+
+fn letters_and_digits(key: &str) -> Cow<'_, str> {
+    if key.chars().all(char::is_alphanumeric) {
+        return Cow::Borrowed(key);
+    }
+    Cow::Owned(key.chars().filter(|character| character.is_alphanumeric()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_whatever_stands_between_their_words() {
+        let mut entity = Entity::named(1, Kind::Product, "python-dateutil");
+        entity.keys.push(normalise("Py Date.Util"));
+        entity.finish();
+        let of = |text: &str| entity.score(&search_key(text));
+        assert_eq!([of("python-dateutil"), of("Python DateUtil"), of("pydateutil")], [Some(0); 3]);
+        assert_eq!([of("python-d"), of("date util"), of("dates")], [Some(2), Some(4), None]);
     }
 }
