@@ -10,6 +10,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{AsArray as _, RecordBatch};
 use arrow::datatypes::Int64Type;
@@ -18,8 +19,9 @@ use datafusion::logical_expr::{BinaryExpr, Operator};
 use datafusion::prelude::{Expr, col, lit};
 use deltalake::DeltaTable;
 use deltalake::kernel::Add;
+use futures::TryStreamExt as _;
 use object_store::path::Path;
-use object_store::{ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectMeta, ObjectStore as _, ObjectStoreExt as _, PutPayload};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -35,28 +37,17 @@ const LIST: &str = "_by_name/list.json";
 pub(crate) const ROWS_MIN: usize = 2_000_000;
 /// Rows of a piece that is sorted and written at once.
 const PIECE_ROWS: usize = 2_000_000;
-/// Smaller files are soon brought together with others, and what stands for them would hold no more.
-const FILE_ROWS_MIN: usize = 10_000;
 /// It is made anew when this share of the rows was added since.
 const NEW_SHARE_MAX: f64 = 0.25;
 /// A question about more names than this reads the table as it is.
 const NAMES_MAX: usize = 5_000;
 
 /// What stands in the list.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Listed {
     /// Files of the table that it stands for.
     stands_for: Vec<String>,
-    files: Vec<ListedFile>,
-    /// Files of the list before, which somebody may still be reading.
-    before: Vec<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct ListedFile {
-    path: String,
-    n_bytes: i64,
-    stats: String,
+    files: Vec<NewFile>,
 }
 
 /// What a question about names reads.
@@ -82,7 +73,7 @@ impl ByName {
     pub(crate) async fn read(table: &'static Table, delta: &DeltaTable, all: &[DataFile]) -> Option<Arc<Self>> {
         let key = key_of(table)?;
         let listed = list(delta).await?;
-        let stands_for: BTreeSet<&str> = listed.stands_for.iter().map(String::as_str).collect();
+        let stands_for = names_of(&listed);
         if !is_whole(&stands_for, all) {
             return None;
         }
@@ -137,21 +128,10 @@ async fn list(delta: &DeltaTable) -> Option<Listed> {
     }
 }
 
-fn data_file(table: &Table, file: &ListedFile) -> DataFile {
-    let add = Add {
-        path: file.path.clone(),
-        partition_values: std::collections::HashMap::new(),
-        size: file.n_bytes,
-        modification_time: 0,
-        data_change: false,
-        stats: None,
-        tags: None,
-        deletion_vector: None,
-        base_row_id: None,
-        default_row_commit_version: None,
-        clustering_provider: None,
-    };
-    let found = statistics::parse(table, Some(&file.stats), file.n_bytes);
+fn data_file(table: &Table, file: &NewFile) -> DataFile {
+    // A file of that name is never another one: what was read of it stays true.
+    let add = Add { modification_time: 0, ..commit::add_action(file, false) };
+    let found = statistics::parse(table, Some(&file.stats), add.size);
     DataFile { add, statistics: Arc::new(found) }
 }
 
@@ -166,25 +146,24 @@ pub(crate) async fn renew(snapshot: &TableSnapshot, rows_min: usize, n_threads: 
     if snapshot.n_rows() < rows_min || !snapshot.by_name.as_ref().is_none_or(has_grown) {
         return Ok(0);
     }
-    let file_rows_min = FILE_ROWS_MIN.min(rows_min);
+    // Smaller files are brought together with others by the next `optimize`, and what stands for them would hold no more.
+    let file_rows_min = maintain::FILE_ROWS_SMALL.min(rows_min);
     let covered: Vec<DataFile> =
         snapshot.files.iter().filter(|file| maintain::n_rows(file) >= file_rows_min).cloned().collect();
     let wanted = covered.iter().map(maintain::n_rows).sum();
     let mut written = Vec::new();
-    match write_pieces(snapshot, key, &covered, n_threads, &mut written).await {
-        Ok(n_rows) if n_rows == wanted => {}
+    let made = match write_pieces(snapshot, key, &covered, n_threads, &mut written).await {
+        Ok(n_rows) if n_rows == wanted => keep(snapshot, &covered, &written).await.map(|()| wanted),
         Ok(n_rows) => {
             tracing::warn!(table = snapshot.table.name, n_rows, wanted, "rows by name were others; not kept");
-            commit::discard(snapshot, &written).await;
-            return Ok(0);
+            Ok(0)
         }
-        Err(error) => {
-            commit::discard(snapshot, &written).await;
-            return Err(error);
-        }
+        Err(error) => Err(error),
+    };
+    if !matches!(made, Ok(n_rows) if n_rows == wanted) {
+        commit::discard(snapshot, &written).await;
     }
-    keep(snapshot, &covered, &written).await?;
-    Ok(wanted)
+    made
 }
 
 /// Writes the rows of each span of the key, sorted by it; gives how many there are.
@@ -226,45 +205,46 @@ fn in_order(batches: &[RecordBatch], index: usize) -> Vec<Place> {
     places
 }
 
-/// Puts the new list in the place of the old one, and removes the files that were out of use by then.
+/// Puts the new list in the place of the old one, whose files stay for those who are reading them until `vacuum`.
 async fn keep(snapshot: &TableSnapshot, covered: &[DataFile], written: &[NewFile]) -> Result<()> {
-    let old = list(&snapshot.delta).await.unwrap_or_default();
-    let files = written.iter().map(|file| ListedFile {
-        path: file.path.clone(),
-        n_bytes: i64::try_from(file.n_bytes).unwrap_or(i64::MAX),
-        stats: file.stats.clone(),
-    });
-    let new = Listed {
-        stands_for: covered.iter().map(|file| file.add.path.clone()).collect(),
-        files: files.collect(),
-        before: old.files.into_iter().map(|file| file.path).collect(),
-    };
-    let store = snapshot.delta.object_store();
-    store.put(&Path::from(LIST), PutPayload::from(serde_json::to_vec(&new)?)).await?;
-    remove(snapshot, &old.before).await;
+    let stands_for = covered.iter().map(|file| file.add.path.clone()).collect();
+    let list = serde_json::to_vec(&Listed { stands_for, files: written.to_vec() })?;
+    snapshot.delta.object_store().put(&Path::from(LIST), PutPayload::from(list)).await?;
+    commit::announce(snapshot).await;
     Ok(())
 }
 
-/// Removes it where it stands for files that are no longer part of the table: it may hold rows that had to go.
-pub(crate) async fn remove_stale(snapshot: &TableSnapshot) {
-    let Some(listed) = list(&snapshot.delta).await else { return };
-    remove(snapshot, &listed.before).await;
-    if is_whole(&listed.stands_for.iter().map(String::as_str).collect(), &snapshot.files) {
-        return;
-    }
-    remove(snapshot, &[LIST.to_owned()]).await;
-    let paths: Vec<String> = listed.files.into_iter().map(|file| file.path).collect();
-    remove(snapshot, &paths).await;
-}
-
-async fn remove(snapshot: &TableSnapshot, paths: &[String]) {
+/// Removes what no list names for so long, and the list where it stands for files that are no longer part of the table: its
+/// files may hold rows that have to go.
+///
+/// # Errors
+/// Where the folder cannot be listed.
+pub(crate) async fn remove_stale(snapshot: &TableSnapshot, unused_for: Duration) -> Result<()> {
     let store = snapshot.delta.object_store();
-    for path in paths {
-        match store.delete(&Path::from(path.as_str())).await {
+    let listed = list(&snapshot.delta).await;
+    let whole = listed.filter(|listed| is_whole(&names_of(listed), &snapshot.files));
+    let mut kept: BTreeSet<String> = BTreeSet::new();
+    if let Some(listed) = whole {
+        kept.extend(listed.files.into_iter().map(|file| file.path).chain([LIST.to_owned()]));
+    }
+    let since = jiff::Timestamp::now().as_millisecond() - i64::try_from(unused_for.as_millis()).unwrap_or(i64::MAX);
+    let found: Vec<ObjectMeta> = store.list(Some(&Path::from(FOLDER))).try_collect().await?;
+    for object in found {
+        let path = object.location.as_ref();
+        let is_old = path == LIST || object.last_modified.timestamp_millis() <= since;
+        if !is_old || kept.contains(path) {
+            continue;
+        }
+        match store.delete(&object.location).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => tracing::debug!(%error, path, "not removed"),
         }
     }
+    Ok(())
+}
+
+fn names_of(listed: &Listed) -> BTreeSet<&str> {
+    listed.stands_for.iter().map(String::as_str).collect()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::Compression;
 use parquet::file::properties::{BloomFilterPosition, EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnPath;
+use serde::{Deserialize, Serialize};
 
 use crate::coded::Gatherer;
 use crate::sort::Place;
@@ -41,7 +42,7 @@ const ROW_BYTES_EXPECTED: usize = 40;
 const FILE_ROWS_MIN: usize = 200_000;
 
 /// A file that is written but not yet part of the table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct NewFile {
     pub(crate) path: String,
     pub(crate) n_bytes: usize,
@@ -186,6 +187,15 @@ pub(crate) async fn replace_files(
     commit(snapshot, actions, operation).await
 }
 
+/// Commits a version of the same files, so that whoever has the table open looks at its folder again. Where somebody else
+/// takes that version, theirs does it.
+pub(crate) async fn announce(snapshot: &TableSnapshot) {
+    let operation = DeltaOperation::Optimize { predicate: None, target_size: 0 };
+    if let Err(error) = commit(snapshot, Vec::new(), operation).await {
+        tracing::debug!(%error, "another version was committed meanwhile");
+    }
+}
+
 /// Every so many versions of a table, its state is written as a whole: who opens it reads that and the few commits since.
 const CHECKPOINT_EVERY: u64 = 16;
 
@@ -210,7 +220,8 @@ async fn commit(
     Ok(done.version())
 }
 
-fn add_action(file: &NewFile, data_change: bool) -> Add {
+/// A file as the log tells of it.
+pub(crate) fn add_action(file: &NewFile, data_change: bool) -> Add {
     Add {
         path: file.path.clone(),
         partition_values: HashMap::new(),

@@ -21,7 +21,7 @@ use crowsnest_model::{Kind, normalise, search_key, split_legal_form};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 
-use self::names::parse_hex;
+pub(crate) use self::names::parse_hex;
 pub use self::names::{Entity, Language, entity_hex};
 pub(crate) use self::reading::TABLES;
 pub use self::relations::Relation;

@@ -10,7 +10,8 @@ use url::{Host, Url};
 
 use crate::state::people::Role;
 
-/// How a secret is written in a file that lies in git: its name, to be found in the environment or the secrets file.
+/// How a secret is written in a file that lies in git: its name, to be found in the environment, the secrets file, or among those
+/// that are kept.
 const SECRET: (&str, &str) = ("{secret:", "}");
 
 /// Ways to log in besides passwords.
@@ -31,8 +32,8 @@ pub struct OidcConfig {
     pub issuer: String,
     /// By what name the provider knows this server.
     pub client_id: String,
-    /// The secret that the provider gave with it, as `{secret:NAME}`: of the environment or the secrets file. Without one, the
-    /// provider must take PKCE alone.
+    /// The secret that the provider gave with it, as `{secret:NAME}`: of the environment, the secrets file, or one that
+    /// `crowsnest secret set` keeps. Without one, the provider must take PKCE alone.
     #[serde(default)]
     pub client_secret: Option<String>,
     /// What people call the provider; the host of its address unless given.
@@ -115,7 +116,7 @@ impl OidcConfig {
             name.is_some_and(|name| !name.is_empty())
         };
         let secret = "client_secret stands in the file: write \"{secret:NAME}\", and NAME into the environment or the \
-             secrets file";
+             secrets file, or keep it by `crowsnest secret set NAME`";
         expect(self.client_secret.iter().all(is_named), secret.into());
         for domain in &self.domains {
             let is_domain = domain.contains('.') && !domain.contains(['@', '/', ' ']);

@@ -20,7 +20,7 @@ use crate::{Lake, LakeError, Result, recut, schema, sort};
 /// Files are brought together up to about this many rows.
 const FILE_ROWS_TARGET: usize = 4_000_000;
 /// A file of fewer rows is worth bringing together with others.
-const FILE_ROWS_SMALL: usize = 1_000_000;
+pub(crate) const FILE_ROWS_SMALL: usize = 1_000_000;
 
 /// An append never leaves more files than this of fewer rows than that: each of them is opened by who reads the table.
 const FILES_TINY_MAX: usize = 16;
@@ -259,7 +259,7 @@ pub async fn vacuum(lake: &Lake, table: &'static Table, hours: u32, is_dry_run: 
         .with_dry_run(is_dry_run)
         .await?;
     if !is_dry_run {
-        by_name::remove_stale(&snapshot).await;
+        by_name::remove_stale(&snapshot, std::time::Duration::from_secs(3600 * u64::from(hours))).await?;
     }
     lake.refresh().await?;
     Ok(Vacuumed { table: table.name, n_files: metrics.files_deleted.len() })

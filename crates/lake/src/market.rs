@@ -159,11 +159,13 @@ pub struct Secrets {
     values: Settings,
     /// Those that are kept and cannot be read, with the reason.
     locked: Settings,
+    /// Why it is not known which are kept.
+    unread: Option<String>,
 }
 
 impl From<Settings> for Secrets {
     fn from(values: Settings) -> Self {
-        Self { values, locked: Settings::new() }
+        Self { values, ..Self::default() }
     }
 }
 
@@ -182,6 +184,11 @@ impl std::ops::Deref for Secrets {
 }
 
 impl Market {
+    /// What the market is called where people read it: its title, or its name.
+    pub fn title(&self) -> &str {
+        if self.config.title.is_empty() { &self.config.name } else { &self.config.title }
+    }
+
     /// Reads the market in a folder.
     ///
     /// # Errors
@@ -256,14 +263,19 @@ impl Market {
     /// The same where it matters whether there is none: a password that cannot be read is not the same as no password.
     ///
     /// # Errors
-    /// [`LakeError::BadQuestion`] where it is kept, but cannot be read with the key that is here.
+    /// [`LakeError::BadQuestion`] where it is kept, but cannot be read with the key that is here, or it cannot be known whether
+    /// it is kept.
     pub fn readable_secret(&self, name: &str) -> Result<Option<String>> {
-        match (self.secret(name), self.secrets.locked.get(name)) {
-            (None, Some(why)) => Err(LakeError::bad_question(
+        match (self.secret(name), self.secrets.locked.get(name), &self.secrets.unread) {
+            (None, Some(why), _) => Err(LakeError::bad_question(
                 format!("secret {name} is kept and cannot be read: {why}"),
                 "see them with `crowsnest secret list`",
             )),
-            (found, _) => Ok(found),
+            (None, None, Some(why)) => Err(LakeError::bad_question(
+                format!("whether the market keeps a secret {name} cannot be known: {why}"),
+                format!("give it in the environment as {name}, or make the market's {STATE_FILE} readable"),
+            )),
+            (found, ..) => Ok(found),
         }
     }
 
@@ -329,13 +341,18 @@ fn read_sources(dir: &Path) -> Result<Vec<SourceCard>> {
 
 fn read_secrets(dir: &Path, config: &MarketConfig) -> Result<Secrets> {
     let of_file = config.secrets.as_ref().map(|file| stores::read_secrets(&dir.join(file))).transpose()?;
-    let (mut values, locked) = sealed::open_all(&state::secrets::read(&dir.join(STATE_FILE))?, dir);
+    // A market is opened for each question, and must not fail for a state that cannot be read.
+    let (kept, unread) = match state::secrets::read(&dir.join(STATE_FILE)) {
+        Err(LakeError::State(error)) => (Vec::new(), Some(error.to_string())),
+        read => (read?, None),
+    };
+    let (mut values, locked) = sealed::open_all(&kept, dir);
     if let Some(why) = locked.values().next() {
         tracing::warn!(n_secrets = locked.len(), why, "secrets that the market keeps cannot be read");
     }
     // The file's lines go before what is kept.
     values.extend(of_file.unwrap_or_default());
-    Ok(Secrets { values, locked })
+    Ok(Secrets { values, locked, unread })
 }
 
 fn read_metrics(dir: &Path) -> Result<MetricRegistry> {
@@ -352,4 +369,23 @@ fn read_metrics(dir: &Path) -> Result<MetricRegistry> {
 fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let text = files::read_text(path)?;
     toml::from_str(&text).map_err(|error| LakeError::Config { path: path.to_owned(), message: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_of_a_state_that_cannot_be_read_is_not_taken_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = || {
+            let market = Market::open(folder.path()).unwrap();
+            assert_eq!(market.secret("CROWSNEST_OF_NO_TEST"), None);
+            market.readable_secret("CROWSNEST_OF_NO_TEST").map_err(|error| error.to_string())
+        };
+        std::fs::write(folder.path().join(CONFIG_FILE), "name = \"radar\"\n").unwrap();
+        assert_eq!(of(), Ok(None));
+        std::fs::write(folder.path().join(STATE_FILE), "no database at all ".repeat(100)).unwrap();
+        assert!(of().unwrap_err().contains("cannot be known"));
+    }
 }

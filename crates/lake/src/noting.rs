@@ -5,6 +5,7 @@
 
 use crowsnest_model::parse_day;
 
+use crate::identity::parse_hex;
 use crate::state::AuditLine;
 use crate::state::notes::Note;
 use crate::{Identity, Lake, LakeError, Result, entity_hex};
@@ -89,8 +90,7 @@ pub fn withdraw_note(lake: &Lake, id: i64, (by, via): (&str, &str)) -> Result<No
 
 /// Whom a note is on, as identities are now; `None` where nobody is called so any more.
 fn entity_of(identity: &Identity, note: &Note) -> Option<i64> {
-    let own = u64::from_str_radix(&note.entity, 16).ok().map(u64::cast_signed);
-    match own.filter(|id| identity.entity(*id).is_some()) {
+    match parse_hex(&note.entity).filter(|id| identity.entity(*id).is_some()) {
         Some(id) => Some(id),
         None => identity.find(&note.name, None).ok().map(|entity| entity.id),
     }

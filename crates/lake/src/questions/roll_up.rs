@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::league::{self, LeagueQuestion};
 use super::rows;
-use crate::identity::Identity;
+use crate::identity::{Identity, parse_hex};
 use crate::own_rows::{self, Holds};
 use crate::{Answer, Lake, LakeError, Result};
 
@@ -171,7 +171,7 @@ fn sums(lake: &Lake, figures: &[Figure], period: &Period, to: RollUp) -> (BTreeM
     let identity = lake.identity();
     let is_mixed = figures.iter().any(|figure| figure.unit != figures[0].unit);
     let values = figures.iter().filter_map(|figure| {
-        let id = u64::from_str_radix(&figure.entity, 16).ok()?.cast_signed();
+        let id = parse_hex(&figure.entity)?;
         Some((id, if is_mixed { figure.converted? } else { figure.value }))
     });
     let mut values: BTreeMap<i64, f64> = values.collect();

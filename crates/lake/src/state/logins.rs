@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension as _, params};
 use serde::Serialize;
 
 use super::State;
-use super::people::{USER_COLUMNS, User, user_of_row};
+use super::people::{USER_COLUMNS, User, insert_user, user_of_row};
 use crate::Result;
 
 pub(super) const TABLES: &str = "
@@ -65,10 +65,7 @@ impl State {
     pub fn add_user_with_login(&self, user: &User, login: &Login) -> Result<bool> {
         let is_added = self.with_people(|connection| {
             let transaction = connection.transaction()?;
-            let n_users = transaction.execute(
-                "INSERT OR IGNORE INTO users (name, role, password_hash, created_at) VALUES (?1, ?2, ?3, ?4)",
-                params![user.name, user.role.as_str(), user.password_hash, user.created_at],
-            )?;
+            let n_users = insert_user(&transaction, user)?;
             let of_user = params![login.issuer, login.subject, user.name, login.linked_at];
             let n_logins = transaction.execute(INSERT, of_user)?;
             // Dropped without a commit, a transaction leaves nothing.

@@ -11,7 +11,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rusqlite::{OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -238,17 +238,12 @@ impl State {
     /// # Errors
     /// Where the state cannot be written; so below.
     pub fn add_user(&self, user: &User) -> Result<bool> {
-        let n = self.with_people(|connection| {
-            connection.execute(
-                "INSERT OR IGNORE INTO users (name, role, password_hash, created_at) VALUES (?1, ?2, ?3, ?4)",
-                params![user.name, user.role.as_str(), user.password_hash, user.created_at],
-            )
-        })?;
+        let n = self.with_people(|connection| insert_user(connection, user))?;
         self.close_to_others()?;
         Ok(n > 0)
     }
 
-    /// Once there is a user, there is something in it that others could try passwords against.
+    /// Once there is a user or a secret, there is something in it that is nobody else's.
     pub(super) fn close_to_others(&self) -> Result<()> {
         for ending in ["db", "db-wal", "db-shm"] {
             crate::files::close_to_others(&self.path.with_extension(ending))?;
@@ -453,6 +448,14 @@ impl State {
         })?;
         Ok(n > 0)
     }
+}
+
+/// Adds a user, unless there is one of that name; gives how many were added.
+pub(super) fn insert_user(connection: &Connection, user: &User) -> rusqlite::Result<usize> {
+    connection.execute(
+        "INSERT OR IGNORE INTO users (name, role, password_hash, created_at) VALUES (?1, ?2, ?3, ?4)",
+        params![user.name, user.role.as_str(), user.password_hash, user.created_at],
+    )
 }
 
 /// Whether there is an admin without that user.

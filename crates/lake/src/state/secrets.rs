@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, Row, params};
 
 use super::State;
-use crate::{LakeError, Result, files};
+use crate::Result;
 
 pub(super) const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS secrets (
@@ -54,10 +54,7 @@ impl State {
                 params![secret.name, secret.key_id, secret.nonce, secret.sealed, secret.set_at, secret.set_by],
             )
         })?;
-        for ending in ["db", "db-wal", "db-shm"] {
-            files::close_to_others(&self.path.with_extension(ending))?;
-        }
-        Ok(())
+        self.close_to_others()
     }
 
     /// The secrets that are kept, by name.
@@ -81,27 +78,18 @@ fn all(connection: &Connection) -> rusqlite::Result<Vec<Sealed>> {
     rows.collect()
 }
 
-/// The secrets that are kept in a state that nobody has opened: none where there is no such file or table, or it cannot be
-/// read, as on a disk that cannot be written. A market is opened for each question, and must not fail for this.
+/// The secrets that are kept in a state that nobody has opened: none where there is no such file or table.
 ///
 /// # Errors
-/// [`crate::LakeError::BadQuestion`] where a later version has changed the market's form.
+/// [`crate::LakeError::State`] where it cannot be read, as on a disk that cannot be written; [`crate::LakeError::BadQuestion`] where a later
+/// version has changed the market's form.
 pub(crate) fn read(path: &Path) -> Result<Vec<Sealed>> {
     if !path.exists() {
         return Ok(Vec::new());
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let opened = Connection::open_with_flags(path, flags);
-    let read = opened.map_err(LakeError::from).and_then(|connection| {
-        connection.busy_timeout(super::WAIT_FOR_OTHERS)?;
-        super::check_format(&connection)?;
-        Ok(if connection.table_exists(None, "secrets")? { all(&connection)? } else { Vec::new() })
-    });
-    match read {
-        Err(LakeError::State(error)) => {
-            tracing::debug!(%error, "kept secrets cannot be read");
-            Ok(Vec::new())
-        }
-        read => read,
-    }
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(super::WAIT_FOR_OTHERS)?;
+    super::check_format(&connection)?;
+    Ok(if connection.table_exists(None, "secrets")? { all(&connection)? } else { Vec::new() })
 }
