@@ -14,7 +14,6 @@ use std::sync::Arc;
 use crowsnest_learn::boosting::{Binned, Booster, Settings, probability};
 use rayon::prelude::*;
 
-use crate::baselines;
 use crate::logistic::Logistic;
 use crate::prior;
 use crate::walk::{Origin, n_numbers};
@@ -38,7 +37,7 @@ const N_MODELS: u64 = 6;
 pub(crate) const MISSES_MAX: usize = 70_000;
 /// Hits without which nothing is learnt.
 pub(crate) const HITS_MIN: usize = 30;
-/// Hits with which the trees count as much as the prior, where nothing has settled yet that could weigh them.
+/// Hits with which the trees count as much as the prior.
 const HITS_AS_PRIOR: f64 = 100.0;
 /// Rows that are said of at a time.
 const ROWS_AT_ONCE: usize = 1024;
@@ -62,11 +61,12 @@ struct Learnt {
     bins: Vec<Arc<Binned>>,
     /// What thinning added to the log-odds.
     thinned_by: f64,
-    /// The regression on the baselines.
-    regression: Logistic,
-    /// How much the trees count beside the prior where nothing weighs them, 0 to 1.
+    /// How much the trees count beside the prior, 0 to 1.
     share: f64,
 }
+
+/// What the parts say of one row, as log-odds: the trees with the growth that is expected, and the prior.
+pub(crate) type Said = [f32; 2];
 
 /// A model, fitted or that of the prior alone.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Model {
         Self { learnt: None, prior_shift, stack: None, settled: Vec::new() }
     }
 
-    pub(crate) fn fit(examples: &Examples<'_>, seed: u64, regression: Logistic, prior_shift: f64) -> Self {
+    pub(crate) fn fit(examples: &Examples<'_>, seed: u64, prior_shift: f64) -> Self {
         let columns: Vec<usize> = (0..n_numbers()).collect();
         let bins: Vec<Arc<Binned>> = columns
             .par_iter()
@@ -102,13 +102,13 @@ impl Model {
         let n_hits = examples.targets.iter().filter(|target| **target).count() as f64;
         let bins = bins.iter().map(|bins| Arc::new(Binned::of_bounds(bins.bounds().to_vec()))).collect();
         let share = n_hits / (n_hits + HITS_AS_PRIOR);
-        let learnt = Learnt { boosters, growth, bins, thinned_by: -examples.share.ln(), regression, share };
+        let learnt = Learnt { boosters, growth, bins, thinned_by: -examples.share.ln(), share };
         Self { learnt: Some(learnt), ..Self::of_prior(prior_shift) }
     }
 
     /// Learns from what earlier models said, and what came of it, which probabilities hold.
-    pub(crate) fn calibrate(&mut self, said: &[Vec<f32>], came: Vec<bool>) {
-        let rows: Vec<Vec<f32>> = said.iter().map(|row| vec![self.together(row)]).collect();
+    pub(crate) fn calibrate(&mut self, said: &[Said], came: Vec<bool>) {
+        let rows: Vec<Vec<f32>> = said.iter().map(|row| vec![self.together(*row)]).collect();
         let stack = Logistic::fit(&rows, &came);
         self.settled = rows.iter().map(|row| stack.log_odds(row)).zip(came).collect();
         self.settled.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -118,9 +118,9 @@ impl Model {
     /// What the parts say together, as log-odds. The weights are fixed: parts say much the same, and what few settled origins
     /// tell of who was right is the luck of a few families. Fitted to them, the weight of the trees fell below 0 within a year
     /// of a public list, and what was said was worse than either part.
-    fn together(&self, said: &[f32]) -> f32 {
+    fn together(&self, [own, prior]: Said) -> f32 {
         let share = self.learnt.as_ref().map_or(0.0, |learnt| learnt.share) as f32;
-        share * (said[0] + said[3]) + (1.0 - share) * said[2]
+        share * own + (1.0 - share) * prior
     }
 
     /// Whether the market's own past was enough to learn from; else the prior speaks.
@@ -128,18 +128,18 @@ impl Model {
         self.learnt.is_some()
     }
 
-    /// What trees, regression and prior say of rows of numbers, as log-odds, and the growth that is expected.
-    pub(crate) fn said(&self, numbers: &[f32]) -> Vec<Vec<f32>> {
+    /// What the parts say of rows of numbers.
+    pub(crate) fn said(&self, numbers: &[f32]) -> Vec<Said> {
         let n = n_numbers();
         let lots = numbers.par_chunks(n * ROWS_AT_ONCE);
         lots.flat_map_iter(|lot| self.said_of_lot(lot)).collect()
     }
 
-    fn said_of_lot(&self, numbers: &[f32]) -> Vec<Vec<f32>> {
+    fn said_of_lot(&self, numbers: &[f32]) -> Vec<Said> {
         let n = n_numbers();
         let prior = |row: &[f32]| (prior::log_odds(row) + self.prior_shift) as f32;
         let Some(learnt) = &self.learnt else {
-            return numbers.chunks(n).map(|row| [[prior(row); 3].as_slice(), &[0.0]].concat()).collect();
+            return numbers.chunks(n).map(|row| [prior(row); 2]).collect();
         };
         let columns = learnt.binned(numbers);
         let mut trees = vec![0.0; numbers.len() / n];
@@ -148,19 +148,18 @@ impl Model {
         learnt.growth.add_log_odds(&columns, &mut growths);
         let n_models = learnt.boosters.len() as f64;
         let of = |((row, trees), growth): ((&[f32], &f64), &f64)| {
-            let plain = learnt.regression.log_odds(&baselines::numbers(row));
-            vec![(trees / n_models - learnt.thinned_by) as f32, plain as f32, prior(row), *growth as f32]
+            [(trees / n_models - learnt.thinned_by) as f32 + *growth as f32, prior(row)]
         };
         numbers.chunks(n).zip(&trees).zip(&growths).map(of).collect()
     }
 
     /// Log-odds of rows of numbers: calibrated where enough has settled.
     pub fn log_odds_of(&self, numbers: &[f32]) -> Vec<f64> {
-        let of = |row: &Vec<f32>| {
-            let together = self.together(row);
+        let of = |said: Said| {
+            let together = self.together(said);
             self.stack.as_ref().map_or(f64::from(together), |stack| stack.log_odds(&[together]))
         };
-        self.said(numbers).iter().map(of).collect()
+        self.said(numbers).into_iter().map(of).collect()
     }
 
     /// Log-odds of an origin's candidates.
@@ -209,7 +208,6 @@ impl Model {
         let mut numbers = vec![n_numbers() as f64, self.prior_shift, f64::from(u8::from(self.learnt.is_some()))];
         if let Some(learnt) = &self.learnt {
             numbers.extend([learnt.thinned_by, learnt.share, learnt.boosters.len() as f64]);
-            learnt.regression.write(&mut numbers);
             learnt.boosters.iter().chain([&learnt.growth]).for_each(|booster| booster.write(&mut numbers));
             for bins in &learnt.bins {
                 numbers.push(bins.bounds().len() as f64);
@@ -253,7 +251,6 @@ impl Learnt {
     fn read(numbers: &mut impl Iterator<Item = f64>) -> Option<Self> {
         let (thinned_by, share) = (numbers.next()?, numbers.next()?);
         let n_boosters = numbers.next().filter(|n| (1.0..=100.0).contains(n))? as usize;
-        let regression = Logistic::read(numbers)?;
         let boosters: Option<Vec<Booster>> = (0..n_boosters).map(|_| Booster::read(numbers, n_numbers())).collect();
         let growth = Booster::read(numbers, n_numbers())?;
         let mut bins = Vec::with_capacity(n_numbers());
@@ -262,7 +259,7 @@ impl Learnt {
             let bounds: Option<Vec<f32>> = (0..n_bounds).map(|_| numbers.next().map(|bound| bound as f32)).collect();
             bins.push(Arc::new(Binned::of_bounds(bounds?)));
         }
-        Some(Self { boosters: boosters?, growth, bins, thinned_by, regression, share })
+        Some(Self { boosters: boosters?, growth, bins, thinned_by, share })
     }
 
     /// The columns of some rows of numbers, in the model's bins.

@@ -23,7 +23,7 @@ use crate::signals::Signal;
 use crate::walk::{self, Seen, Walk};
 
 /// Name of the model in the evidence: changes when the same claims would give other probabilities.
-pub const MODEL: &str = "breakout 2";
+pub const MODEL: &str = "breakout 3";
 /// Breakouts told with their facts; of the others only the probability is.
 const N_TOLD: usize = 500;
 /// The model's own calls that are kept for the record.

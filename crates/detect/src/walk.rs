@@ -10,7 +10,7 @@ use crowsnest_learn::random::Random;
 use rayon::prelude::*;
 
 use crate::baselines;
-use crate::breakout::{Examples, HITS_MIN, MISSES_MAX, Model};
+use crate::breakout::{Examples, HITS_MIN, MISSES_MAX, Model, Said};
 use crate::families::{self, Families, Look};
 use crate::features;
 use crate::history::History;
@@ -99,8 +99,8 @@ pub struct Walk<'a> {
     every: usize,
     /// Share of candidates that are kept.
     share: f64,
-    /// Log-odds of trees and regression for an origin's candidates, said before its outcome was known.
-    said: Vec<(usize, Vec<Vec<f32>>)>,
+    /// What a model's parts said of an origin's candidates before its outcome was known.
+    said: Vec<(usize, Vec<Said>)>,
 }
 
 impl<'a> Walk<'a> {
@@ -177,7 +177,7 @@ impl<'a> Walk<'a> {
         let mut model = if n_hits < HITS_MIN {
             Model::of_prior(shift)
         } else {
-            Model::fit(&examples, self.origins.len() as u64, self.regression(), shift)
+            Model::fit(&examples, self.origins.len() as u64, shift)
         };
         if let Some(origin) = self.origins.last() {
             self.said.push((origin.t, model.said(origin.numbers())));
@@ -208,11 +208,11 @@ impl<'a> Walk<'a> {
     }
 
     /// What earlier models said of origins that have settled, and what came of it.
-    fn settled(&self) -> (Vec<Vec<f32>>, Vec<bool>) {
+    fn settled(&self) -> (Vec<Said>, Vec<bool>) {
         let settled = self.said.iter().filter(|(t, _)| *t < self.hits.len());
         let (mut said, mut came) = (Vec::new(), Vec::new());
         for (t, rows) in settled.rev().take(CALIBRATED_ON) {
-            said.extend(rows.iter().cloned());
+            said.extend(rows);
             came.extend(self.origins[*t].candidates.iter().map(|series| self.hits[*t][*series as usize]));
         }
         (said, came)
