@@ -35,6 +35,8 @@ pub struct WatchList {
 pub struct Watched {
     /// Entities, 16 hexadecimal digits each.
     pub entities: BTreeSet<String>,
+    /// Those of them that the list names; the others are products of its companies.
+    pub named: BTreeSet<String>,
     /// Segments.
     pub segments: BTreeSet<String>,
     /// Names that nobody has yet.
@@ -59,6 +61,7 @@ impl WatchList {
         for (kind, name) in lists.iter().flat_map(|(kind, names)| names.iter().map(move |name| (*kind, name))) {
             match identity.find(name, Some(kind)) {
                 Ok(entity) => {
+                    watched.named.insert(entity.hex());
                     watched.entities.insert(entity.hex());
                     watched.entities.extend(identity.owned_by(entity.id).into_iter().map(|owned| owned.hex()));
                 }

@@ -139,7 +139,7 @@ async fn summary(lake: &Lake, seconds: f64) -> Result<String, Failure> {
     let counts = &answer.facts["counts"];
     let n = |key: &str| number::count(counts[key].as_u64().unwrap_or_default());
     let market = lake.market();
-    let title = if market.config.title.is_empty() { &market.config.name } else { &market.config.title };
+    let title = market.title();
     Ok(format!(
         "{title}: {} claims and {} events on {} products and {} companies, from {} sources, in {} metrics; {seconds:.1} s\nthe market is in {}",
         n("n_claims"),

@@ -4,8 +4,8 @@ pub(crate) mod note;
 
 use clap::{Args, Subcommand};
 use crowsnest_lake::own_rows::{self, Holds};
-use crowsnest_lake::state::AuditLine;
 use crowsnest_lake::state::people::{Role, Scope, Token, User};
+use crowsnest_lake::state::{AuditLine, State};
 use crowsnest_lake::{Lake, LakeError};
 use crowsnest_serve::credentials;
 use serde::Serialize;
@@ -161,20 +161,20 @@ impl UserCommand {
             }
             UserTask::Role { name, role } => {
                 expect(state.set_role(&name, role)?, &name)?;
-                note(&lake, "user.role", &format!("{name} is {role} now"))
+                note(state, "user.role", &format!("{name} is {role} now"))
             }
             UserTask::Password { name, ask } => {
                 let (password, is_made) = password(ask)?;
                 expect(state.set_password(&name, &credentials::hash_password(&password)?)?, &name)?;
                 show_secret(context, &name, is_made.then_some(password.as_str()))?;
-                note_quietly(&lake, "user.password", &format!("{name} has another password"))
+                note_quietly(state, "user.password", &format!("{name} has another password"))
             }
             UserTask::Remove { name } => {
                 expect(state.remove_user(&name)?, &name)?;
                 if !state.has_users()? {
                     context.note("nobody is left who could log in; on this machine alone, no login is needed then");
                 }
-                note(&lake, "user.remove", &format!("{name} is removed, with their tokens"))
+                note(state, "user.remove", &format!("{name} is removed, with their tokens"))
             }
         }
     }
@@ -199,7 +199,7 @@ fn add_user(context: &Context, lake: &Lake, name: &str, role: Role, ask: bool) -
     if is_first && role != Role::Admin {
         context.note("this is the first user, and no admin: nobody may read the audit log on the pages yet");
     }
-    note_quietly(lake, "user.add", &format!("{name} is added as {role}"))
+    note_quietly(lake.state(), "user.add", &format!("{name} is added as {role}"))
 }
 
 #[derive(Serialize)]
@@ -228,21 +228,28 @@ fn password(ask: bool) -> Result<(String, bool), Failure> {
     let failed = |error: std::io::Error| Failure::users(format!("no password could be read: {error}"), "type one");
     let mut line = String::new();
     if print::is_input_terminal() {
-        print::question("password (at least 12 characters, not shown): ");
-        let _hidden = Hidden::begin();
-        std::io::stdin().read_line(&mut line).map_err(failed)?;
-        print::aside("");
+        line = ask_hidden("password (at least 12 characters, not shown): ").map_err(failed)?;
     } else {
         std::io::stdin().read_line(&mut line).map_err(failed)?;
     }
     Ok((line.trim_end_matches(['\r', '\n']).to_owned(), false))
 }
 
+/// A line that is typed without being shown, with its end.
+pub(super) fn ask_hidden(question: &str) -> std::io::Result<String> {
+    print::question(question);
+    let _hidden = Hidden::begin();
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    print::aside("");
+    Ok(line)
+}
+
 /// While it lives, the terminal does not show what is typed.
-pub(super) struct Hidden;
+struct Hidden;
 
 impl Hidden {
-    pub(super) fn begin() -> Self {
+    fn begin() -> Self {
         Self::stty("-echo");
         Self
     }
@@ -307,7 +314,7 @@ impl TokenCommand {
                     let message = format!("no token {id} holds");
                     return Err(Failure::users(message, "see them with `crowsnest token list`"));
                 }
-                note(&lake, "token.revoke", &format!("token {id} is revoked"))
+                note(lake.state(), "token.revoke", &format!("token {id} is revoked"))
             }
         }
     }
@@ -339,7 +346,7 @@ fn add_token(
     let until = if days == 0 { "for ever".to_owned() } else { format!("for {days} days") };
     context.note(&format!("token {id} of {user}, {until}; it is not shown again"));
     let words: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
-    note_quietly(lake, "token.add", &format!("token {id} of {user} for {label:?}: {}", words.join(" ")))
+    note_quietly(lake.state(), "token.add", &format!("token {id} of {user} for {label:?}: {}", words.join(" ")))
 }
 
 fn expect(is_there: bool, name: &str) -> Result<(), Failure> {
@@ -349,18 +356,18 @@ fn expect(is_there: bool, name: &str) -> Result<(), Failure> {
     Err(Failure::users(format!("there is no user {name}"), "see them with `crowsnest user list`"))
 }
 
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     jiff::Timestamp::now().as_microsecond()
 }
 
 /// Tells what was done, here and in the audit log.
-fn note(lake: &Lake, action: &str, what: &str) -> Result<Done, Failure> {
+pub(super) fn note(state: &State, action: &str, what: &str) -> Result<Done, Failure> {
     print::line(what)?;
-    note_quietly(lake, action, what)
+    note_quietly(state, action, what)
 }
 
-fn note_quietly(lake: &Lake, action: &str, what: &str) -> Result<Done, Failure> {
-    lake.state().note(&AuditLine {
+fn note_quietly(state: &State, action: &str, what: &str) -> Result<Done, Failure> {
+    state.note(&AuditLine {
         at: now(),
         who: context::user(),
         action: action.into(),

@@ -5,10 +5,10 @@ use std::io::Read as _;
 use clap::{Args, Subcommand};
 use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_lake::sealed::Key;
-use crowsnest_lake::state::{AuditLine, Sealed, State};
+use crowsnest_lake::state::{Sealed, State};
 use serde::Serialize;
 
-use super::people::Hidden;
+use super::people::{ask_hidden, note, now};
 use crate::context::{self, Context};
 use crate::failure::{Done, Failure};
 use crate::output::Layout;
@@ -94,14 +94,26 @@ impl SecretCommand {
 }
 
 fn set(context: &Context, state: &State, name: &str) -> Result<Done, Failure> {
-    let key = Key::find_or_make(&context.market_dir()?)?;
-    let others = state.kept_secrets()?;
-    if let Some(other) = others.iter().find(|secret| secret.key_id != key.id() && secret.name != name) {
-        return Err(Failure::users(
-            format!("the market's secrets are encrypted with key {}, and this is key {}", other.key_id, key.id()),
-            "give that key in CROWSNEST_KEY_FILE or CROWSNEST_KEY; without it, remove the others and set them anew",
-        ));
-    }
+    const HINT: &str =
+        "give that key in CROWSNEST_KEY_FILE or CROWSNEST_KEY; without it, remove the others and set them anew";
+    let market = context.market_dir()?;
+    let others = state.kept_secrets()?.into_iter().filter(|secret| secret.name != name);
+    let mut keys = others.map(|secret| secret.key_id);
+    let key = match (Key::find(&market)?, keys.next()) {
+        (None, None) => Key::find_or_make(&market)?,
+        (None, Some(other)) => {
+            let message = format!("the market's secrets are encrypted with key {other}, and that key is not here");
+            return Err(Failure::users(message, HINT));
+        }
+        (Some(key), first) => {
+            if let Some(other) = first.into_iter().chain(keys).find(|other| other != key.id()) {
+                let message =
+                    format!("the market's secrets are encrypted with key {other}, and this is key {}", key.id());
+                return Err(Failure::users(message, HINT));
+            }
+            key
+        }
+    };
     let secret = key.seal(name, &value(name)?, &context::user(), now())?;
     state.keep_secret(&secret)?;
     note(state, "secret.set", &format!("secret {name} is kept, encrypted with key {}", key.id()))
@@ -114,10 +126,7 @@ fn value(name: &str) -> Result<String, Failure> {
     };
     let mut text = String::new();
     if print::is_input_terminal() {
-        print::question(&format!("{name} (not shown): "));
-        let _hidden = Hidden::begin();
-        std::io::stdin().read_line(&mut text).map_err(failed)?;
-        print::aside("");
+        text = ask_hidden(&format!("{name} (not shown): ")).map_err(failed)?;
     } else {
         std::io::stdin().read_to_string(&mut text).map_err(failed)?;
     }
@@ -142,22 +151,5 @@ fn list(context: &Context, state: &State) -> Result<Done, Failure> {
     };
     let rows: Vec<SecretRow> = state.kept_secrets()?.into_iter().map(row).collect();
     context.print(&own_rows::answer(FIELDS, &rows)?, Layout::of(COLUMNS))?;
-    Ok(Done::Well)
-}
-
-fn now() -> i64 {
-    jiff::Timestamp::now().as_microsecond()
-}
-
-/// Tells what was done, here and in the audit log.
-fn note(state: &State, action: &str, what: &str) -> Result<Done, Failure> {
-    print::line(what)?;
-    state.note(&AuditLine {
-        at: now(),
-        who: context::user(),
-        action: action.into(),
-        what: what.into(),
-        via: "command".into(),
-    })?;
     Ok(Done::Well)
 }
