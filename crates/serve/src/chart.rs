@@ -406,6 +406,13 @@ pub(crate) fn day_number(text: &str) -> Option<i32> {
     crowsnest_model::parse_day(text.get(..10)?)
 }
 
+/// The middle of a period by its first day and the day after its last, which is the next day where it is not told.
+pub(crate) fn middle_day(start: &str, end: &str) -> Option<f64> {
+    let start = day_number(start)?;
+    let end = day_number(end).unwrap_or(start + 1);
+    Some(f64::from(start) + f64::from(end - start - 1) / 2.0)
+}
+
 /// A line without axes, for a table's row: 96 by 24, newest at the right; empty for fewer than two values.
 pub(crate) fn sparkline(values: &[f64], lower_is_better: bool) -> String {
     if values.len() < 2 {

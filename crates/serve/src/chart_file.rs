@@ -10,7 +10,7 @@ use askama::Template;
 use crate::ServeError;
 use crate::chart::{LineChart, N_STYLES, PlottedLine};
 use crate::request::{Format, PageRequest};
-use crate::words::{say, say_with};
+use crate::words::{self, say, say_with};
 
 const WIDTH: f64 = 760.0;
 const MARGIN: f64 = 16.0;
@@ -169,12 +169,12 @@ impl ChartFile {
     pub(crate) fn svg(&self, request: &PageRequest) -> Result<String, ServeError> {
         let language = request.language;
         let sources: Vec<String> = self.sources.iter().map(|source| plain(source)).collect();
-        let between = if language == crowsnest_lake::Language::En { ", " } else { "、" };
-        let config = &request.lake.market().config;
-        let market = plain(if config.title.is_empty() { &config.name } else { &config.title });
-        let mut said = market;
+        let mut said = plain(request.lake.market().title());
         if !sources.is_empty() {
-            said = format!("{} · {said}", say_with(language, "chart.file.sources", &sources.join(between)));
+            said = format!(
+                "{} · {said}",
+                say_with(language, "chart.file.sources", &sources.join(words::between(language)))
+            );
         }
         if let Some(day) = &request.as_of_day {
             said.push_str(&format!(" · {}", say_with(language, "chart.file.as_of", day)));

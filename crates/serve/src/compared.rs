@@ -13,7 +13,7 @@ use crowsnest_model::MetricKind;
 use serde::Deserialize;
 
 use crate::ServeError;
-use crate::chart::day_number;
+use crate::chart::middle_day;
 use crate::pages::figures::FigureRow;
 use crate::request::PageRequest;
 use crate::rows::ClaimRow;
@@ -48,6 +48,16 @@ pub(crate) enum Basis {
     Reconciled,
     /// The claims in force of one source.
     Source(String),
+}
+
+impl Basis {
+    /// As data: what it rests on, and the source if it is one's.
+    pub(crate) fn as_data(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Source(source) => ("claims", Some(source)),
+            Self::Reconciled => ("reconciled", None),
+        }
+    }
 }
 
 /// One figure of a line.
@@ -89,6 +99,13 @@ impl Line {
     pub(crate) fn latest(&self) -> Option<(&Point, Option<&Point>)> {
         let (last, earlier) = self.points.split_last()?;
         Some((last, earlier.last()))
+    }
+
+    /// By how much of itself the figure before the latest changed; `None` where there is none, or it is 0.
+    pub(crate) fn change(&self) -> Option<f64> {
+        let (latest, before) = self.latest()?;
+        let before = before.filter(|before| before.value != 0.0)?;
+        Some((latest.value - before.value) / before.value.abs())
     }
 }
 
@@ -206,12 +223,6 @@ fn slice_of_figure(row: &FigureRow) -> Slice {
     }
 }
 
-fn middle(start: &str, end: &str) -> Option<f64> {
-    let start = day_number(start)?;
-    let end = day_number(end).unwrap_or(start + 1);
-    Some(f64::from(start) + f64::from(end - start - 1) / 2.0)
-}
-
 fn claimed(row: &ClaimRow) -> Option<Point> {
     let start = row.period_start.as_deref()?;
     let end = row.period_end.as_deref().unwrap_or_default();
@@ -219,7 +230,7 @@ fn claimed(row: &ClaimRow) -> Option<Point> {
         period: row.period.clone(),
         period_start: start.to_owned(),
         period_end: end.to_owned(),
-        day: middle(start, end)?,
+        day: middle_day(start, end)?,
         value: row.value,
         low: row.low,
         high: row.high,
@@ -237,7 +248,7 @@ fn made(row: &FigureRow) -> Option<Point> {
         period: row.period.clone(),
         period_start: row.period_start.clone(),
         period_end: row.period_end.clone(),
-        day: middle(&row.period_start, &row.period_end)?,
+        day: middle_day(&row.period_start, &row.period_end)?,
         value: row.value,
         low: row.low,
         high: row.high,

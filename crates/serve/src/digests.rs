@@ -10,7 +10,6 @@ use crowsnest_run::happening::{Happening, What};
 use crate::deliver::outbox::passed_on;
 use crate::message::{Head, Message, Section};
 use crate::numbers;
-use crate::reports::market_title;
 use crate::reports::pdf::Paper;
 use crate::request::push_query;
 use crate::telling::Teller;
@@ -66,7 +65,7 @@ pub(crate) fn digest_message(
     if !digest.unknown.is_empty() {
         notes.push(say(language, "tell.unknown").replacen("{}", &digest.unknown.join(", "), 1));
     }
-    let market = market_title(lake.market()).to_owned();
+    let market = lake.market().title().to_owned();
     let head = Head { title: title(digest, language), day: to.clone(), market };
     Message {
         kind: "digest".into(),

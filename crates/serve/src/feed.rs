@@ -36,8 +36,8 @@ fn moment(micros: i64) -> String {
 }
 
 fn feed(site: &Site, language: Language, base: &str) -> Result<String, crowsnest_lake::LakeError> {
+    let market = site.lake.market().title();
     let config = &site.lake.market().config;
-    let market = if config.title.is_empty() { &config.name } else { &config.title };
     let told = told_digests(&site.lake, None, N_ENTRIES)?;
     let updated = told.first().map_or(0, |(made_at, _)| *made_at);
     let mut xml = String::new();

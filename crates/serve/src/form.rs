@@ -4,7 +4,10 @@
 //! form: an async function from `&Form` to a response or redirect, and a line in its module's [`handlers`].
 
 use axum::http::HeaderMap;
+use crowsnest_lake::state::AuditLine;
 
+use crate::Result;
+use crate::accounts::now;
 use crate::guard::{Asker, Posted};
 use crate::site::Site;
 
@@ -20,6 +23,18 @@ impl Form {
     /// Who sends it; empty where nobody is known.
     pub(crate) fn by(&self) -> &str {
         self.asker.caller.as_ref().map_or("", |caller| caller.name.as_str())
+    }
+
+    /// Adds a line to the audit log: what they did, on a page or by a program with their token.
+    pub(crate) fn note(&self, action: &str, what: &str) -> Result<()> {
+        self.site.lake.state().note(&AuditLine {
+            at: now(),
+            who: self.by().to_owned(),
+            action: action.to_owned(),
+            what: what.to_owned(),
+            via: self.asker.via().to_owned(),
+        })?;
+        Ok(())
     }
 }
 

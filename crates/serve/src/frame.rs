@@ -95,8 +95,7 @@ impl Frame {
     }
 
     pub(crate) fn market(&self) -> &str {
-        let config = &self.request.lake.market().config;
-        if config.title.is_empty() { &config.name } else { &config.title }
+        self.request.lake.market().title()
     }
 
     pub(crate) fn say<'a>(&self, key: &'a str) -> &'a str {

@@ -54,10 +54,15 @@ pub(crate) struct Shown<'a> {
     pub(crate) status: StatusCode,
 }
 
+/// A value of a query; empty where there is none.
+pub(crate) fn value_of_query(uri: &Uri, name: &str) -> String {
+    let query = uri.query().unwrap_or_default();
+    let found = url::form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name);
+    found.map_or_else(String::new, |(_, value)| value.into_owned())
+}
+
 async fn show(Seen(site): Seen, Extension(asker): Extension<Asker>, uri: Uri, headers: HeaderMap) -> Response {
-    let next = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
-        .find(|(name, _)| name == "next")
-        .map_or_else(String::new, |(_, value)| value.into_owned());
+    let next = value_of_query(&uri, "next");
     let shown = Shown { next: &next, ..Shown::default() };
     form(&site, &asker, &headers, shown).unwrap_or_else(|error| plain_error(&site, &uri, &headers, &error))
 }
@@ -178,7 +183,7 @@ async fn log_out(Seen(site): Seen, Extension(asker): Extension<Asker>, uri: Uri,
     response
 }
 
-/// Adds a line to the audit log.
+/// Adds a line to the audit log: what somebody did on a page. Of forms that programs may send too, `Form::note` tells.
 pub(crate) fn note(lake: &Lake, who: &str, action: &str, what: &str) -> Result<()> {
     lake.state().note(&AuditLine {
         at: now(),

@@ -10,6 +10,7 @@ use crowsnest_lake::noting::{self, NewNote};
 use crowsnest_lake::state::notes::Note;
 
 use crate::form::{Form, handlers};
+use crate::reconcile::is_id;
 use crate::request::{PageRequest, push_query};
 use crate::site::CurrentSite;
 use crate::{Result, ServeError};
@@ -38,8 +39,7 @@ pub(crate) fn state(request: &PageRequest) -> String {
 
 fn back(form: &Form, did: &str) -> Redirect {
     let entity = form.posted.get("entity");
-    let is_entity = entity.len() == 16 && entity.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let mut address = if is_entity { format!("/notes/{entity}") } else { "/".to_owned() };
+    let mut address = if is_id(entity) { format!("/notes/{entity}") } else { "/".to_owned() };
     push_query(&mut address, "did", did);
     Redirect::to(&address)
 }

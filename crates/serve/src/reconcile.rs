@@ -289,7 +289,7 @@ fn meta_of(request: &PageRequest, property: &str) -> Value {
 }
 
 /// An entity's id, not a name that happens to be asked for.
-fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 

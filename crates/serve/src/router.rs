@@ -20,7 +20,7 @@ use crate::caller::Callers;
 use crate::guard::{self, Asker, Guard};
 use crate::page::{Page, error_page, respond};
 use crate::request::{Format, PageRequest};
-use crate::routes::{ROUTES, Route};
+use crate::routes::ROUTES;
 use crate::security::{self, AllowedHosts};
 use crate::server::ServeOptions;
 use crate::site::{CurrentSite, Seen, Site};
@@ -121,11 +121,7 @@ async fn nowhere(Seen(site): Seen, uri: Uri, headers: HeaderMap) -> Response {
 /// somebody else's site.
 fn without_slash(uri: &Uri) -> Option<String> {
     let path = uri.path().strip_suffix('/')?;
-    let is_page = |route: &Route| match route.path.split_once('{') {
-        Some((folder, _)) => path.strip_prefix(folder).is_some_and(|rest| !rest.is_empty() && !rest.contains('/')),
-        None => path == route.path,
-    };
-    ROUTES.iter().any(is_page).then(|| match uri.query() {
+    ROUTES.iter().any(|route| route.is_of(path)).then(|| match uri.query() {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     })

@@ -14,6 +14,16 @@ pub(crate) struct Route {
     pub(crate) page: &'static dyn Page,
 }
 
+impl Route {
+    /// Whether a path without an ending is one of this page's.
+    pub(crate) fn is_of(&self, path: &str) -> bool {
+        match self.path.split_once('{') {
+            Some((folder, _)) => path.strip_prefix(folder).is_some_and(|rest| !rest.is_empty() && !rest.contains('/')),
+            None => path == self.path,
+        }
+    }
+}
+
 pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/", page: &overview::Overview },
     Route { path: "/products", page: &products::Products },

@@ -46,8 +46,8 @@ pub(crate) async fn span(request: Request, next: Next) -> Response {
         span.record("otel.status_code", "ERROR");
     }
     if status == StatusCode::NOT_FOUND && !is_page {
-        // Whoever tries addresses out makes no names of spans.
-        span.record("otel.name", format!("{method} nowhere"));
+        // Whoever tries addresses out makes no names of spans. (A span that has begun takes no other name as a field.)
+        span.context().span().update_name(format!("{method} nowhere"));
     }
     let took_ms = took.as_secs_f64() * 1000.0;
     span.in_scope(|| tracing::info!(status = status.as_u16(), took_ms = (took_ms * 10.0).round() / 10.0, "answered"));
@@ -80,11 +80,7 @@ fn span_of(request: &Request, id: &str) -> Span {
 /// The route of a page.
 fn page_of(path: &str) -> Option<&'static str> {
     let (bare, _) = Format::split(path);
-    let is_of = |route: &str| match route.split_once('{') {
-        Some((folder, _)) => path.strip_prefix(folder).is_some_and(|rest| !rest.is_empty() && !rest.contains('/')),
-        None => bare == route,
-    };
-    ROUTES.iter().map(|route| route.path).find(|route| is_of(route))
+    ROUTES.iter().find(|route| route.is_of(bare)).map(|route| route.path)
 }
 
 /// The route of a path, as spans are named: the same for all products, so that there are few names.

@@ -13,7 +13,6 @@ use crate::account::check_person;
 use crate::accounts::now;
 use crate::credentials;
 use crate::form::{Form, handlers};
-use crate::login::note;
 use crate::pages::users::{UsersPage, with_password};
 use crate::request::PageRequest;
 use crate::site::CurrentSite;
@@ -59,10 +58,6 @@ impl Form {
 
     fn role(&self) -> Result<Role> {
         self.posted.get("role").parse().map_err(|error: String| ServeError::bad_request(error, "choose from the list"))
-    }
-
-    fn note(&self, action: &str, what: &str) -> Result<()> {
-        note(&self.site.lake, self.by(), action, what)
     }
 
     fn is_about_oneself(&self, name: &str) -> bool {

@@ -13,7 +13,6 @@ use crowsnest_lake::state::views::SavedView;
 use crate::accounts::{Way, now};
 use crate::form::{Form, handlers};
 use crate::guard::Asker;
-use crate::login::note;
 use crate::request::PageRequest;
 use crate::routes::ROUTES;
 use crate::site::CurrentSite;
@@ -49,11 +48,7 @@ pub(crate) fn of_our_own(address: &str) -> Option<&str> {
         return None;
     }
     let path = address.split_once('?').map_or(address, |(path, _)| path);
-    let is_page = ROUTES.iter().any(|route| match route.path.split_once('{') {
-        Some((folder, _)) => path.strip_prefix(folder).is_some_and(|rest| !rest.is_empty() && !rest.contains('/')),
-        None => path == route.path,
-    });
-    is_page.then_some(address)
+    ROUTES.iter().any(|route| route.is_of(path)).then_some(address)
 }
 
 fn owner_of(asker: &Asker) -> Result<&str> {
@@ -82,7 +77,7 @@ async fn saved(form: &Form) -> Result<Redirect> {
         let message = format!("there are {N_VIEWS_MAX} views already");
         return Err(ServeError::bad_request(message, "remove some that you do not use"));
     }
-    note(&form.site.lake, user, "view.save", &format!("{name:?} for {address}"))?;
+    form.note("view.save", &format!("{name:?} for {address}"))?;
     Ok(Redirect::to("/views?did=saved"))
 }
 
@@ -92,7 +87,7 @@ async fn removed(form: &Form) -> Result<Redirect> {
     if !form.site.lake.state().remove_view(user, name)? {
         return Err(ServeError::bad_request("no view of yours has that name", "see them at /views"));
     }
-    note(&form.site.lake, user, "view.remove", &format!("{name:?}"))?;
+    form.note("view.remove", &format!("{name:?}"))?;
     Ok(Redirect::to("/views?did=removed"))
 }
 

@@ -103,6 +103,11 @@ pub(crate) fn accepted(header: &str) -> Option<Language> {
     best.map(|(_, language)| language)
 }
 
+/// What stands between the names of a list.
+pub(crate) fn between(language: Language) -> &'static str {
+    if language == Language::En { ", " } else { "、" }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

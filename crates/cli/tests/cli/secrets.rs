@@ -1,8 +1,9 @@
 //! `secret`: kept encrypted, used by who needs it, told of without its value; and what happens without its key.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 use assert_cmd::Command;
 use tempfile::TempDir;
@@ -10,6 +11,8 @@ use tempfile::TempDir;
 use crate::support::{empty_market, file, json, on, said};
 
 const VALUE: &str = "four-words-and-more";
+/// What a source's server hears last.
+const LAST: &str = "that was all";
 
 fn market() -> (TempDir, PathBuf) {
     let folder = empty_market();
@@ -73,17 +76,53 @@ fn a_secret_is_kept_encrypted_and_told_of_without_its_value() {
     assert!(!log.to_string().contains(VALUE));
 }
 
+/// A source that shows `FIGURES_TOKEN` to its server, which tells what it was asked and answers nothing that could be read.
+struct Closed {
+    address: SocketAddr,
+    heads: JoinHandle<String>,
+}
+
+impl Closed {
+    fn begin(market: &Path) -> Self {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap();
+        let source = format!(
+            "name = \"Closed\"\n[collect]\nconnector = \"http_json\"\nschedule = \"0 6 * * *\"\nallow_private_addresses = true\n\
+             [options]\nurl = \"http://{address}/figures.json\"\nheaders = {{ Authorization = \"Bearer {{secret:FIGURES_TOKEN}}\" }}\n\
+             [map.columns]\nsubject = \"a\"\n[map.constants]\nmetric = \"mau\"\n"
+        );
+        std::fs::write(market.join("sources/closed.toml"), source).unwrap();
+        let heads = std::thread::spawn(move || {
+            let mut heads = String::new();
+            while !heads.contains(LAST) {
+                let (mut stream, _) = server.accept().unwrap();
+                let mut head = [0; 4096];
+                let n = stream.read(&mut head).unwrap();
+                heads.push_str(&String::from_utf8_lossy(&head[..n]));
+                let answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                // Whoever said that it was all may be gone.
+                let _ = stream.write_all(answer);
+            }
+            heads
+        });
+        Self { address, heads }
+    }
+
+    /// The values that it was shown, without what is the same as the one before.
+    fn shown(self) -> Vec<String> {
+        TcpStream::connect(self.address).unwrap().write_all(LAST.as_bytes()).unwrap();
+        let heads = self.heads.join().unwrap().to_lowercase();
+        let values = heads.lines().filter_map(|line| line.strip_prefix("authorization: bearer "));
+        let mut values: Vec<String> = values.map(str::to_owned).collect();
+        values.dedup();
+        values
+    }
+}
+
 #[test]
 fn a_source_uses_what_is_kept_and_says_what_is_wrong_with_another_key() {
     let (folder, market) = market();
-    let server = TcpListener::bind("127.0.0.1:0").unwrap();
-    let source = format!(
-        "name = \"Closed\"\n[collect]\nconnector = \"http_json\"\nschedule = \"0 6 * * *\"\nallow_private_addresses = true\n\
-         [options]\nurl = \"http://{}/figures.json\"\nheaders = {{ Authorization = \"Bearer {{secret:FIGURES_TOKEN}}\" }}\n\
-         [map.columns]\nsubject = \"a\"\n[map.constants]\nmetric = \"mau\"\n",
-        server.local_addr().unwrap()
-    );
-    std::fs::write(market.join("sources/closed.toml"), source).unwrap();
+    let closed = Closed::begin(&market);
     let collect = |key: &str| {
         let mut command = at_home(&market, &folder, &["collect", "closed"]);
         if !key.is_empty() {
@@ -96,26 +135,9 @@ fn a_source_uses_what_is_kept_and_says_what_is_wrong_with_another_key() {
     assert!(set(&market, &folder, "FIGURES_TOKEN", VALUE).starts_with("exit code 0"));
     let told = collect(&"ab".repeat(32));
     assert!(told.contains("was encrypted with key ") && !told.contains(VALUE), "{told}");
-
-    // The source's server: it tells what it was asked, and answers nothing that could be read.
-    let address = server.local_addr().unwrap();
-    let asked = std::thread::spawn(move || {
-        let mut heads = String::new();
-        while !heads.contains("that was all") {
-            let (mut stream, _) = server.accept().unwrap();
-            let mut head = [0; 4096];
-            let n = stream.read(&mut head).unwrap();
-            heads.push_str(&String::from_utf8_lossy(&head[..n]));
-            let answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-            stream.write_all(answer).unwrap();
-        }
-        heads
-    });
     let told = collect("");
     assert!(!told.contains(VALUE), "{told}");
-    std::net::TcpStream::connect(address).unwrap().write_all(b"that was all").unwrap();
-    let heads = asked.join().unwrap().to_lowercase();
-    assert!(heads.contains(&format!("authorization: bearer {VALUE}")), "{heads}");
+    assert_eq!(closed.shown(), [VALUE], "once it could be read, and never before");
 }
 
 #[test]
@@ -193,15 +215,29 @@ fn a_backup_holds_secrets_encrypted_and_a_restore_without_their_key_says_so() {
 }
 
 #[test]
-fn the_environment_and_the_secrets_file_go_before_what_is_kept() {
-    let (folder, market) = market();
-    let secrets = file(&folder, "secrets.toml", "CROWSNEST_SQL_PASSWORD = \"of the file\"\n");
-    assert!(set(&market, &folder, "CROWSNEST_SQL_PASSWORD", VALUE).starts_with("exit code 0"));
-    let config = market.join("crowsnest.toml");
-    let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, format!("secrets = {:?}\n{text}", secrets.display())).unwrap();
-    // With another key what is kept cannot be read, which matters to nobody who has it from elsewhere.
-    let opened = crowsnest_lake::Market::open(&market).unwrap();
-    assert_eq!(opened.readable_secret("CROWSNEST_SQL_PASSWORD").unwrap().as_deref(), Some("of the file"));
-    assert!(opened.readable_secret("A_TOKEN").unwrap().is_none());
+fn the_environment_goes_before_the_secrets_file_and_that_before_what_is_kept() {
+    let (of_file, of_environment) = ("of-the-secrets-file", "of-the-environment");
+    for (is_in_file, is_in_environment, used) in
+        [(false, false, VALUE), (true, false, of_file), (false, true, of_environment), (true, true, of_environment)]
+    {
+        let (folder, market) = market();
+        assert!(set(&market, &folder, "FIGURES_TOKEN", VALUE).starts_with("exit code 0"));
+        if is_in_file {
+            let secrets = file(&folder, "secrets.toml", &format!("FIGURES_TOKEN = \"{of_file}\"\n"));
+            let config = market.join("crowsnest.toml");
+            let text = std::fs::read_to_string(&config).unwrap();
+            std::fs::write(&config, format!("secrets = {:?}\n{text}", secrets.display())).unwrap();
+        }
+        let closed = Closed::begin(&market);
+        let mut collect = at_home(&market, &folder, &["collect", "closed"]);
+        if is_in_environment {
+            collect.env("FIGURES_TOKEN", of_environment);
+        }
+        if used != VALUE {
+            // With another key what is kept cannot be read, which matters to nobody who has it from elsewhere.
+            collect.env("CROWSNEST_KEY", "ab".repeat(32));
+        }
+        let told = said(&collect.output().unwrap());
+        assert_eq!(closed.shown(), [used], "{told}");
+    }
 }

@@ -85,7 +85,7 @@ fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
     }
 }
 
-/// A server with its addresses, as it tells them.
+/// A server with its addresses, as it tells them. Whatever becomes of the test, it ends with it.
 struct Serving {
     child: Child,
     pages: String,
@@ -96,17 +96,24 @@ fn serve(market: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Servi
     let mut command = Command::new(env!("CARGO_BIN_EXE_crowsnest"));
     command.args(["serve", "--listen", "127.0.0.1:0", "--market"]).arg(market).args(arguments);
     command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let (mut pages, mut sql) = (String::new(), None);
-    while pages.is_empty() || (sql.is_none() && arguments.contains(&"--sql")) {
+    let mut serving = Serving { child: command.spawn().unwrap(), pages: String::new(), sql: None };
+    let mut lines = BufReader::new(serving.child.stdout.take().unwrap()).lines();
+    while serving.pages.is_empty() || (serving.sql.is_none() && arguments.contains(&"--sql")) {
         let line = lines.next().unwrap().unwrap();
         match line.split_once("http://") {
-            Some((_, rest)) => pages = rest.split('/').next().unwrap().to_owned(),
-            None => sql = line.split_once('@').map(|(_, rest)| rest.split('/').next().unwrap().to_owned()),
+            Some((_, rest)) => serving.pages = rest.split('/').next().unwrap().to_owned(),
+            None => serving.sql = line.split_once('@').map(|(_, rest)| rest.split('/').next().unwrap().to_owned()),
         }
     }
-    Serving { child, pages, sql }
+    serving
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // One that was stopped has ended already, which is no matter.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 impl Serving {

@@ -12,7 +12,7 @@ struct Ban {
 }
 
 const LAKE: &str = "only the lake writes to disk, names its engines and builds sessions: use crowsnest_lake";
-const OUTWARD: &str = "only collect connects outward, and serve for deliveries (decision 20) and the provider of a login (decision 29) alone";
+const OUTWARD: &str = "only collect connects outward, and serve for deliveries (decision 20), traces (decision 33) and the provider of a login (decision 29) alone";
 const PURE: &str = "model does no I/O, reads no clock and knows no engine: take it as an argument";
 
 const BANS: &[Ban] = &[
@@ -61,6 +61,7 @@ impl Ban {
 
 /// What connects outward, and where alone in serve it may be named.
 const OUTWARD_NAMES: &[&str] = &["reqwest", "lettre"];
+/// Messages to channels, and the traces of the process.
 const DELIVERIES: &str = "crates/serve/src/deliver/";
 const PROVIDER: (&str, &str) = ("reqwest", "crates/serve/src/oidc/asking.rs");
 

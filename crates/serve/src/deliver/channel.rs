@@ -1,7 +1,7 @@
 //! Channels: where messages go. A table `[[channel]]` of `alerts.toml` with a name, a kind and the options of its form.
 //!
 //! In: the table, and the market's secrets. Out: a [`Channel`] that takes a [`Letter`]. Secrets are written `{secret:NAME}`, as
-//! in sources' files, and come from the environment or the market's secrets file.
+//! in sources' files, and come from the environment, the market's secrets file, or what `crowsnest secret set` keeps.
 
 use std::fmt::Debug;
 use std::path::Path;

@@ -1,8 +1,9 @@
 //! Deliveries: messages that wait in the outbox of `state.db`, sent to the channels of `alerts.toml`.
 //!
-//! In: what rules and digests found. Out: mail, webhooks and the messages of chats, and a log of how each went. This is the one
-//! place of this crate that connects outward, and never because a visitor asks: only for channels that the market's own file
-//! names; beside them, the traces of the process go to the collector that its environment names ([`Traces`]). Invariants (decision 20):
+//! In: what rules and digests found. Out: mail, webhooks and the messages of chats, and a log of how each went. Besides the login by a
+//! provider, this is the one place of this crate that connects outward, and never because a visitor asks: only for channels that the
+//! market's own file names; beside them, the traces of the process go to the collector that its environment names ([`Traces`],
+//! decision 33). Invariants (decision 20):
 //! - no connection to addresses that are not the public network's, unless the channel's `allow_private` says so; checked on
 //!   the very address that is connected to; no redirect is followed;
 //! - HTTPS, STARTTLS or TLS, but for addresses that `allow_private` opens (HTTP) or this machine's own (mail);

@@ -2,9 +2,11 @@
 //! by themselves.
 //!
 //! In: claims that were verified. Out: the user. Never finds anybody by a name or a mail address: these may become somebody else's.
+//! As on `/users`, the only admin stays one whatever their groups say, and the first user of a market is an admin: else nobody could
+//! let others in.
 
 use crowsnest_lake::state::logins::Login;
-use crowsnest_lake::state::people::{Role, User};
+use crowsnest_lake::state::people::{Change, Role, User};
 use crowsnest_lake::{Lake, OidcConfig};
 
 use super::claims::Claims;
@@ -39,13 +41,28 @@ impl Sent<'_> {
         let role = self.claims.role(self.config);
         let Some(user) = self.found(lake)? else { return self.added(lake, role) };
         match role {
-            Some(role) if role != user.role => {
-                lake.state().set_role(&user.name, role)?;
-                let what = format!("{} is {role} now, by their groups at {}", user.name, self.config.title());
+            Some(role) if role != user.role => self.changed(lake, user, role),
+            _ => Ok(user),
+        }
+    }
+
+    /// A user whose groups say another role by now.
+    fn changed(&self, lake: &Lake, user: User, role: Role) -> Result<User, Failed> {
+        let title = self.config.title();
+        match lake.state().change_role(&user.name, role)? {
+            Change::Made => {
+                let what = format!("{} is {role} now, by their groups at {title}", user.name);
                 note(lake, &user.name, "user.role", &what)?;
                 Ok(User { role, ..user })
             }
-            _ => Ok(user),
+            Change::LastAdmin => {
+                let name = &user.name;
+                let what = format!("{name} stays the only admin, though their groups at {title} say {role}");
+                note(lake, name, "user.role", &what)?;
+                Ok(user)
+            }
+            // Removed a moment ago: they come for the first time again.
+            Change::NoUser => self.added(lake, Some(role)),
         }
     }
 
@@ -54,6 +71,10 @@ impl Sent<'_> {
             return Err(Refusal::NoUser.into());
         }
         let role = role.unwrap_or(self.config.role);
+        if role != Role::Admin && !lake.state().has_users()? {
+            let why = "there are no users yet, and the first must be an admin (`crowsnest user add NAME --role admin`)";
+            return Err(Refusal::Broken(why.to_owned()).into());
+        }
         for name in self.claims.names() {
             let user = User { name, role, password_hash: String::new(), created_at: now(), last_seen_at: None };
             if lake.state().add_user_with_login(&user, &self.login(&user.name))? {

@@ -33,7 +33,7 @@ use crate::accounts::{Way, now};
 use crate::caller::is_same;
 use crate::credentials;
 use crate::guard::{Asker, Guard, set_cookie};
-use crate::login::{self, Shown, begin_session, safe_next};
+use crate::login::{self, Shown, begin_session, safe_next, value_of_query};
 use crate::request::{cookie, push_query};
 use crate::router::plain_error;
 use crate::site::{CurrentSite, Site};
@@ -95,13 +95,6 @@ struct Attempt {
     is_found: bool,
 }
 
-/// A value of a query; empty where there is none.
-fn value(uri: &Uri, name: &str) -> String {
-    let query = uri.query().unwrap_or_default();
-    let found = url::form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name);
-    found.map_or_else(String::new, |(_, value)| value.into_owned())
-}
-
 async fn begin(
     State(desk): State<Arc<Desk>>,
     Extension(asker): Extension<Asker>,
@@ -115,7 +108,7 @@ async fn begin(
             if let Failed::Refused(refusal) = &failed {
                 tracing::warn!(why = refusal.why(), "a login by the provider could not begin");
             }
-            desk.told(&site, &asker, (&uri, &headers), &value(&uri, "next"), &failed)
+            desk.told(&site, &asker, (&uri, &headers), &value_of_query(&uri, "next"), &failed)
         }
     };
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -159,8 +152,8 @@ impl Desk {
             nonce: credentials::new_secret()?,
             verifier: credentials::new_secret()?,
             redirect: callback_address(uri, headers, asker.is_secure)?,
-            next: safe_next(&value(uri, "next")).to_owned(),
-            purpose: purpose(asker, &value(uri, "link"))?,
+            next: safe_next(&value_of_query(uri, "next")).to_owned(),
+            purpose: purpose(asker, &value_of_query(uri, "link"))?,
             at: now(),
         };
         let address = Box::pin(provider.address(site.lake.market(), &state, &begun)).await?;
@@ -180,7 +173,7 @@ impl Desk {
     ) -> Result<Response, Failed> {
         let provider = self.provider(uri)?;
         let secret = cookie(headers, COOKIES[usize::from(asker.is_secure)]).unwrap_or_default();
-        let begun = self.logins.take(&value(uri, "state"), secret, now()).ok_or(Refusal::Expired)?;
+        let begun = self.logins.take(&value_of_query(uri, "state"), secret, now()).ok_or(Refusal::Expired)?;
         attempt.is_found = true;
         attempt.next.clone_from(&begun.next);
         let code = code(uri, &provider.config.issuer)?;
@@ -258,16 +251,16 @@ fn callback_address(uri: &Uri, headers: &HeaderMap, is_secure: bool) -> Result<S
 
 /// The code that the provider sent somebody back with.
 fn code(uri: &Uri, issuer: &str) -> Result<String, Refusal> {
-    let by = value(uri, "iss");
+    let by = value_of_query(uri, "iss");
     if !by.is_empty() && by != issuer {
         return Err(Refusal::Untrue("another provider sent them".to_owned()));
     }
-    let error = value(uri, "error");
+    let error = value_of_query(uri, "error");
     if !error.is_empty() {
-        let more = value(uri, "error_description");
+        let more = value_of_query(uri, "error_description");
         return Err(Refusal::Denied(crate::message::cut(&format!("{error} {more}"), 200)));
     }
-    match value(uri, "code") {
+    match value_of_query(uri, "code") {
         code if code.is_empty() => Err(Refusal::Untrue("it sent no code".to_owned())),
         code => Ok(code),
     }

@@ -19,7 +19,7 @@ use crate::numbers;
 use crate::page::Page;
 use crate::request::{PageRequest, push_query};
 use crate::rows::{entity_link, scope};
-use crate::words::{say, say_note, say_source, say_with, say_word};
+use crate::words::{self, say, say_note, say_source, say_with, say_word};
 
 pub(crate) struct Compare;
 
@@ -188,10 +188,7 @@ struct Row<'a> {
 
 fn row<'a>(compared: &'a Compared, line: &'a Line, point: &'a Point) -> Row<'a> {
     let subject = &compared.subjects[line.subject];
-    let source = match &line.basis {
-        Basis::Source(source) => Some(source.as_str()),
-        Basis::Reconciled => None,
-    };
+    let (basis, source) = line.basis.as_data();
     Row {
         name: &subject.name,
         entity: &subject.entity,
@@ -208,7 +205,7 @@ fn row<'a>(compared: &'a Compared, line: &'a Line, point: &'a Point) -> Row<'a> 
         unit: &line.slice.unit,
         share: compared.share(line, point),
         index: compared.index(line, point),
-        basis: if source.is_some() { "claims" } else { "reconciled" },
+        basis,
         source,
         claim: Some(point.claim.as_str()).filter(|claim| !claim.is_empty()),
         known_at: &point.known_at,
@@ -264,7 +261,7 @@ impl Page for Compare {
 
 fn names(compared: &Compared, request: &PageRequest) -> String {
     let names: Vec<&str> = compared.subjects.iter().map(|subject| subject.name.as_str()).collect();
-    names.join(if request.language == crowsnest_lake::Language::En { ", " } else { "、" })
+    names.join(words::between(request.language))
 }
 
 fn title(compared: &Compared, request: &PageRequest) -> String {
@@ -461,7 +458,7 @@ fn chart_line(compared: &Compared, line: &Line, request: &PageRequest, page: &Fr
             known: numbers::day(&point.known_at).to_owned(),
             written: point.as_written.clone(),
             claim: point.claim.clone(),
-            link: point_link(compared, line, point, page),
+            link: point_link((&subject.entity, &compared.metric), point, page),
             in_force: true,
         })
     };
@@ -476,10 +473,9 @@ fn figure(line: &Line, point: &Point, request: &PageRequest) -> String {
 }
 
 /// A source's figure opens to its claim, a reconciled one to its claims and why.
-fn point_link(compared: &Compared, line: &Line, point: &Point, page: &Frame) -> String {
+fn point_link((entity, metric): (&str, &str), point: &Point, page: &Frame) -> String {
     if point.claim.is_empty() {
-        let entity = &compared.subjects[line.subject].entity;
-        return figures::link(page, Some(entity), &compared.metric, &point.period);
+        return figures::link(page, Some(entity), metric, &point.period);
     }
     page.link(&format!("/claim/{}", point.claim))
 }
@@ -527,12 +523,7 @@ fn table_line(compared: &Compared, metric: &str, request: &PageRequest, page: &F
 pub(crate) fn cell(subject: &Subject, metric: &str, line: &Line, request: &PageRequest, page: &Frame) -> Cell {
     let language = request.language;
     let Some((latest, before)) = line.latest() else { return Cell::default() };
-    let change =
-        before.filter(|before| before.value != 0.0).map(|before| (latest.value - before.value) / before.value.abs());
-    let link = match latest.claim.as_str() {
-        "" => figures::link(page, Some(&subject.entity), metric, &latest.period),
-        claim => page.link(&format!("/claim/{claim}")),
-    };
+    let change = line.change();
     let mut exact = format!("{} {}", numbers::exact(latest.value), numbers::unit_label(&line.slice.unit, language));
     if !latest.reason.is_empty() {
         exact = format!("{} · {}", exact.trim_end(), figures::reason(&latest.reason, language));
@@ -541,7 +532,7 @@ pub(crate) fn cell(subject: &Subject, metric: &str, line: &Line, request: &PageR
     Cell {
         figure: figure(line, latest, request),
         exact: exact.trim_end().to_owned(),
-        link,
+        link: point_link((&subject.entity, metric), latest, page),
         period: numbers::period(&latest.period, language),
         change: change.map(numbers::change).unwrap_or_default(),
         before: before.map(|before| numbers::period(&before.period, language)).unwrap_or_default(),

@@ -5,13 +5,14 @@
 
 use askama::Template;
 use crowsnest_lake::questions::{self, EventsQuestion, WhyQuestion};
+use crowsnest_lake::state::notes::Note;
 use crowsnest_lake::{Answer, Lake};
 
 use super::figures::{self, FigureRow};
 use super::notes::NoteLine;
 use super::{is_lower_better, metric_label};
 use crate::ServeError;
-use crate::chart::{BandPoint, ChartData, ChartLine, ChartPoint, ChartWords, LineChart, day_number};
+use crate::chart::{BandPoint, ChartData, ChartLine, ChartPoint, ChartWords, LineChart, day_number, middle_day};
 use crate::chart_file::{self, ChartFile, Drawing};
 use crate::frame::Frame;
 use crate::notes;
@@ -62,10 +63,11 @@ pub(crate) async fn html(
     let event_rows: Vec<EventRow> = events.rows_as()?;
     let page = Frame::new(request, name.shown.clone()).with_notes(&claims.notes).with_chart();
     let mut sections = sections(request, &page, &rows, (&reconciled, &name.entity))?;
-    mark(request, &name, &mut sections).await?;
-    let general = notes::of(request, &name.entity)?.into_iter().filter(|note| note.metric.is_empty());
+    let noted = notes::of(request, &name.entity)?;
+    mark(request, &name, &noted, &mut sections).await?;
+    let general = noted.iter().filter(|note| note.metric.is_empty());
     let view = EntityView {
-        notes: general.map(|note| NoteLine::new(&note, request)).collect(),
+        notes: general.map(|note| NoteLine::new(note, request)).collect(),
         stories: stories(event_rows, &page),
         company_stories: stories(company_events, &page),
         products: products.iter().map(|row| EntityLine::new(row, &page)).collect(),
@@ -86,7 +88,7 @@ pub(crate) async fn chart_file(request: &PageRequest, kind: Option<&str>) -> Res
     let (rows, reconciled): (Vec<ClaimRow>, Vec<FigureRow>) = (claims.rows_as()?, reconciled.rows_as()?);
     let page = Frame::new(request, name.shown.clone());
     let mut sections = sections(request, &page, &rows, (&reconciled, &name.entity))?;
-    mark(request, &name, &mut sections).await?;
+    mark(request, &name, &notes::of(request, &name.entity)?, &mut sections).await?;
     let of_metric = sections.into_iter().find(|section| section.metric == metric);
     let mut sources: Vec<String> = rows.iter().map(|row| words::say_source(request.language, &row.source)).collect();
     sources.sort();
@@ -97,8 +99,13 @@ pub(crate) async fn chart_file(request: &PageRequest, kind: Option<&str>) -> Res
     }))
 }
 
-/// Puts what detection said onto the charts.
-async fn mark(request: &PageRequest, name: &Names, sections: &mut [MetricSection]) -> Result<(), ServeError> {
+/// Puts what detection said and what people noted onto the charts.
+async fn mark(
+    request: &PageRequest,
+    name: &Names,
+    noted: &[Note],
+    sections: &mut [MetricSection],
+) -> Result<(), ServeError> {
     let Ok(id) = u64::from_str_radix(&name.entity, 16) else { return Ok(()) };
     let mut marks = crate::signal_marks::of(request, id.cast_signed()).await?;
     for section in sections.iter_mut() {
@@ -106,15 +113,16 @@ async fn mark(request: &PageRequest, name: &Names, sections: &mut [MetricSection
         let own = marks.remove(&section.metric).unwrap_or_default();
         own.into_iter().for_each(|(day, title)| chart.mark(day, title));
     }
-    annotate(request, name, sections)
+    annotate(request, noted, sections);
+    Ok(())
 }
 
 /// Puts what people noted onto the charts; notes of one metric also stand below its chart.
-fn annotate(request: &PageRequest, name: &Names, sections: &mut [MetricSection]) -> Result<(), ServeError> {
-    for note in notes::of(request, &name.entity)? {
+fn annotate(request: &PageRequest, noted: &[Note], sections: &mut [MetricSection]) {
+    for note in noted {
         let Some(day) = day_number(&note.day) else { continue };
         for section in sections.iter_mut().filter(|own| note.metric.is_empty() || own.metric == note.metric) {
-            let line = NoteLine::new(&note, request);
+            let line = NoteLine::new(note, request);
             if let Some(chart) = &mut section.chart {
                 chart.mark(f64::from(day), format!("{}: {} ({})", line.day, line.words, line.by));
             }
@@ -123,7 +131,6 @@ fn annotate(request: &PageRequest, name: &Names, sections: &mut [MetricSection])
             }
         }
     }
-    Ok(())
 }
 
 /// The latest events of the company that a product belongs to: most of what happens to a product is told of its company.
@@ -366,11 +373,10 @@ fn chart_lines(request: &PageRequest, page: &Frame, claims: &[ClaimRow]) -> Vec<
 
 fn chart_point(row: &ClaimRow, page: &Frame) -> Option<ChartPoint> {
     let language = page.language();
-    let start = day_number(row.period_start.as_deref()?)?;
-    let end = row.period_end.as_deref().and_then(day_number).unwrap_or(start + 1);
+    let day = middle_day(row.period_start.as_deref()?, row.period_end.as_deref().unwrap_or_default())?;
     let is_range = matches!(row.bound.as_deref(), Some("range"));
     Some(ChartPoint {
-        day: f64::from(start) + f64::from(end - start - 1) / 2.0,
+        day,
         value: row.value,
         low: row.low.filter(|_| is_range),
         high: row.high.filter(|_| is_range),

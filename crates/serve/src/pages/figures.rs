@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::metric_label;
 use crate::ServeError;
-use crate::chart::{BandPoint, day_number};
+use crate::chart::{BandPoint, middle_day};
 use crate::frame::Frame;
 use crate::numbers;
 use crate::page::Page;
@@ -93,11 +93,10 @@ pub(crate) fn band(rows: &[FigureRow], metric: &str, language: Language, page: &
     own.sort_by_key(|row| (key(row), row.period_start.clone()));
     let most = own.chunk_by(|a, b| key(a) == key(b)).max_by_key(|group| group.len()).unwrap_or_default();
     let point = |row: &&FigureRow| {
-        let (start, end) = (day_number(&row.period_start)?, day_number(&row.period_end)?);
         let within = interval(row.low, row.high, &row.unit, language);
         let said = numbers::with_unit(row.value, &row.unit, language);
         Some(BandPoint {
-            day: f64::from(start) + f64::from(end - start - 1) / 2.0,
+            day: middle_day(&row.period_start, &row.period_end)?,
             value: row.value,
             ends: [row.low_95?, row.low?, row.low_50?, row.high_50?, row.high?, row.high_95?],
             period: numbers::period(&row.period, language),

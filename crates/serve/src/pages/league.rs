@@ -22,7 +22,7 @@ use crate::page::Page;
 use crate::redistribution;
 use crate::request::PageRequest;
 use crate::rows::{entity_link, scope};
-use crate::words::{say, say_source};
+use crate::words::{self, say, say_source};
 
 /// Rows on the page; the data formats have all.
 const N_ROWS: usize = 100;
@@ -362,9 +362,7 @@ fn summary(facts: &Facts, rows: &[LeagueRow], page: &Frame) -> Summary {
     let claimed_by = totals.claimed_by.as_ref().map(|source| say_source(language, source));
     let by: Vec<String> = totals.claimed_name.iter().cloned().chain(claimed_by).collect();
     let gap_share = totals.gap.zip(totals.claimed).filter(|(_, claimed)| *claimed != 0.0);
-    let join = |names: &Option<Vec<String>>| {
-        names.as_ref().map(|names| names.join(if language == crowsnest_lake::Language::En { ", " } else { "、" }))
-    };
+    let join = |names: &Option<Vec<String>>| names.as_ref().map(|names| names.join(words::between(language)));
     let concentration = facts.concentration.as_ref();
     let parts = [("region", &facts.region), ("platform", &facts.platform), ("segment", &facts.segment)];
     Summary {

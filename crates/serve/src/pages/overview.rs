@@ -48,6 +48,7 @@ impl Page for Overview {
         let movers: Vec<MoverRow> = answer.rows_as()?;
         let facts: Facts = serde_json::from_value(serde_json::Value::Object(answer.facts))?;
         let page = Frame::new(request, say(request.language, "overview.title")).with_notes(&answer.notes);
+        let is_empty = facts.counts.n_claims == 0 && facts.counts.n_events == 0;
         let view = OverviewView {
             collecting: CollectingNow::look(request, &page, N_RUNS)?,
             is_now: request.as_of.is_none(),
@@ -59,8 +60,8 @@ impl Page for Overview {
                 .map(|row| ClaimLine::new(row, &page, &metric_label(request, &row.metric)))
                 .collect(),
             stories: stories(events, &page),
-            steps: first_steps(&page),
-            is_empty: facts.counts.n_claims == 0 && facts.counts.n_events == 0,
+            steps: if is_empty { first_steps(&page) } else { Vec::new() },
+            is_empty,
             page: &page,
             teasers,
         };

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::compare::{Cell, cell};
 use super::metric_label;
 use crate::ServeError;
-use crate::compared::{self, Basis, Line, N_SUBJECTS_MAX, Subject};
+use crate::compared::{self, Line, N_SUBJECTS_MAX, Subject};
 use crate::frame::Frame;
 use crate::numbers;
 use crate::page::Page;
@@ -137,12 +137,9 @@ async fn told(request: &PageRequest) -> Result<Told, ServeError> {
 
 /// Those watched, whom the list names before the products of its companies; and names that nobody has.
 fn whom(request: &PageRequest, list: &WatchList) -> (Vec<String>, Vec<String>) {
-    let identity = request.lake.identity();
-    let watched = list.watched(&identity);
-    let mut entities: Vec<String> = watched.entities.into_iter().collect();
-    let is_named = |entity: &str| list.products.iter().any(|name| is_called(&identity, name, entity));
-    entities.sort_by_cached_key(|entity| (!is_named(entity), entity.clone()));
-    (entities, watched.unknown)
+    let watched = list.watched(&request.lake.identity());
+    let others = watched.entities.difference(&watched.named);
+    (watched.named.iter().chain(others).cloned().collect(), watched.unknown)
 }
 
 async fn subjects(request: &PageRequest, entities: &[String]) -> Result<Vec<Subject>, ServeError> {
@@ -152,10 +149,6 @@ async fn subjects(request: &PageRequest, entities: &[String]) -> Result<Vec<Subj
         subjects.extend(futures::future::try_join_all(asked).await?);
     }
     Ok(subjects)
-}
-
-fn is_called(identity: &crowsnest_lake::Identity, name: &str, entity: &str) -> bool {
-    identity.find(name, Some(crowsnest_model::Kind::Product)).is_ok_and(|found| found.hex() == entity)
 }
 
 async fn probabilities(request: &PageRequest) -> Result<HashMap<String, f64>, ServeError> {
@@ -221,12 +214,8 @@ const FIELDS: &[(&str, Holds)] = &[
 
 fn row<'a>(told: &'a Told, metric: &str, line: &'a Line) -> Option<Row<'a>> {
     let subject = &told.subjects[line.subject];
-    let (latest, before) = line.latest()?;
-    let before = before.filter(|before| before.value != 0.0);
-    let source = match &line.basis {
-        Basis::Source(source) => Some(source.as_str()),
-        Basis::Reconciled => None,
-    };
+    let (latest, _) = line.latest()?;
+    let (basis, source) = line.basis.as_data();
     Some(Row {
         name: &subject.name,
         entity: &subject.entity,
@@ -234,8 +223,8 @@ fn row<'a>(told: &'a Told, metric: &str, line: &'a Line) -> Option<Row<'a>> {
         period: &latest.period,
         value: latest.value,
         unit: &line.slice.unit,
-        change: before.map(|before| (latest.value - before.value) / before.value.abs()),
-        basis: if source.is_some() { "claims" } else { "reconciled" },
+        change: line.change(),
+        basis,
         source,
         claim: Some(latest.claim.as_str()).filter(|claim| !claim.is_empty()),
         breakout_probability: told.probabilities.get(&subject.entity).copied(),

@@ -131,17 +131,11 @@ pub async fn report(lake: &Lake, request: &ReportRequest) -> Result<Report, Lake
         title: title_of(&markdown).unwrap_or_else(|| request.name.clone()),
         as_of: request.as_of.as_ref().map(|(day, _)| day.clone()),
         day: filling.day(),
-        market: market_title(lake.market()).to_owned(),
+        market: lake.market().title().to_owned(),
         markdown,
         sources: filling.sources.into_iter().collect(),
         problems: filling.problems,
     })
-}
-
-/// The market's title, or its name.
-pub(crate) fn market_title(market: &Market) -> &str {
-    let config = &market.config;
-    if config.title.is_empty() { &config.name } else { &config.title }
 }
 
 fn title_of(markdown: &str) -> Option<String> {

@@ -7,7 +7,7 @@ use crowsnest_lake::{Answer, Lake, LakeError};
 use crowsnest_run::digest::{DigestRequest, EVERYTHING, digest};
 use serde::Deserialize;
 
-use super::{Audience, ReportRequest, market_title};
+use super::{Audience, ReportRequest};
 use crate::digests::digest_message;
 use crate::message::{Markdown, Markup as _};
 use crate::request::push_query;
@@ -133,7 +133,7 @@ impl<'a> Filling<'a> {
             "breakouts" => self.breakouts(&words).await,
             "digest" => self.digest(&words).await,
             "as_of" => Ok(numbers::period(&self.day(), self.request.language)),
-            "market" => Ok(Markdown.text(market_title(self.lake.market()))),
+            "market" => Ok(Markdown.text(self.lake.market().title())),
             other => {
                 let known: Vec<&str> = TAGS.iter().filter_map(|(tag, _)| tag.split(' ').next()).collect();
                 Err(Fault::told(format!("no tag is called {other:?}; there is {}", known.join(", "))))

@@ -140,8 +140,8 @@ pub async fn serve_sql_to(
     if is_shared && options.password.as_deref().is_none_or(str::is_empty) && !lake.state().has_users()? {
         return Err(ServeError::bad_request(
             format!("nobody could log in at {address}"),
-            "add a user with `crowsnest user add`, set a password in CROWSNEST_SQL_PASSWORD or the market's secrets file, \
-             or listen on 127.0.0.1",
+            "add a user with `crowsnest user add`, give a password CROWSNEST_SQL_PASSWORD in the environment, the secrets file \
+             or by `crowsnest secret set`, or listen on 127.0.0.1",
         ));
     }
     let failed = |source| ServeError::Listen { address, source };

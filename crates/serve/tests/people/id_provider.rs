@@ -70,7 +70,6 @@ struct Inner {
 }
 
 /// The provider.
-#[derive(Clone)]
 pub(crate) struct IdProvider {
     pub(crate) issuer: String,
     inner: Arc<Inner>,

@@ -2,7 +2,7 @@
 
 use crate::served::{Client, Served};
 use axum::http::StatusCode;
-use crowsnest_lake::state::people::Role;
+use crowsnest_lake::state::people::{Role, Scope};
 use serde_json::Value;
 
 const CLAIMS: &str = "subject,kind,metric,period,value,source,said_on\n\
@@ -67,6 +67,23 @@ async fn views_are_saved_by_a_form_listed_in_the_palette_and_removed() {
     let actions: Vec<String> =
         served.lake.state().audit_lines(Some("vic"), 9).unwrap().into_iter().map(|line| line.action).collect();
     assert_eq!(actions, ["view.remove", "view.save"]);
+}
+
+#[tokio::test]
+async fn the_log_tells_a_program_from_a_person() {
+    let served = team().await;
+    let program = served.program("vic", Scope::Read);
+    let view = [("name", "start"), ("address", "/")];
+    for (path, action) in [("/views/save", "view.save"), ("/views/remove", "view.remove")] {
+        assert_eq!(served.post(&program, path, &view).await.status, StatusCode::SEE_OTHER, "{path}");
+        let line = served.lake.state().audit_lines(Some("vic"), 1).unwrap().remove(0);
+        assert_eq!((line.action.as_str(), line.via.as_str()), (action, "token"));
+    }
+    let mut vic = served.browser("vic");
+    let token = served.form_token(&mut vic, "/views?save=%2F").await;
+    served.post(&vic, "/views/save", &[("form", token.as_str()), ("name", "start"), ("address", "/")]).await;
+    let line = served.lake.state().audit_lines(Some("vic"), 1).unwrap().remove(0);
+    assert_eq!((line.action.as_str(), line.via.as_str()), ("view.save", "page"));
 }
 
 #[tokio::test]

@@ -17,14 +17,20 @@ struct Trip {
 
 /// `more` is what else `[login.oidc]` says.
 async fn trip(more: &str) -> Trip {
+    let trip = trip_with(more, &format!("RADAR_TEST_OIDC = \"{SECRET}\"\n")).await;
+    trip.served.add_user("boss", Role::Admin);
+    trip
+}
+
+/// The same without a user, and with these lines in the secrets file.
+async fn trip_with(more: &str, secrets: &str) -> Trip {
     let provider = IdProvider::start().await;
     let settings = format!(
         "secrets = \"secrets.toml\"\n[login.oidc]\nissuer = \"{}\"\nclient_id = \"{CLIENT}\"\n\
          client_secret = \"{{secret:RADAR_TEST_OIDC}}\"\nname = \"Example ID\"\n{more}",
         provider.issuer
     );
-    let served = Served::with_settings(&settings, &format!("RADAR_TEST_OIDC = \"{SECRET}\"\n")).await;
-    served.add_user("boss", Role::Admin);
+    let served = Served::with_settings(&settings, secrets).await;
     let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
     Trip { provider, served, browser }
 }
@@ -370,6 +376,42 @@ async fn groups_give_roles_at_each_login_wherever_the_provider_tells_of_them() {
 }
 
 #[tokio::test]
+async fn the_only_admin_stays_one_whatever_the_groups_say() {
+    let trip = trip("[login.oidc.roles]\nheads = \"admin\"").await;
+    let log_in_with = async |groups: Value| {
+        let claims = json!({"sub": "248289761001", "preferred_username": "mei.li", "groups": groups});
+        trip.provider.set(|manner| manner.claims = claims);
+        assert_eq!(trip.log_in(&mut Client::default()).await.status, StatusCode::SEE_OTHER);
+        trip.role("mei.li")
+    };
+    assert_eq!(log_in_with(json!(["heads"])).await, Role::Admin);
+    assert!(trip.served.lake.state().remove_user("boss").unwrap());
+    assert_eq!(log_in_with(json!([])).await, Role::Admin, "nobody could let others in any more");
+    let lines = trip.served.lake.state().audit_lines(Some("mei.li"), 9).unwrap();
+    let told = lines.into_iter().find(|line| line.action == "user.role").map(|line| line.what);
+    let why = "mei.li stays the only admin, though their groups at Example ID say viewer";
+    assert_eq!(told.as_deref(), Some(why));
+    trip.served.add_user("ann", Role::Admin);
+    assert_eq!(log_in_with(json!([])).await, Role::Viewer);
+}
+
+#[tokio::test]
+async fn the_first_user_is_an_admin_or_nobody() {
+    let more = "[login.oidc.roles]\nheads = \"admin\"";
+    let trip = trip_with(more, &format!("RADAR_TEST_OIDC = \"{SECRET}\"\n")).await;
+    let mut mei = Client::default();
+    let answer = trip.log_in(&mut mei).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    expect_out(&answer, &mei, "is not set up as it should be");
+    assert!(trip.refused().contains("the first must be an admin"), "{}", trip.refused());
+    assert!(trip.names().is_empty());
+    let claims = json!({"sub": "248289761001", "preferred_username": "mei.li", "groups": ["heads"]});
+    trip.provider.set(|manner| manner.claims = claims);
+    assert_eq!(trip.log_in(&mut mei).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(trip.role("mei.li"), Role::Admin);
+}
+
+#[tokio::test]
 async fn only_those_are_let_in_whom_the_file_names() {
     let trip = trip("domains = [\"example.com\"]\nrequire = { hd = [\"example.com\"] }").await;
     let try_with = async |claims: Value| {
@@ -438,17 +480,8 @@ async fn a_provider_that_does_not_answer_as_it_should_is_told_and_passwords_stil
 
 #[tokio::test]
 async fn a_secret_that_is_missing_or_wrong_is_an_admins_matter() {
-    let provider = IdProvider::start().await;
     for secrets in ["", "RADAR_TEST_OIDC = \"wrong\""] {
-        let settings = format!(
-            "secrets = \"secrets.toml\"\n[login.oidc]\nissuer = \"{}\"\nclient_id = \"{CLIENT}\"\n\
-             client_secret = \"{{secret:RADAR_TEST_OIDC}}\"\nname = \"Example ID\"\n",
-            provider.issuer
-        );
-        let served = Served::with_settings(&settings, secrets).await;
-        let browser =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-        let trip = Trip { provider: provider.clone(), served, browser };
+        let trip = trip_with("", secrets).await;
         let mut mei = Client::default();
         let answer =
             if secrets.is_empty() { trip.served.get(&mei, "/login/oidc").await } else { trip.log_in(&mut mei).await };
