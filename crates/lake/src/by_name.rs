@@ -12,22 +12,20 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{AsArray as _, RecordBatch};
-use arrow::datatypes::Int64Type;
 use crowsnest_model::tables::Table;
 use datafusion::logical_expr::{BinaryExpr, Operator};
-use datafusion::prelude::{Expr, col, lit};
+use datafusion::prelude::Expr;
 use deltalake::DeltaTable;
 use deltalake::kernel::Add;
 use futures::TryStreamExt as _;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore as _, ObjectStoreExt as _, PutPayload};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::commit::{self, NewFile};
+use crate::engine::LakeOptions;
 use crate::maintain;
-use crate::sort::{self, Place};
+use crate::sort;
 use crate::table::{DataFile, TableSnapshot};
 use crate::{Result, statistics};
 
@@ -35,7 +33,7 @@ const FOLDER: &str = "_by_name";
 const LIST: &str = "_by_name/list.json";
 /// A table of fewer rows is read fast enough as it is.
 pub(crate) const ROWS_MIN: usize = 2_000_000;
-/// Rows of a piece that is sorted and written at once.
+/// Rows of a piece that is written at once.
 const PIECE_ROWS: usize = 2_000_000;
 /// It is made anew when this share of the rows was added since.
 const NEW_SHARE_MAX: f64 = 0.25;
@@ -140,7 +138,7 @@ fn data_file(table: &Table, file: &NewFile) -> DataFile {
 ///
 /// # Errors
 /// Where files cannot be read or written.
-pub(crate) async fn renew(snapshot: &TableSnapshot, rows_min: usize, n_threads: usize) -> Result<usize> {
+pub(crate) async fn renew(snapshot: &TableSnapshot, rows_min: usize, options: LakeOptions) -> Result<usize> {
     let Some(key) = key_of(snapshot.table) else { return Ok(0) };
     let has_grown = |by_name: &Arc<ByName>| by_name.n_rows_since as f64 >= NEW_SHARE_MAX * snapshot.n_rows() as f64;
     if snapshot.n_rows() < rows_min || !snapshot.by_name.as_ref().is_none_or(has_grown) {
@@ -152,7 +150,7 @@ pub(crate) async fn renew(snapshot: &TableSnapshot, rows_min: usize, n_threads: 
         snapshot.files.iter().filter(|file| maintain::n_rows(file) >= file_rows_min).cloned().collect();
     let wanted = covered.iter().map(maintain::n_rows).sum();
     let mut written = Vec::new();
-    let made = match write_pieces(snapshot, key, &covered, n_threads, &mut written).await {
+    let made = match write_pieces(snapshot, key, &covered, options, &mut written).await {
         Ok(n_rows) if n_rows == wanted => keep(snapshot, &covered, &written).await.map(|()| wanted),
         Ok(n_rows) => {
             tracing::warn!(table = snapshot.table.name, n_rows, wanted, "rows by name were others; not kept");
@@ -166,43 +164,34 @@ pub(crate) async fn renew(snapshot: &TableSnapshot, rows_min: usize, n_threads: 
     made
 }
 
-/// Writes the rows of each span of the key, sorted by it; gives how many there are.
+/// Writes the rows in the order of the key, a piece at a time; gives how many there are. Sorting spills where memory is short.
 async fn write_pieces(
     snapshot: &TableSnapshot,
     key: &str,
     covered: &[DataFile],
-    n_threads: usize,
+    options: LakeOptions,
     written: &mut Vec<NewFile>,
 ) -> Result<usize> {
-    let index = snapshot.table.columns.iter().position(|column| column.name == key).unwrap_or_default();
-    let n_pieces = covered.iter().map(maintain::n_rows).sum::<usize>().div_ceil(PIECE_ROWS);
-    let mut n_rows = 0;
-    for (low, high) in spans(n_pieces) {
-        let of_span = col(key).between(lit(low), lit(high));
-        let batches = maintain::read_where(snapshot, covered, Some(of_span), n_threads).await?;
-        let places = in_order(&batches, index);
-        n_rows += places.len();
-        if !places.is_empty() {
-            written.extend(commit::write_files_in(FOLDER, snapshot, &batches, places, 1).await?);
+    let mut rows = maintain::in_order_of(snapshot, covered, key, options).await?;
+    let (mut n_rows, mut piece, mut n_in_piece) = (0, Vec::new(), 0);
+    loop {
+        let batch = rows.try_next().await?;
+        let is_last = batch.is_none();
+        if let Some(batch) = batch {
+            n_in_piece += batch.num_rows();
+            piece.push(maintain::with_own_types(snapshot.table, &batch)?);
+        }
+        if n_in_piece > 0 && (is_last || n_in_piece >= PIECE_ROWS) {
+            let places = sort::all_places(&piece);
+            written.extend(commit::write_files_in(FOLDER, snapshot, &piece, places, 1).await?);
+            n_rows += n_in_piece;
+            piece.clear();
+            n_in_piece = 0;
+        }
+        if is_last {
+            return Ok(n_rows);
         }
     }
-    Ok(n_rows)
-}
-
-/// All numbers in so many spans of about the same length: keys are hashes, so that each has about as many of them.
-fn spans(n: usize) -> Vec<(i64, i64)> {
-    let n = n.max(1) as i128;
-    let cut = |place: i128| i128::from(i64::MIN) + (place << 64) / n;
-    (0..n).map(|place| (cut(place) as i64, (cut(place + 1) - 1) as i64)).collect()
-}
-
-/// The places by a column of whole numbers; rows of the same number stay in the order in which they are.
-fn in_order(batches: &[RecordBatch], index: usize) -> Vec<Place> {
-    let keys: Vec<&[i64]> =
-        batches.iter().map(|batch| batch.column(index).as_primitive::<Int64Type>().values().as_ref()).collect();
-    let mut places = sort::all_places(batches);
-    places.par_sort_by_key(|(batch, row)| keys[*batch as usize][*row as usize]);
-    places
 }
 
 /// Puts the new list in the place of the old one, whose files stay for those who are reading them until `vacuum`.
@@ -250,9 +239,12 @@ fn names_of(listed: &Listed) -> BTreeSet<&str> {
 #[cfg(test)]
 mod tests {
     use arrow::array::{
-        ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+        ArrayRef, AsArray as _, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
+        TimestampMicrosecondArray,
     };
+    use arrow::datatypes::Int64Type;
     use crowsnest_model::tables::{CLAIMS, ColumnType};
+    use datafusion::prelude::{col, lit};
 
     use super::*;
     use crate::{Lake, LakeOptions, Market, schema};
@@ -297,14 +289,14 @@ mod tests {
         let lake = Lake::open(market, LakeOptions { memory_bytes: 64 << 20, n_threads: 1 }).await.unwrap();
         lake.append(&CLAIMS, vec![claims(0..500)]).await.unwrap();
         lake.refresh().await.unwrap();
-        assert_eq!(renew(&snapshot(&lake), 100, 1).await.unwrap(), 500);
+        assert_eq!(renew(&snapshot(&lake), 100, lake.options()).await.unwrap(), 500);
         lake.append(&CLAIMS, vec![claims(500..520)]).await.unwrap();
         lake.refresh().await.unwrap();
         let wanted: Vec<i64> = (0..520).filter(|number| [3, 4].contains(&(number % 7))).collect();
         assert!(is_read_by_name(&lake, ABOUT_TWO).await);
         assert_eq!(about_two(&lake).await, wanted);
         assert!(!is_read_by_name(&lake, "SELECT count(*) FROM claims WHERE value > 1").await);
-        assert_eq!(renew(&snapshot(&lake), 100, 1).await.unwrap(), 0, "too little was added");
+        assert_eq!(renew(&snapshot(&lake), 100, lake.options()).await.unwrap(), 0, "too little was added");
 
         // The files that it stands for become another one.
         maintain::optimize(&lake, &CLAIMS).await.unwrap();
@@ -315,15 +307,6 @@ mod tests {
         maintain::vacuum(&lake, &CLAIMS, 0, false).await.unwrap();
         assert_eq!(std::fs::read_dir(&own).unwrap().count(), 0);
         assert_eq!(about_two(&lake).await, wanted);
-    }
-
-    #[test]
-    fn spans_follow_each_other_from_the_least_to_the_most() {
-        for n in [0, 1, 2, 3, 10] {
-            let found = spans(n);
-            assert_eq!((found[0].0, found[found.len() - 1].1), (i64::MIN, i64::MAX));
-            assert!(found.windows(2).all(|two| two[0].1 + 1 == two[1].0));
-        }
     }
 
     #[test]

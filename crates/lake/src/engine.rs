@@ -109,7 +109,16 @@ impl std::fmt::Debug for Engine {
 
 /// A session of its own for upkeep of one table.
 pub(crate) fn session_of(snapshot: &TableSnapshot, n_threads: usize) -> SessionContext {
-    let context = SessionContext::new_with_config(session_config(n_threads));
+    with_store_of(snapshot, SessionContext::new_with_config(session_config(n_threads)))
+}
+
+/// The same for what may need more memory than there is: it spills.
+pub(crate) fn bounded_session_of(snapshot: &TableSnapshot, options: LakeOptions) -> Result<SessionContext> {
+    let runtime = runtime(options, &Settings::default())?;
+    Ok(with_store_of(snapshot, SessionContext::new_with_config_rt(session_config(options.n_threads), runtime)))
+}
+
+fn with_store_of(snapshot: &TableSnapshot, context: SessionContext) -> SessionContext {
     let url = snapshot.delta.table_url();
     if url.scheme() != "file" {
         context.register_object_store(url, snapshot.delta.log_store().root_object_store(None));

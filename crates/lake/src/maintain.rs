@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use crowsnest_model::tables::Table;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::col;
 use datafusion::scalar::ScalarValue;
 use deltalake::kernel::Add;
 use deltalake::operations::vacuum::VacuumMode;
@@ -12,7 +14,7 @@ use serde::Serialize;
 use crate::append;
 use crate::by_name;
 use crate::commit::{self, NewFile};
-use crate::engine;
+use crate::engine::{self, LakeOptions};
 use crate::provider::LakeTable;
 use crate::table::{DataFile, TableSnapshot};
 use crate::{Lake, LakeError, Result, recut, schema, sort};
@@ -77,7 +79,7 @@ pub async fn optimize(lake: &Lake, table: &'static Table) -> Result<Optimized> {
         done.n_rows += cut.n_rows;
     }
     let current = current.latest().await?;
-    Box::pin(by_name::renew(&current, by_name::ROWS_MIN, lake.options().n_threads)).await?;
+    Box::pin(by_name::renew(&current, by_name::ROWS_MIN, lake.options())).await?;
     lake.refresh().await?;
     Ok(done)
 }
@@ -227,18 +229,33 @@ pub(crate) async fn read_where(
         frame = frame.filter(filter)?;
     }
     let read = frame.collect().await?;
-    let schema = schema::arrow_schema(snapshot.table);
-    let mut batches = Vec::with_capacity(read.len());
-    for batch in read {
-        let columns = batch
-            .columns()
-            .iter()
-            .zip(schema.fields())
-            .map(|(column, field)| arrow::compute::cast(column, field.data_type()))
-            .collect::<Result<Vec<_>, _>>()?;
-        batches.push(RecordBatch::try_new(Arc::clone(&schema), columns)?);
-    }
-    Ok(batches)
+    read.iter().map(|batch| with_own_types(snapshot.table, batch)).collect()
+}
+
+/// The rows of some files by a column, and those of one value as tables are sorted, as they come; with the engine's types.
+pub(crate) async fn in_order_of(
+    snapshot: &TableSnapshot,
+    files: &[DataFile],
+    column: &str,
+    options: LakeOptions,
+) -> Result<SendableRecordBatchStream> {
+    let context = engine::bounded_session_of(snapshot, options)?;
+    let provider = LakeTable::with_files(snapshot, Arc::new(files.to_vec()));
+    let further = ["metric", "period_start"]
+        .into_iter()
+        .filter(|name| snapshot.table.columns.iter().any(|own| own.name == *name));
+    let by = std::iter::once(column).chain(further).map(|name| col(name).sort(true, true)).collect();
+    let sorted = context.read_table(Arc::new(provider))?.sort(by)?;
+    Ok(sorted.execute_stream().await?)
+}
+
+/// Rows of a table with its own types: the engine's text may be of another.
+pub(crate) fn with_own_types(table: &Table, batch: &RecordBatch) -> Result<RecordBatch> {
+    let schema = schema::arrow_schema(table);
+    let own = batch.columns().iter().zip(schema.fields());
+    let columns = own.map(|(column, field)| arrow::compute::cast(column, field.data_type()));
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    Ok(RecordBatch::try_new(schema, columns)?)
 }
 
 /// Removes files that no version of the last `hours` needs, those of imports that were killed or failed before their

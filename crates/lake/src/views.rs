@@ -9,12 +9,17 @@ use crate::Result;
 use crate::identity::Identity;
 
 /// Name, what it is, and its SQL; a later view may use an earlier one.
+///
+/// A join keeps its left side in memory where it cannot tell which is smaller, and of a join it cannot: names are joined to
+/// each other first, and stand on the left of the rows that they name.
 pub const VIEWS: &[(&str, &str, &str)] = &[
     (
         "claims_named",
         "claims with the entity that their mention is, by id and by name",
-        "SELECT c.*, i.entity_id, e.entity, e.name \
-         FROM claims c JOIN identities i ON c.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id",
+        "SELECT c.*, n.entity_id, n.entity, n.name \
+         FROM (SELECT i.mention_id, i.entity_id, e.entity, e.name \
+               FROM identities i JOIN entities e ON i.entity_id = e.entity_id) n \
+         JOIN claims c ON n.mention_id = c.mention_id",
     ),
     (
         SUBJECTS,
@@ -48,8 +53,10 @@ pub const VIEWS: &[(&str, &str, &str)] = &[
     (
         "events_named",
         "events with the entity that they happened to, by id and by name",
-        "SELECT v.*, i.entity_id, e.entity, e.name \
-         FROM events v JOIN identities i ON v.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id",
+        "SELECT v.*, n.entity_id, n.entity, n.name \
+         FROM (SELECT i.mention_id, i.entity_id, e.entity, e.name \
+               FROM identities i JOIN entities e ON i.entity_id = e.entity_id) n \
+         JOIN events v ON n.mention_id = v.mention_id",
     ),
 ];
 

@@ -14,9 +14,9 @@ use crate::credentials;
 use crate::form::{Form, handlers};
 use crate::guard::{Asker, Guard, Posted, session_cookie};
 use crate::login::note;
+use crate::page::plain_error;
 use crate::pages::account::{AccountPage, with_new_token};
 use crate::request::PageRequest;
-use crate::router::plain_error;
 use crate::site::{CurrentSite, Site};
 use crate::{Result, ServeError, users};
 

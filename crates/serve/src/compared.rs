@@ -6,9 +6,10 @@
 //! sources are never mixed. Every question goes through [`PageRequest::ask`], so that rows that may not be passed on are
 //! in no line.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crowsnest_lake::questions::{self, FiguresQuestion, ShareQuestion, ShowQuestion};
+use crowsnest_lake::LakeError;
+use crowsnest_lake::questions::{self, ShareQuestion, SideBySideQuestion, TotalsQuestion};
 use crowsnest_model::MetricKind;
 use serde::Deserialize;
 
@@ -109,30 +110,41 @@ impl Line {
     }
 }
 
-/// Everything that holds of an entity, of one metric or of all.
-pub(crate) async fn subject(request: &PageRequest, entity: &str, metric: Option<&str>) -> Result<Subject, ServeError> {
-    let (name, metric) = (entity.to_owned(), metric.map(str::to_owned));
-    let language = request.question_language();
-    let show = ShowQuestion {
-        name: name.clone(),
-        metric: metric.clone(),
-        as_of: request.as_of,
-        language,
-        ..ShowQuestion::default()
-    };
-    let figures = FiguresQuestion { name, metric, as_of: request.as_of, language, ..FiguresQuestion::default() };
-    let shown = request.ask(questions::show(&request.lake, &show));
-    let reconciled = request.ask(questions::figures(&request.lake, &figures));
-    let (shown, reconciled) = futures::try_join!(shown, reconciled)?;
-    let fact =
-        |name: &str| reconciled.facts.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-    Ok(Subject {
-        entity: entity.to_owned(),
-        name: fact("name"),
-        kind: fact("kind"),
-        claims: shown.rows_as()?,
-        figures: reconciled.rows_as()?,
-    })
+/// Everything that holds of entities, by their ids and in their order: two questions, however many they are.
+pub(crate) async fn subjects(request: &PageRequest, entities: &[String]) -> Result<Vec<Subject>, ServeError> {
+    if entities.is_empty() {
+        return Ok(Vec::new());
+    }
+    let question = SideBySideQuestion { names: entities.to_vec(), as_of: request.as_of };
+    let said = request.ask(questions::claims_side_by_side(&request.lake, &question));
+    let reconciled = request.ask(questions::figures_side_by_side(&request.lake, &question));
+    let (said, reconciled) = futures::try_join!(said, reconciled)?;
+    let identity = request.lake.identity();
+    let language = request.question_language().unwrap_or(request.lake.market().config.language);
+    let mut subjects = Vec::with_capacity(entities.len());
+    for entity in entities {
+        let found = identity.find(entity, None)?;
+        subjects.push(Subject {
+            entity: entity.clone(),
+            name: found.name(language).to_owned(),
+            kind: found.kind.as_str().to_owned(),
+            ..Subject::default()
+        });
+    }
+    let places: HashMap<&str, usize> =
+        entities.iter().enumerate().map(|(place, entity)| (entity.as_str(), place)).collect();
+    for row in said.rows_as::<ClaimRow>()? {
+        let place = row.entity.as_deref().and_then(|entity| places.get(entity).copied());
+        if let Some(place) = place {
+            subjects[place].claims.push(row);
+        }
+    }
+    for row in reconciled.rows_as::<FigureRow>()? {
+        if let Some(place) = places.get(row.entity.as_str()).copied() {
+            subjects[place].figures.push(row);
+        }
+    }
+    Ok(subjects)
 }
 
 /// The metrics that subjects have figures of: those that most of them have first, then those with the most figures.
@@ -277,12 +289,6 @@ pub(crate) fn base_of(line: &Line, common: Option<&str>) -> Option<f64> {
     found.map(|point| point.value)
 }
 
-#[derive(Debug, Deserialize)]
-struct TotalRow {
-    period: String,
-    total: Option<f64>,
-}
-
 /// Why there are no shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoShares {
@@ -294,21 +300,64 @@ pub(crate) enum NoShares {
     NothingToSum,
 }
 
-/// The sum over everybody in a slice, by period. Only where nothing is kept back: a sum has no source, and would tell of
-/// theirs.
-pub(crate) async fn totals(
+/// The sums over everybody in a slice, by period: a figure is a share of the sum of its own kind alone.
+#[derive(Debug, Default)]
+pub(crate) struct Totals {
+    claimed: HashMap<String, f64>,
+    reconciled: HashMap<String, f64>,
+}
+
+impl Totals {
+    /// What lines of that basis are shares of; empty where there is no such sum, or it was not asked for.
+    pub(crate) fn of(&self, basis: &Basis) -> &HashMap<String, f64> {
+        match basis {
+            Basis::Source(_) => &self.claimed,
+            Basis::Reconciled => &self.reconciled,
+        }
+    }
+
+    /// The sums that lines of a slice need. Only where nothing is kept back: a sum has no source, and would tell of theirs.
+    pub(crate) async fn look(
+        request: &PageRequest,
+        metric: &str,
+        slice: &Slice,
+        lines: &[Line],
+    ) -> Result<Result<Self, NoShares>, ServeError> {
+        let known = request.lake.market().metrics.get(metric);
+        let is_additive = known.is_some_and(|metric| matches!(metric.kind, MetricKind::Flow | MetricKind::Stock));
+        if !is_additive {
+            return Ok(Err(NoShares::NotAdditive));
+        }
+        if !request.kept_back().is_empty() {
+            return Ok(Err(NoShares::KeptBack));
+        }
+        let mut totals = Self::default();
+        let in_slice = || lines.iter().filter(move |line| line.slice == *slice);
+        if in_slice().any(|line| line.basis != Basis::Reconciled) {
+            totals.claimed = claimed_totals(request, metric, slice).await?;
+        }
+        if in_slice().any(|line| line.basis == Basis::Reconciled) {
+            totals.reconciled = reconciled_totals(request, metric, slice).await?;
+        }
+        let is_empty = totals.claimed.is_empty() && totals.reconciled.is_empty();
+        Ok(if is_empty { Err(NoShares::NothingToSum) } else { Ok(totals) })
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct TotalRow {
+    period: String,
+    total: Option<f64>,
+    /// Of reconciled sums alone.
+    unit: Option<String>,
+}
+
+/// The sums of claims in force; none where nobody said anything, or it was said in another currency.
+async fn claimed_totals(
     request: &PageRequest,
     metric: &str,
     slice: &Slice,
-) -> Result<Result<HashMap<String, f64>, NoShares>, ServeError> {
-    let known = request.lake.market().metrics.get(metric);
-    let is_additive = known.is_some_and(|metric| matches!(metric.kind, MetricKind::Flow | MetricKind::Stock));
-    if !is_additive {
-        return Ok(Err(NoShares::NotAdditive));
-    }
-    if !request.kept_back().is_empty() {
-        return Ok(Err(NoShares::KeptBack));
-    }
+) -> Result<HashMap<String, f64>, ServeError> {
     let question = ShareQuestion {
         metric: metric.to_owned(),
         grain: Some(slice.grain.clone()),
@@ -321,18 +370,40 @@ pub(crate) async fn totals(
     };
     let asked = request.ask_once(format!("{question:?}"), questions::share(&request.lake, &question)).await;
     let answer = match asked {
-        Err(ServeError::Lake(crowsnest_lake::LakeError::BadQuestion { .. })) => return Ok(Err(NoShares::NothingToSum)),
+        Err(ServeError::Lake(LakeError::BadQuestion { .. })) => return Ok(HashMap::new()),
         answer => answer?,
     };
     // Amounts in several currencies are summed in the market's, which the line may not be in.
     let unit = answer.facts.get("unit").and_then(serde_json::Value::as_str).unwrap_or_default();
     if unit != slice.unit {
-        return Ok(Err(NoShares::NothingToSum));
+        return Ok(HashMap::new());
     }
     let rows: Vec<TotalRow> = answer.rows_as()?;
     let totals = rows.into_iter().filter_map(|row| Some((row.period, row.total.filter(|total| *total > 0.0)?)));
-    let totals: HashMap<String, f64> = totals.collect();
-    Ok(if totals.is_empty() { Err(NoShares::NothingToSum) } else { Ok(totals) })
+    Ok(totals.collect())
+}
+
+/// The sums of reconciled figures; none of periods for which some are in another currency.
+async fn reconciled_totals(
+    request: &PageRequest,
+    metric: &str,
+    slice: &Slice,
+) -> Result<HashMap<String, f64>, ServeError> {
+    let question = TotalsQuestion {
+        metric: metric.to_owned(),
+        grain: slice.grain.clone(),
+        region: slice.region.clone(),
+        platform: slice.platform.clone(),
+        segment: slice.segment.clone(),
+        as_of: request.as_of,
+    };
+    let asked = request.ask_once(format!("{question:?}"), questions::totals(&request.lake, &question));
+    let rows: Vec<TotalRow> = asked.await?.rows_as()?;
+    let is_other = |row: &&TotalRow| row.unit.as_deref() != Some(slice.unit.as_str());
+    let mixed: HashSet<&str> = rows.iter().filter(is_other).map(|row| row.period.as_str()).collect();
+    let own = rows.iter().filter(|row| !mixed.contains(row.period.as_str()));
+    let totals = own.filter_map(|row| Some((row.period.clone(), row.total.filter(|total| *total > 0.0)?)));
+    Ok(totals.collect())
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ const N_ENTRIES: usize = 30;
 pub(crate) async fn serve(Seen(site): Seen, uri: Uri, headers: HeaderMap) -> Response {
     let request = match PageRequest::read(&site.lake, &site.shared, &uri, &headers, None) {
         Ok(request) => request,
-        Err(error) => return crate::router::plain_error(&site, &uri, &headers, &error),
+        Err(error) => return crate::page::plain_error(&site, &uri, &headers, &error),
     };
     // A reader's program has no language of its own: the market's, unless the address names one.
     let language = if request.is_language_explicit { request.language } else { site.lake.market().config.language };

@@ -51,7 +51,7 @@ macro_rules! handlers {
             let form = $crate::form::Form { site, asker, posted, headers };
             match $does(&form).await {
                 Ok(answer) => axum::response::IntoResponse::into_response(answer),
-                Err(error) => $crate::router::plain_error(&form.site, &uri, &form.headers, &error),
+                Err(error) => $crate::page::plain_error(&form.site, &uri, &form.headers, &error),
             }
         })*
     };

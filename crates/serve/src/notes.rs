@@ -28,13 +28,12 @@ pub(crate) fn of(request: &PageRequest, entity: &str) -> Result<Vec<Note>> {
     Ok(noting::notes(&request.lake, Some(entity), request.as_of)?)
 }
 
-/// What pages with notes depend on besides the lake.
-pub(crate) fn state(request: &PageRequest) -> String {
+/// What pages with notes depend on besides the lake; `None` where the state cannot be read now.
+pub(crate) fn state(request: &PageRequest) -> Option<String> {
     if request.shared.is_shared {
-        return String::new();
+        return Some(String::new());
     }
-    // Where the state cannot be read now, the page itself says so.
-    request.lake.state().notes_state().map(|state| format!(" notes {state}")).unwrap_or_default()
+    request.lake.state().notes_state().ok().map(|state| format!(" notes {state}"))
 }
 
 fn back(form: &Form, did: &str) -> Redirect {

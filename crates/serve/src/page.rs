@@ -10,7 +10,7 @@ use std::time::Duration;
 use askama::Template;
 use async_trait::async_trait;
 use axum::body::Bytes;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use crowsnest_lake::{Answer, encode};
 use futures::FutureExt as _;
@@ -23,6 +23,7 @@ use crate::packed;
 use crate::reports::pdf::{Paper, print_pdf};
 use crate::request::{Format, PageRequest};
 use crate::security::{DOCUMENT_POLICY, PDF_POLICY};
+use crate::site::Site;
 
 /// How long a page may take.
 pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -33,19 +34,9 @@ pub(crate) trait Page: Send + Sync {
     /// The answer that the data formats carry.
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError>;
 
-    /// Whether the page is a document, which can be had as a PDF.
-    fn has_paper(&self) -> bool {
-        false
-    }
-
-    /// The document that its PDF is made of; `None` where there is none.
+    /// The document that its PDF is made of; `None` where the page is no document.
     async fn paper(&self, _request: &PageRequest) -> Result<Option<Paper>, ServeError> {
         Ok(None)
-    }
-
-    /// Whether its chart is to be had as a picture.
-    fn has_chart_file(&self) -> bool {
-        false
     }
 
     /// The chart that its picture shows; `None` where there is none.
@@ -58,9 +49,10 @@ pub(crate) trait Page: Send + Sync {
         false
     }
 
-    /// What the page depends on besides the lake, where that is kept somewhere else and may change.
-    fn also_depends_on(&self, _request: &PageRequest) -> String {
-        String::new()
+    /// What the page depends on besides the lake, where that is kept somewhere else and may change; `None` where it cannot be
+    /// known now: then nothing made of it is kept.
+    fn also_depends_on(&self, _request: &PageRequest) -> Option<String> {
+        Some(String::new())
     }
 
     /// The page itself. It may ask more than [`Page::answer`] does; what it asks, it asks at once.
@@ -103,11 +95,19 @@ impl IntoResponse for Made {
     }
 }
 
+/// Everything that what is made of a page depends on besides the lake; `None` where it is not kept.
+fn kept_under(page: &dyn Page, request: &PageRequest) -> Option<String> {
+    if page.is_of_the_moment() {
+        return None;
+    }
+    Some(request.cache_key() + &page.also_depends_on(request)?)
+}
+
 /// Answers a request for a page in the format its address names.
 pub(crate) async fn respond(page: &dyn Page, request: PageRequest) -> Response {
-    let (generation, key) = (cache::generation(&request.lake), request.cache_key() + &page.also_depends_on(&request));
-    if !page.is_of_the_moment()
-        && let Some(made) = request.shared.pages.get(generation, &key)
+    let (generation, key) = (cache::generation(&request.lake), kept_under(page, &request));
+    if let Some(key) = &key
+        && let Some(made) = request.shared.pages.get(generation, key)
     {
         return made.for_visitor(&request);
     }
@@ -119,12 +119,13 @@ pub(crate) async fn respond(page: &dyn Page, request: PageRequest) -> Response {
     };
     match result {
         Ok(made) => {
-            if page.is_of_the_moment() {
-                return made.into_response();
-            }
+            let Some(key) = key else { return made.into_response() };
             let made = made.packed();
-            let n_bytes = made.body.len() + key.len();
-            request.shared.pages.put(generation, key, made.clone(), n_bytes);
+            // What it depends on may have changed while it was made.
+            if kept_under(page, &request).as_ref() == Some(&key) {
+                let n_bytes = made.body.len() + key.len();
+                request.shared.pages.put(generation, key, made.clone(), n_bytes);
+            }
             made.for_visitor(&request)
         }
         Err(error) => error_page(&error, &request),
@@ -220,6 +221,15 @@ pub(crate) fn error_page(error: &ServeError, request: &PageRequest) -> Response 
     }
 }
 
+/// An error page for a request whose query could not be read: the page is made without the query.
+pub(crate) fn plain_error(site: &Site, uri: &Uri, headers: &HeaderMap, error: &ServeError) -> Response {
+    let bare: Uri = uri.path().parse().unwrap_or_default();
+    match PageRequest::read(&site.lake, &site.shared, &bare, headers, None) {
+        Ok(request) => error_page(error, &request),
+        Err(_) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
+}
+
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorView<'a> {
@@ -241,5 +251,73 @@ fn remember_choices(request: &PageRequest, headers: &mut HeaderMap) {
     }
     if request.get("theme").is_some() && !request.theme.is_empty() {
         remember("theme", request.theme);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::body::to_bytes;
+    use axum::http::Uri;
+    use crowsnest_lake::{Lake, LakeOptions, Market};
+
+    use super::*;
+    use crate::site::{CurrentSite, Site};
+
+    /// A page that depends on a word, which may be another one by the time that it is made; it counts how often that was.
+    #[derive(Default)]
+    struct OfWord {
+        word: Mutex<Option<&'static str>>,
+        next: Mutex<Option<&'static str>>,
+        n_made: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl Page for OfWord {
+        async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
+            Err(ServeError::NotFound(request.path.clone()))
+        }
+
+        fn also_depends_on(&self, _request: &PageRequest) -> Option<String> {
+            self.word.lock().unwrap().map(str::to_owned)
+        }
+
+        async fn html(&self, _request: &PageRequest) -> Result<String, ServeError> {
+            let next = self.next.lock().unwrap().take();
+            if next.is_some() {
+                *self.word.lock().unwrap() = next;
+            }
+            Ok((self.n_made.fetch_add(1, Ordering::Relaxed) + 1).to_string())
+        }
+    }
+
+    async fn shown(page: &OfWord, site: &Site, word: Option<&'static str>) -> String {
+        *page.word.lock().unwrap() = word;
+        let uri: Uri = "/word".parse().unwrap();
+        let request = PageRequest::read(&site.lake, &site.shared, &uri, &HeaderMap::new(), None).unwrap();
+        let body = respond(page, request).await.into_body();
+        String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_shown_only_while_all_that_it_depends_on_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let market = Market::create(&folder.path().join("m"), "m").unwrap();
+        let site = CurrentSite::new(Lake::open(market, LakeOptions::default()).await.unwrap()).now();
+        let page = OfWord::default();
+        assert_eq!(shown(&page, &site, Some("a")).await, "1");
+        assert_eq!(shown(&page, &site, Some("a")).await, "1");
+        assert_eq!(shown(&page, &site, Some("b")).await, "2");
+        assert_eq!(shown(&page, &site, Some("a")).await, "1");
+        // What cannot be known keeps nothing.
+        assert_eq!(shown(&page, &site, None).await, "3");
+        assert_eq!(shown(&page, &site, None).await, "4");
+        // Nor what changed while the page was made.
+        *page.next.lock().unwrap() = Some("d");
+        assert_eq!(shown(&page, &site, Some("c")).await, "5");
+        assert_eq!(shown(&page, &site, Some("c")).await, "6");
+        assert_eq!(shown(&page, &site, Some("c")).await, "6");
     }
 }

@@ -11,8 +11,8 @@ use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use futures::{StreamExt as _, stream};
 
+use crate::page::plain_error;
 use crate::pages::document::{DocumentRow, row_of};
-use crate::router::plain_error;
 use crate::security::DOCUMENT_POLICY;
 use crate::site::{Seen, Site};
 use crate::{ServeError, redistribution};

@@ -115,14 +115,12 @@ async fn answer(site: &Site, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Res
     if let Some(extension) = get("extend") {
         return extended(&request, extension);
     }
-    Ok(manifest(&request, headers))
+    Ok(manifest(&request))
 }
 
 /// What the service is and can.
-fn manifest(request: &PageRequest, headers: &HeaderMap) -> Value {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let scheme = headers.get("x-forwarded-proto").and_then(|scheme| scheme.to_str().ok()).unwrap_or("http");
-    let address = format!("{}://{host}", if scheme == "https" { "https" } else { "http" });
+fn manifest(request: &PageRequest) -> Value {
+    let address = &request.site_address;
     let suggest = |what: &str| json!({ "service_url": address, "service_path": format!("/reconcile/suggest/{what}") });
     json!({
         "versions": ["0.1", "0.2"],

@@ -20,6 +20,7 @@ use crate::names::Names;
 use crate::packed;
 use crate::page::Made;
 use crate::redistribution;
+use crate::security::site_address;
 use crate::words::accepted;
 
 /// Things that hold for all requests.
@@ -147,7 +148,7 @@ impl PageRequest {
             theme,
             as_of_day,
             as_of,
-            site_address: site_address(headers),
+            site_address: site_address(uri, headers),
             takes_gzip: packed::takes_gzip(headers),
             caller: Caller::visitor(),
             has_account: false,
@@ -311,16 +312,6 @@ impl PageRequest {
         }
         redistribution::leave_out(answer, &self.shared.kept_back)
     }
-}
-
-/// Where the server was asked, so that links lead back; the name was checked before.
-pub(crate) fn site_address(headers: &HeaderMap) -> String {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-    let scheme = match headers.get("x-forwarded-proto").and_then(|scheme| scheme.to_str().ok()) {
-        Some("https") => "https",
-        _ => "http",
-    };
-    format!("{scheme}://{host}")
 }
 
 /// Appends `name=value`, percent-encoded, to an address.

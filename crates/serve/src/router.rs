@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::extract::RawPathParams;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -18,7 +18,7 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use crate::api::Api;
 use crate::caller::Callers;
 use crate::guard::{self, Asker, Guard};
-use crate::page::{Page, error_page, respond};
+use crate::page::{Page, plain_error, respond};
 use crate::request::{Format, PageRequest};
 use crate::routes::ROUTES;
 use crate::security::{self, AllowedHosts};
@@ -86,9 +86,7 @@ fn add(mut router: Router<CurrentSite>, path: &'static str, page: &'static dyn P
         return router;
     }
     let endings = Format::DATA.into_iter().map(|(ending, _)| ending);
-    for ending in
-        endings.chain(page.has_paper().then_some(Format::PDF)).chain(page.has_chart_file().then_some(Format::SVG))
-    {
+    for ending in endings.chain([Format::PDF, Format::SVG]) {
         router = router.route(&format!("{path}{ending}"), handler.clone());
     }
     router
@@ -125,15 +123,6 @@ fn without_slash(uri: &Uri) -> Option<String> {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     })
-}
-
-/// An error page for a request whose query could not be read: the page is made without the query.
-pub(crate) fn plain_error(site: &Site, uri: &Uri, headers: &HeaderMap, error: &ServeError) -> Response {
-    let bare: Uri = uri.path().parse().unwrap_or_default();
-    match PageRequest::read(&site.lake, &site.shared, &bare, headers, None) {
-        Ok(request) => error_page(error, &request),
-        Err(_) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
-    }
 }
 
 #[cfg(test)]

@@ -10,10 +10,11 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::accounts::is_secure;
 use crate::server::ServeOptions;
 
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -89,11 +90,23 @@ impl AllowedHosts {
     }
 }
 
+/// The host that a request names (`name`, `name:port`, `[v6]:port`): by its header, or, where it has none, by its address, as
+/// in HTTP/2.
+fn host_of<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    let by_header = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    by_header.or_else(|| uri.authority().map(|authority| authority.as_str()))
+}
+
+/// The address that the server was asked under, without a path, so that links lead back: `https://radar.example.com`. The name
+/// was checked before.
+pub(crate) fn site_address(uri: &Uri, headers: &HeaderMap) -> String {
+    let scheme = if is_secure(headers) { "https" } else { "http" };
+    format!("{scheme}://{}", host_of(uri, headers).unwrap_or("localhost"))
+}
+
 /// Refuses requests whose Host header is not ours.
 pub(crate) async fn check_host(State(hosts): State<Arc<AllowedHosts>>, request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
-    let host = host.or(request.uri().authority().map(|authority| authority.as_str()));
-    if host.is_some_and(|host| hosts.allows(host)) {
+    if host_of(request.uri(), request.headers()).is_some_and(|host| hosts.allows(host)) {
         return next.run(request).await;
     }
     let message = "this server is not known by that name; start it with --host NAME to allow it\n";
@@ -103,6 +116,22 @@ pub(crate) async fn check_host(State(hosts): State<Arc<AllowedHosts>>, request: 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn links_lead_back_to_the_name_that_was_asked() {
+        let asked = |uri: &str, named: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in named {
+                headers.insert(*name, HeaderValue::from_static(value));
+            }
+            let uri: Uri = uri.parse().unwrap();
+            site_address(&uri, &headers)
+        };
+        assert_eq!(asked("/products", &[("host", "radar.example:7171")]), "http://radar.example:7171");
+        assert_eq!(asked("/", &[("host", "radar.example"), ("x-forwarded-proto", "https")]), "https://radar.example");
+        assert_eq!(asked("http://radar.example/products", &[]), "http://radar.example");
+        assert_eq!(asked("/", &[]), "http://localhost");
+    }
 
     #[test]
     fn only_own_hosts_are_allowed() {

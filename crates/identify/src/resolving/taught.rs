@@ -155,8 +155,9 @@ mod tests {
 
     #[test]
     fn trees_take_over_only_where_they_judge_better() {
-        // Two comparisons: in this market the same is what differs in both, or in none, which no sum of weights can say. Some
-        // of the four are rarer, as anywhere: a tree finds no first split where all are as frequent.
+        // Two comparisons, each there twice, as a tree sees some of them only: the same is what differs in both, or in none,
+        // which no sum of weights can say. Some of the four are rarer, as anywhere: a tree finds no first split where all are
+        // as frequent.
         const KINDS: [[f32; 2]; 10] = [
             [0.0, 0.0],
             [0.0, 1.0],
@@ -169,7 +170,7 @@ mod tests {
             [1.0, 0.0],
             [0.0, 0.0],
         ];
-        let rows: Vec<Vec<f32>> = KINDS.iter().cycle().take(400).map(|kind| kind.to_vec()).collect();
+        let rows: Vec<Vec<f32>> = KINDS.iter().cycle().take(400).map(|kind| [*kind, *kind].concat()).collect();
         let is_same: Vec<bool> = rows.iter().map(|row| row[0] == row[1]).collect();
         let folds: Vec<u64> = (0..rows.len() as u64).map(|place| place / 10 % N_FOLDS).collect();
         let sums: Vec<f64> = rows.iter().map(|row| f64::from(row[0] + row[1])).collect();

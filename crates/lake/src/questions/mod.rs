@@ -31,7 +31,9 @@ mod rows;
 mod series;
 mod share;
 mod show;
+mod side_by_side;
 mod sources;
+mod totals;
 
 pub use breakouts::{BreakoutsQuestion, RecordQuestion, breakouts, record};
 pub use cited::{Cited, cited};
@@ -60,7 +62,9 @@ pub(crate) use series::sql as series_sql;
 pub use series::{SeriesQuestion, series};
 pub use share::{ShareQuestion, share};
 pub use show::{ShowQuestion, WhyQuestion, show, why};
+pub use side_by_side::{SideBySideQuestion, claims_side_by_side, figures_side_by_side};
 pub use sources::{SourcesQuestion, sources};
+pub use totals::{TotalsQuestion, totals};
 
 pub(crate) use crate::sql::quoted;
 use arrow::array::RecordBatch;

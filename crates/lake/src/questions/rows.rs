@@ -1,5 +1,7 @@
 //! Columns and conditions that several questions share.
 
+use std::collections::HashSet;
+
 use crowsnest_model::{Kind, Period, PeriodContext};
 
 use super::{in_force, quoted};
@@ -30,12 +32,31 @@ const MENTIONS_NAMED_MAX: usize = 200;
 
 /// The condition that a claim's mention is one entity.
 pub(crate) fn is_entity(identity: &Identity, entity: &Entity) -> String {
-    let mentions = identity.mentions_of(entity.id);
+    is_mentioned(&identity.mentions_of(entity.id), &format!("entity_id = {}", entity.id))
+}
+
+/// The condition that a claim's mention is one of these entities.
+pub(super) fn is_any_entity(identity: &Identity, entities: &HashSet<i64>) -> String {
+    is_mentioned(&identity.mentions_of_any(entities), &is_any_id("entity_id", entities))
+}
+
+fn is_mentioned(mentions: &[i64], is_meant: &str) -> String {
     if mentions.is_empty() || mentions.len() > MENTIONS_NAMED_MAX {
-        return format!("mention_id IN (SELECT mention_id FROM identities WHERE entity_id = {})", entity.id);
+        return format!("mention_id IN (SELECT mention_id FROM identities WHERE {is_meant})");
     }
     let named: Vec<String> = mentions.iter().map(i64::to_string).collect();
     format!("mention_id IN ({})", named.join(", "))
+}
+
+/// The condition that a column holds one of these ids.
+pub(super) fn is_any_id(column: &str, ids: &HashSet<i64>) -> String {
+    if ids.is_empty() {
+        return "FALSE".to_owned();
+    }
+    let mut ids: Vec<i64> = ids.iter().copied().collect();
+    ids.sort_unstable();
+    let named: Vec<String> = ids.iter().map(i64::to_string).collect();
+    format!("{column} IN ({})", named.join(", "))
 }
 
 /// A metric that the registry has.

@@ -107,6 +107,27 @@ async fn a_source_has_one_word_on_a_product_however_it_writes_the_name() {
 }
 
 #[tokio::test]
+async fn side_by_side_says_of_each_what_is_said_of_it_alone() {
+    let (_folder, lake) = market(MARKET).await;
+    let asked = ["豆包", "文小言", "天工"];
+    let question = SideBySideQuestion { names: asked.map(str::to_owned).into(), as_of: None };
+    let together = rows(&claims_side_by_side(&lake, &question).await.unwrap()).await;
+    let mut n_rows = 0;
+    for name in asked {
+        let question = ShowQuestion { name: name.into(), ..ShowQuestion::default() };
+        let alone = rows(&show(&lake, &question).await.unwrap()).await;
+        let own: Vec<&Value> = together.iter().filter(|row| row["entity"] == alone[0]["entity"]).collect();
+        let claims = |rows: &[&Value]| rows.iter().map(|row| row["claim"].clone()).collect::<Vec<_>>();
+        assert_eq!(claims(&own), claims(&alone.iter().collect::<Vec<_>>()), "{name}");
+        n_rows += own.len();
+    }
+    assert_eq!((n_rows, together.len()), (7, 7));
+    assert_eq!(figures_side_by_side(&lake, &question).await.unwrap().rows.num_rows(), 0, "nothing is reconciled here");
+    let unknown = SideBySideQuestion { names: vec!["Nobody at all".into()], as_of: None };
+    assert!(matches!(claims_side_by_side(&lake, &unknown).await, Err(LakeError::UnknownName { .. })));
+}
+
+#[tokio::test]
 async fn amounts_in_several_currencies_are_compared_in_the_markets() {
     // The market of a test compares in USD. ECB averages of 2024: 1.08238 USD and 7.78747 CNY a euro, so that
     // 1,000 CNY are 138.99 USD, less than 150 USD; 100 EUR are 108.24.

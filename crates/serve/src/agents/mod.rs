@@ -36,7 +36,7 @@ use crate::api::operations::{OPERATIONS, Operation};
 use crate::api::parameters::Values;
 use crate::api::problem::Problem;
 use crate::caller::{Caller, NoAccounts};
-use crate::security::AllowedHosts;
+use crate::security::{AllowedHosts, site_address};
 use crate::server::Following;
 use crate::site::CurrentSite;
 use crate::{Result, ServeError};
@@ -70,8 +70,8 @@ impl Agents {
         let headers = parts.map_or(&empty, |parts| &parts.headers);
         let from = parts.and_then(|parts| parts.extensions.get::<ConnectInfo<SocketAddr>>()).map(|from| from.0.ip());
         let caller = self.api.caller(headers, from).await.map_err(|refused| refused.in_words())?;
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1:7171");
-        Ok((caller, format!("http://{host}")))
+        let uri = parts.map(|parts| parts.uri.clone()).unwrap_or_default();
+        Ok((caller, site_address(&uri, headers)))
     }
 
     async fn call(&self, request: CallToolRequestParams, context: &RequestContext<RoleServer>) -> CallToolResult {

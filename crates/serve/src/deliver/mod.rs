@@ -15,6 +15,7 @@
 //!
 //! To add a form of channel: a file here with its options and how it writes a message, and a line in [`channel::FORMS`].
 
+pub(crate) mod body;
 pub(crate) mod channel;
 mod dingtalk;
 mod email;

@@ -19,6 +19,8 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use tokio::runtime::Runtime;
 
+use super::body::read_body;
+
 /// One of these names the collector.
 const ADDRESSES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 /// By what name the collector knows us, unless the environment says otherwise.
@@ -128,15 +130,8 @@ async fn send(client: reqwest::Client, request: Request<Bytes>) -> Result<Respon
     let request = reqwest::Request::try_from(request)?;
     // The address may hold a password.
     let mut response = client.execute(request).await.map_err(reqwest::Error::without_url)?;
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        let room = ANSWER_BYTES_MAX - body.len();
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if body.len() == ANSWER_BYTES_MAX {
-            break;
-        }
-    }
-    let mut answer = Response::new(Bytes::from(body));
+    let body = read_body(&mut response, ANSWER_BYTES_MAX).await.map_err(reqwest::Error::without_url)?;
+    let mut answer = Response::new(Bytes::from(body.bytes));
     *answer.status_mut() = response.status();
     *answer.headers_mut() = std::mem::take(response.headers_mut());
     Ok(answer)

@@ -6,6 +6,7 @@ use crowsnest_run::PublicOnly;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use url::Url;
 
+use super::body::read_body;
 use super::channel::Refusal;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -80,14 +81,7 @@ async fn read(mut response: reqwest::Response, host: &str) -> Result<Answer, Ref
         return Err(Refusal::of(message));
     }
     let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failed(host, error))? {
-        let room = ANSWER_BYTES_MAX - body.len();
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if body.len() == ANSWER_BYTES_MAX {
-            break;
-        }
-    }
+    let body = read_body(&mut response, ANSWER_BYTES_MAX).await.map_err(|error| failed(host, error))?.bytes;
     if status.is_success() {
         return Ok(Answer { status: status.as_u16(), body });
     }

@@ -10,6 +10,8 @@ use crowsnest_lake::login::is_loopback;
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse, http};
 use url::Url;
 
+use crate::deliver::body::read_body;
+
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Keys and descriptions of large providers have some tens of KiB.
@@ -59,14 +61,11 @@ impl Asking {
         for (name, value) in response.headers() {
             answer = answer.header(name, value);
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| failed(&error))? {
-            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(AskError(format!("{address} answers with more than {ANSWER_BYTES_MAX} bytes")));
-            }
-            body.extend_from_slice(&chunk);
+        let body = read_body(&mut response, ANSWER_BYTES_MAX).await.map_err(|error| failed(&error))?;
+        if !body.is_whole {
+            return Err(AskError(format!("{address} answers with more than {ANSWER_BYTES_MAX} bytes")));
         }
-        answer.body(body).map_err(|error| failed(&error))
+        answer.body(body.bytes).map_err(|error| failed(&error))
     }
 }
 

@@ -34,8 +34,9 @@ use crate::caller::is_same;
 use crate::credentials;
 use crate::guard::{Asker, Guard, set_cookie};
 use crate::login::{self, Shown, begin_session, safe_next, value_of_query};
+use crate::page::plain_error;
 use crate::request::{cookie, push_query};
-use crate::router::plain_error;
+use crate::security::site_address;
 use crate::site::{CurrentSite, Site};
 use crate::words::say_with;
 use admitting::Sent;
@@ -151,7 +152,8 @@ impl Desk {
             cookie: digest(&secret),
             nonce: credentials::new_secret()?,
             verifier: credentials::new_secret()?,
-            redirect: callback_address(uri, headers, asker.is_secure)?,
+            // Where the provider sends people back to: this server, as the browser knows it.
+            redirect: site_address(uri, headers) + CALLBACK,
             next: safe_next(&value_of_query(uri, "next")).to_owned(),
             purpose: purpose(asker, &value_of_query(uri, "link"))?,
             at: now(),
@@ -239,14 +241,6 @@ fn purpose(asker: &Asker, link: &str) -> Result<Purpose, ServeError> {
         Some(user) if is_same(&link_token_of(&asker.form_token), link) => Ok(Purpose::Link(user.to_owned())),
         _ => Err(ServeError::ForeignForm),
     }
-}
-
-/// Where the provider sends people back to: this server, as the browser knows it; the name was checked before.
-fn callback_address(uri: &Uri, headers: &HeaderMap, is_secure: bool) -> Result<String, ServeError> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = host.or(uri.authority().map(|authority| authority.as_str()));
-    let host = host.ok_or_else(|| ServeError::bad_request("the request names no host", "use another browser"))?;
-    Ok(format!("{}://{host}{CALLBACK}", if is_secure { "https" } else { "http" }))
 }
 
 /// The code that the provider sent somebody back with.

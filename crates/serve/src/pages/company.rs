@@ -20,12 +20,8 @@ impl Page for Company {
         entity_view::ask(request, Some("company")).await
     }
 
-    fn also_depends_on(&self, request: &PageRequest) -> String {
+    fn also_depends_on(&self, request: &PageRequest) -> Option<String> {
         notes::state(request)
-    }
-
-    fn has_chart_file(&self) -> bool {
-        true
     }
 
     async fn chart_file(&self, request: &PageRequest) -> Result<Option<ChartFile>, ServeError> {

@@ -1,8 +1,6 @@
 //! `/compare?name=A&name=B…&metric=…`: up to eight products, companies or segments beside each other: a chart with a line
 //! each, and the latest figures of every metric. Which line stands for whom is worked out in [`crate::compared`], and said.
 
-use std::collections::HashMap;
-
 use askama::Template;
 use async_trait::async_trait;
 use crowsnest_lake::Answer;
@@ -13,7 +11,7 @@ use super::{figures, is_lower_better, metric_label};
 use crate::ServeError;
 use crate::chart::{ChartData, ChartLine, ChartPoint, ChartWords, LineChart};
 use crate::chart_file::{self, ChartFile, Drawing};
-use crate::compared::{self, Basis, Line, N_SUBJECTS_MAX, NoShares, Point, Subject};
+use crate::compared::{self, Basis, Line, N_SUBJECTS_MAX, NoShares, Point, Subject, Totals};
 use crate::frame::{Choice, Frame};
 use crate::numbers;
 use crate::page::Page;
@@ -59,8 +57,8 @@ struct Compared {
     metric: String,
     lines: Vec<Line>,
     scale: Scale,
-    /// The sum over everybody by period; only where shares are asked for.
-    totals: HashMap<String, f64>,
+    /// The sums over everybody; only where shares are asked for.
+    totals: Totals,
     no_shares: Option<NoShares>,
     /// The first period that all lines have.
     common_period: Option<String>,
@@ -76,17 +74,16 @@ impl Compared {
             return Err(ServeError::bad_request(format!("{metric:?} is no metric here"), "choose one from the list"));
         }
         let (entities, problems, n_too_many) = entities(request);
-        let subjects = entities.iter().map(|entity| compared::subject(request, entity, None));
-        let subjects = futures::future::try_join_all(subjects).await?;
+        let subjects = compared::subjects(request, &entities).await?;
         let metrics = compared::metrics_of(&subjects);
         let metric = asked.or_else(|| metrics.first().cloned()).unwrap_or_default();
         let lines = compared::lines(&subjects, &metric);
-        let (mut totals, mut no_shares) = (HashMap::new(), None);
+        let (mut totals, mut no_shares) = (Totals::default(), None);
         let common = lines.iter().find(|line| line.is_common);
         if scale == Scale::Share
             && let Some(line) = common
         {
-            match compared::totals(request, &metric, &line.slice).await? {
+            match Totals::look(request, &metric, &line.slice, &lines).await? {
                 Ok(found) => totals = found,
                 Err(why) => no_shares = Some(why),
             }
@@ -96,7 +93,7 @@ impl Compared {
     }
 
     fn share(&self, line: &Line, point: &Point) -> Option<f64> {
-        let total = self.totals.get(&point.period).filter(|_| line.is_common)?;
+        let total = self.totals.of(&line.basis).get(&point.period).filter(|_| line.is_common)?;
         Some(point.value / total)
     }
 
@@ -224,10 +221,6 @@ impl Page for Compare {
         Ok(own_rows::answer(FIELDS, &rows)?)
     }
 
-    fn has_chart_file(&self) -> bool {
-        true
-    }
-
     async fn chart_file(&self, request: &PageRequest) -> Result<Option<ChartFile>, ServeError> {
         let compared = Compared::look(request).await?;
         let page = Frame::new(request, title(&compared, request));
@@ -322,13 +315,36 @@ fn notes(compared: &Compared, request: &PageRequest) -> Vec<String> {
         (Scale::Share, Some(NoShares::NotAdditive), _) => say(language, "compare.shares.not_additive").to_owned(),
         (Scale::Share, Some(NoShares::KeptBack), _) => say(language, "compare.shares.kept_back").to_owned(),
         (Scale::Share, Some(NoShares::NothingToSum), _) => say(language, "compare.shares.nothing").to_owned(),
-        (Scale::Share, None, _) => say(language, "compare.shares.of").to_owned(),
+        (Scale::Share, None, _) => {
+            notes.extend(share_notes(compared, request));
+            return notes;
+        }
         (Scale::Index, _, Some(period)) => say_with(language, "compare.index.from", &numbers::period(period, language)),
         (Scale::Index, _, None) => say(language, "compare.index.own").to_owned(),
         (Scale::Level | Scale::Log, _, _) => return notes,
     };
     if !compared.lines.is_empty() {
         notes.push(of_scale);
+    }
+    notes
+}
+
+/// What shares are of, and who has none.
+fn share_notes(compared: &Compared, request: &PageRequest) -> Vec<String> {
+    let common = || compared.lines.iter().filter(|line| line.is_common);
+    let has_sum = |line: &Line| !compared.totals.of(&line.basis).is_empty();
+    let is_reconciled = |line: &Line| line.basis == Basis::Reconciled;
+    let mut notes = Vec::new();
+    if common().any(|line| has_sum(line) && !is_reconciled(line)) {
+        notes.push(say(request.language, "compare.shares.of").to_owned());
+    }
+    if common().any(|line| has_sum(line) && is_reconciled(line)) {
+        notes.push(say(request.language, "compare.shares.of_reconciled").to_owned());
+    }
+    let without: Vec<&str> =
+        common().filter(|line| !has_sum(line)).map(|line| compared.subjects[line.subject].name.as_str()).collect();
+    if !without.is_empty() {
+        notes.push(say_with(request.language, "compare.shares.no_sum", &without.join(", ")));
     }
     notes
 }

@@ -112,10 +112,6 @@ impl Page for Digest {
         Ok(Answer { notes, ..answer })
     }
 
-    fn has_paper(&self) -> bool {
-        true
-    }
-
     async fn paper(&self, request: &PageRequest) -> Result<Option<Paper>, ServeError> {
         let told = asked(request).await?;
         let base_url = Some(pages_address(request)?);

@@ -27,6 +27,8 @@ const N_LINES: usize = 120;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct FigureRow {
+    /// Whose it is, where several were asked for.
+    pub(crate) entity: String,
     pub(crate) metric: String,
     pub(crate) period: String,
     pub(crate) period_start: String,

@@ -18,12 +18,8 @@ impl Page for Product {
         entity_view::ask(request, None).await
     }
 
-    fn also_depends_on(&self, request: &PageRequest) -> String {
+    fn also_depends_on(&self, request: &PageRequest) -> Option<String> {
         notes::state(request)
-    }
-
-    fn has_chart_file(&self) -> bool {
-        true
     }
 
     async fn chart_file(&self, request: &PageRequest) -> Result<Option<ChartFile>, ServeError> {

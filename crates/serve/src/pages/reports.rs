@@ -84,10 +84,6 @@ impl Page for Report {
         Ok(own_rows::answer(FIELDS, &[row])?)
     }
 
-    fn has_paper(&self) -> bool {
-        true
-    }
-
     async fn paper(&self, request: &PageRequest) -> Result<Option<Paper>, ServeError> {
         let base_url = pages_address(request)?;
         let filled = filled(request, Some(base_url.clone())).await?;

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use async_trait::async_trait;
+use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_lake::questions::{self, ShareQuestion};
 use crowsnest_lake::{Answer, LakeError, Language};
 use serde::{Deserialize, Serialize};
@@ -32,18 +33,17 @@ impl Page for Tenders {
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
         let (_, year) = years(request).await?;
         let metric = if request.get("metric") == Some(COUNT) { COUNT } else { AMOUNT };
-        ask(request, metric, &year).await
-    }
-
-    fn has_chart_file(&self) -> bool {
-        true
+        match found(ask(request, metric, &year).await)? {
+            Some(answer) => Ok(answer),
+            None => Ok(own_rows::answer(FIELDS, &[] as &[ShareRow])?),
+        }
     }
 
     async fn chart_file(&self, request: &PageRequest) -> Result<Option<ChartFile>, ServeError> {
         let (_, year) = years(request).await?;
         let (metric, key) =
             if request.get("metric") == Some(COUNT) { (COUNT, "tenders.count") } else { (AMOUNT, "tenders.amount") };
-        let answer = ask(request, metric, &year).await?;
+        let Some(answer) = found(ask(request, metric, &year).await)? else { return Ok(None) };
         let rows: Vec<ShareRow> = answer.rows_as()?;
         let unit = answer.facts.get("unit").and_then(serde_json::Value::as_str).unwrap_or_default();
         let page = Frame::new(request, "");
@@ -58,10 +58,7 @@ impl Page for Tenders {
         let mut page = Frame::new(request, say(request.language, "tenders.title")).with_chart();
         let mut tables = Vec::new();
         for (metric, key, answer) in [(AMOUNT, "tenders.amount", amounts), (COUNT, "tenders.count", counts)] {
-            let mut answer = match answer {
-                Err(ServeError::Lake(LakeError::BadQuestion { .. })) => continue,
-                answer => answer?,
-            };
+            let Some(mut answer) = found(answer)? else { continue };
             let rows: Vec<ShareRow> = answer.rows_as()?;
             if !rows.is_empty() {
                 let unit = answer.facts.get("unit").and_then(serde_json::Value::as_str).unwrap_or_default();
@@ -125,7 +122,27 @@ async fn ask(request: &PageRequest, metric: &str, year: &str) -> Result<Answer, 
     request.ask(questions::share(&request.lake, &question)).await
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// An answer; `None` where there are no tenders to tell of.
+fn found(answer: Result<Answer, ServeError>) -> Result<Option<Answer>, ServeError> {
+    match answer {
+        Err(ServeError::Lake(LakeError::BadQuestion { .. })) => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+/// What the data formats have where there are no tenders.
+const FIELDS: &[(&str, Holds)] = &[
+    ("period", Holds::Text),
+    ("period_start", Holds::Text),
+    ("rank", Holds::Count),
+    ("name", Holds::Text),
+    ("entity", Holds::Text),
+    ("value", Holds::Number),
+    ("share", Holds::Number),
+    ("total", Holds::Number),
+];
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct ShareRow {
     period: String,
     name: String,

@@ -27,8 +27,6 @@ pub(crate) struct Watched;
 
 /// Of whom figures are shown; a company stands for its products too, and may have hundreds.
 const N_WATCHED_MAX: usize = 40;
-/// Questions to the lake at the same time.
-const N_AT_ONCE: usize = 8;
 /// Metrics with a column of their own.
 const N_METRICS: usize = 4;
 const N_EVENTS: usize = 20;
@@ -131,7 +129,7 @@ async fn told(request: &PageRequest) -> Result<Told, ServeError> {
     let (mut entities, unknown) = whom(request, &list);
     let n_more = entities.len().saturating_sub(N_WATCHED_MAX);
     entities.truncate(N_WATCHED_MAX);
-    let (subjects, probabilities) = futures::try_join!(subjects(request, &entities), probabilities(request))?;
+    let (subjects, probabilities) = futures::try_join!(compared::subjects(request, &entities), probabilities(request))?;
     Ok(Told { list, subjects, probabilities, unknown, n_more })
 }
 
@@ -140,15 +138,6 @@ fn whom(request: &PageRequest, list: &WatchList) -> (Vec<String>, Vec<String>) {
     let watched = list.watched(&request.lake.identity());
     let others = watched.entities.difference(&watched.named);
     (watched.named.iter().chain(others).cloned().collect(), watched.unknown)
-}
-
-async fn subjects(request: &PageRequest, entities: &[String]) -> Result<Vec<Subject>, ServeError> {
-    let mut subjects = Vec::with_capacity(entities.len());
-    for some in entities.chunks(N_AT_ONCE) {
-        let asked = some.iter().map(|entity| compared::subject(request, entity, None));
-        subjects.extend(futures::future::try_join_all(asked).await?);
-    }
-    Ok(subjects)
 }
 
 async fn probabilities(request: &PageRequest) -> Result<HashMap<String, f64>, ServeError> {
@@ -239,8 +228,9 @@ fn by_metric(told: &Told) -> Vec<(String, Vec<Line>)> {
 
 #[async_trait]
 impl Page for Watched {
-    fn is_of_the_moment(&self) -> bool {
-        true
+    /// The list in full: its file is not the lake's. Where it cannot be read, the page says so, and that is not kept.
+    fn also_depends_on(&self, request: &PageRequest) -> Option<String> {
+        list_of(request).ok().map(|list| format!(" watch {list:?}"))
     }
 
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {

@@ -159,6 +159,15 @@ async fn a_watch_list_shows_figures_changes_and_who_is_not_known_yet() {
     let page = served.get(&vic, "/watch/assistants?lang=en").await.text();
     assert!(page.contains("<h1>Assistants</h1>") && page.contains("+18.6%"), "{page}");
     assert!(page.contains("Not known yet: Nobody yet") && page.contains("/compare?name="), "{page}");
+    let list = list.replace("Assistants", "Helpers").replace(", \"Doubao\"", "");
+    std::fs::write(folder.join("assistants.toml"), list).unwrap();
+    let page = served.get(&vic, "/watch/assistants?lang=en").await.text();
+    assert!(page.contains("<h1>Helpers</h1>") && !page.contains("+18.6%"), "what the file says now: {page}");
+    assert!(rows(&served, &vic, "/watch/assistants.json").await.iter().all(|row| row["name"] == "Kimi"));
+    std::fs::write(folder.join("assistants.toml"), "products = 1\n").unwrap();
+    assert!(!served.get(&vic, "/watch/assistants?lang=en").await.status.is_success(), "nothing kept is shown instead");
+    std::fs::remove_file(folder.join("assistants.toml")).unwrap();
+    assert_eq!(served.get(&vic, "/watch/assistants?lang=en").await.status, StatusCode::NOT_FOUND);
     assert_eq!(served.get(&vic, "/watch/others").await.status, StatusCode::NOT_FOUND);
 }
 

@@ -1,5 +1,6 @@
-//! Products beside each other: which line stands for whom, in which form, and nothing of what may not be passed on.
+//! Products beside each other: which line stands for whom, in which form, and nothing of what may not be passed on; and tenders.
 
+use crowsnest_run::ReconcileRequest;
 use serde_json::Value;
 
 use crate::support::{HOME, SHARED, Small, get};
@@ -33,6 +34,37 @@ async fn each_has_a_line_of_one_source_with_its_share_and_index() {
     // The total of December is made of all three products.
     let total: f64 = doubao["value"].as_f64().unwrap() / doubao["share"].as_f64().unwrap();
     assert!(total > 71_160_000.0 + 16_690_000.0, "{total}");
+}
+
+#[tokio::test]
+async fn reconciled_figures_are_shares_of_reconciled_figures() {
+    let small = Small::new().await;
+    Box::pin(crowsnest_run::reconcile(&small.lake, &ReconcileRequest::default())).await.unwrap();
+    let pages = small.pages(HOME);
+    let address = "name=Doubao&name=Kimi&name=Ernie&metric=mau&view=share";
+    let rows = get(&pages, &format!("/compare.json?{address}")).await.json();
+    let of_december = rows.as_array().unwrap().iter().filter(|row| row["period"] == "2024-12");
+    let shares: Vec<(&Value, f64)> = of_december.map(|row| (&row["basis"], row["share"].as_f64().unwrap())).collect();
+    assert!(shares.len() == 3 && shares.iter().all(|(basis, _)| *basis == "reconciled"), "{rows}");
+    let sum: f64 = shares.iter().map(|(_, share)| share).sum();
+    assert!((sum - 1.0).abs() < 1e-9, "all three are all that there is: {rows}");
+    let page = get(&pages, &format!("/compare?{address}&lang=en")).await.text();
+    assert!(page.contains("reconciled figures of the same scope and period") && !page.contains("as claimed"), "{page}");
+    let beyond = get(&small.pages(SHARED), &format!("/compare.json?{address}")).await.json();
+    assert!(beyond.as_array().unwrap().iter().all(|row| row["share"].is_null()), "a sum would tell of the others");
+}
+
+#[tokio::test]
+async fn where_there_are_no_tenders_there_is_a_page_and_no_rows() {
+    let small = Small::new().await;
+    let pages = small.pages(HOME);
+    for address in ["/tenders", "/tenders.json", "/tenders.csv", "/tenders.parquet", "/tenders.json?year=2024"] {
+        assert_eq!(get(&pages, address).await.status, 200, "{address}");
+    }
+    assert_eq!(get(&pages, "/tenders.json").await.json(), serde_json::json!([]));
+    assert_eq!(get(&pages, "/tenders.csv").await.text().lines().count(), 1, "names of columns alone");
+    assert_eq!(get(&pages, "/tenders.svg").await.status, 404, "there is nothing to draw");
+    assert_eq!(get(&pages, "/tenders.json?year=soon").await.status, 400);
 }
 
 #[tokio::test]
