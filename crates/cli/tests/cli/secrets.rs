@@ -223,7 +223,7 @@ fn the_environment_goes_before_the_secrets_file_and_that_before_what_is_kept() {
         let (folder, market) = market();
         assert!(set(&market, &folder, "FIGURES_TOKEN", VALUE).starts_with("exit code 0"));
         if is_in_file {
-            let secrets = file(&folder, "secrets.toml", &format!("FIGURES_TOKEN = \"{of_file}\"\n"));
+            let secrets = file(&folder, "secrets.toml", format!("FIGURES_TOKEN = \"{of_file}\"\n"));
             let config = market.join("crowsnest.toml");
             let text = std::fs::read_to_string(&config).unwrap();
             std::fs::write(&config, format!("secrets = {:?}\n{text}", secrets.display())).unwrap();
