@@ -15,6 +15,6 @@ pub(crate) struct ClusterCommand {
 impl ClusterCommand {
     #[expect(clippy::unused_async, reason = "commands are called alike")]
     pub(crate) async fn run(self, _context: &Context) -> Result<Done, Failure> {
-        Err(Failure::users("this crowsnest was built without the cluster", "build it without `--no-default-features`"))
+        Err(Failure::users("this crowsnest was built without the cluster", "build it with `cargo build --release -p crowsnest-cli --features cluster`"))
     }
 }

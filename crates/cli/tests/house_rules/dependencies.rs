@@ -127,6 +127,6 @@ fn crates_of(features: &[&str]) -> Vec<String> {
 #[test]
 fn only_a_build_with_the_cluster_has_one() {
     let is_of_cluster = |line: &String| line.starts_with("ballista");
-    assert!(crates_of(&[]).iter().any(is_of_cluster));
-    assert!(!crates_of(&["--no-default-features"]).iter().any(is_of_cluster));
+    assert!(crates_of(&["--features", "cluster"]).iter().any(is_of_cluster));
+    assert!(!crates_of(&[]).iter().any(is_of_cluster));
 }
