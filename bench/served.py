@@ -25,7 +25,7 @@ AS_OF_DAYS = ("2023-06-30", "2024-06-30", "2025-02-01")
 #: Endings of data, each with another form of the same rows.
 DATA_ENDINGS = (".csv", ".parquet", ".json")
 #: Answers that are no rows.
-PLAIN = ("/healthz", "/metrics", "/digest.atom")
+PLAIN = ("/healthz", "/readyz", "/metrics", "/digest.atom")
 
 
 def link(path, query=None):

@@ -1,7 +1,8 @@
 // Every page in a real browser: it renders, in three languages, light and dark, on a desk and on a phone; it works
-// without JavaScript; it asks nobody else; and the same address gives data.
+// without JavaScript; axe finds nothing wrong with it; it asks nobody else; and the same address gives data.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { faults } from "./access.mjs";
 import { json, launch, pages, site } from "./browser.mjs";
 
 let browser;
@@ -46,6 +47,7 @@ for (const look of LOOKS) {
   test(`every page renders: ${look.name}`, async () => {
     const { width, height, colorScheme, lang } = look;
     const { page, complaints, close } = await watchedPage({ width, height, colorScheme });
+    const wrong = [];
     for (const { name, path } of all) {
       await page.goto(inLanguage(path, lang), { waitUntil: "networkidle" });
       const seen = await page.evaluate(() => ({
@@ -66,10 +68,21 @@ for (const look of LOOKS) {
       assert.equal(seen.unlabelled, 0, `${name}: fields without a label`);
       assert.equal(seen.drawn, 0, `${name}: charts that were not drawn`);
       assert.deepEqual(complaints, [], name);
+      if (lang !== "zh-Hant") wrong.push(...(await faults(page)).map((fault) => `${name}: ${fault}`));
     }
+    assert.equal(wrong.length, 0, `\n${wrong.join("\n")}`);
     await close();
   });
 }
+
+test("axe finds nothing where nobody is logged in, and where nothing is", async () => {
+  const { page, close } = await watchedPage({ width: 1280, height: 900 });
+  for (const path of ["/login", "/nowhere", "/product/0000000000000000"]) {
+    await page.goto(inLanguage(path, "en"));
+    assert.deepEqual(await faults(page), [], path);
+  }
+  await close();
+});
 
 test("every address is also data", async () => {
   for (const { name, path } of all) {

@@ -60,6 +60,7 @@ const RULES: &[Rule] = &[
     rule(Look, "/favicon.ico", Nothing),
     rule(Look, "/robots.txt", Nothing),
     rule(Look, "/healthz", Nothing),
+    rule(Look, "/readyz", Nothing),
     rule(Look, "/login", Nothing),
     rule(Change, "/login", Nothing),
     // A provider sends people back by GET: what that changes is bound to a secret in a cookie, see `oidc`.

@@ -59,6 +59,7 @@ mod pages;
 mod palette;
 mod plan_report;
 mod raw;
+mod ready;
 mod reconcile;
 mod redistribution;
 pub mod reports;

@@ -46,7 +46,7 @@ pub(crate) fn router_of(current: CurrentSite, options: &ServeOptions) -> Router 
         .route("/metrics", get(metrics::of_pages))
         .route("/healthz", get(|| async { "ok\n" }));
     router = deciding::add(account::add(login::add(reconcile::add(router, &hosts), &guard), &guard));
-    router = notes::add(crate::views::add(router));
+    router = crate::ready::add(notes::add(crate::views::add(router)));
     router = allocate::add(router, &current);
     let api = Arc::new(Api::new(Arc::clone(&guard.accounts) as Arc<dyn Callers>));
     router = agents::add(router, &current, &api, &hosts);

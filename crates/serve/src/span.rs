@@ -133,6 +133,7 @@ mod tests {
             ("/v1/products/0123456789abcdef", "/v1/products/…"),
             ("/document/ab12/raw", "/document/…"),
             ("/healthz", "/healthz"),
+            ("/readyz", "/readyz"),
         ] {
             assert_eq!(route_of(path), route);
         }

@@ -15,6 +15,9 @@ pub(crate) struct ClusterCommand {
 impl ClusterCommand {
     #[expect(clippy::unused_async, reason = "commands are called alike")]
     pub(crate) async fn run(self, _context: &Context) -> Result<Done, Failure> {
-        Err(Failure::users("this crowsnest was built without the cluster", "build it with `cargo build --release -p crowsnest-cli --features cluster`"))
+        Err(Failure::users(
+            "this crowsnest was built without the cluster",
+            "build it with `cargo build --release -p crowsnest-cli --features cluster`",
+        ))
     }
 }

@@ -67,6 +67,7 @@ const LOOKS: &[(&str, Option<Role>)] = &[
     ("/favicon.ico", None),
     ("/robots.txt", None),
     ("/healthz", None),
+    ("/readyz", None),
     ("/login", None),
     ("/login/oidc", None),
     ("/login/oidc/callback", None),
