@@ -14,8 +14,8 @@ before(async () => {
 after(() => browser?.close());
 
 const LOOKS = [
-  { name: "desk, light, English", width: 1280, height: 900, colorScheme: "light", lang: "en" },
-  { name: "phone, dark, 简体", width: 360, height: 780, colorScheme: "dark", lang: "zh-Hans" },
+  { name: "desk, light, English", width: 1280, height: 900, colorScheme: "light", lang: "en", byAxe: true },
+  { name: "phone, dark, 简体", width: 360, height: 780, colorScheme: "dark", lang: "zh-Hans", byAxe: true },
   { name: "phone, light, 繁體", width: 360, height: 780, colorScheme: "light", lang: "zh-Hant" },
 ];
 
@@ -45,7 +45,7 @@ function inLanguage(path, lang) {
 
 for (const look of LOOKS) {
   test(`every page renders: ${look.name}`, async () => {
-    const { width, height, colorScheme, lang } = look;
+    const { width, height, colorScheme, lang, byAxe } = look;
     const { page, complaints, close } = await watchedPage({ width, height, colorScheme });
     const wrong = [];
     for (const { name, path } of all) {
@@ -68,9 +68,9 @@ for (const look of LOOKS) {
       assert.equal(seen.unlabelled, 0, `${name}: fields without a label`);
       assert.equal(seen.drawn, 0, `${name}: charts that were not drawn`);
       assert.deepEqual(complaints, [], name);
-      if (lang !== "zh-Hant") wrong.push(...(await faults(page)).map((fault) => `${name}: ${fault}`));
+      if (byAxe) wrong.push(...(await faults(page)).map((fault) => `${name}: ${fault}`));
     }
-    assert.equal(wrong.length, 0, `\n${wrong.join("\n")}`);
+    assert.deepEqual(wrong, []);
     await close();
   });
 }
