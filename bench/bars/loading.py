@@ -159,6 +159,9 @@ def make(run, folder, rows, products):
     timed("reconcile", "reconcile", "--quiet")
     timed("detect", "detect", "--quiet", ok_codes=(0, 1, 2))
     timed("alerts", "alerts", "--quiet", ok_codes=(0, 2))
+    # As every night: figures have files by name from now on, too.
+    timed("optimize again", "lake", "optimize", "--quiet")
+    timed("vacuum again", "lake", "vacuum", "--hours", "0", "--quiet")
     _, n_claims = measure.delta_files(folder / "lake/claims")
     n_imported = told["written"]["n_distinct"] + n_tenders
     if n_claims != n_imported:

@@ -1,6 +1,8 @@
 //! An answer: rows as Arrow, with facts that are not rows and notes in words.
 
-use arrow::array::RecordBatch;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray as _, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow_schema::SchemaRef;
 use serde::de::DeserializeOwned;
@@ -27,7 +29,7 @@ impl Answer {
 
     /// The same from the batches of a query; `schema` is that of the query, for when it gave none.
     pub(crate) fn of_batches(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Self> {
-        Ok(Self::of_rows(concat_batches(schema, batches)?))
+        Ok(Self::of_rows(compacted(concat_batches(schema, batches)?)?))
     }
 
     /// The rows as values of a type with the columns' names.
@@ -44,4 +46,14 @@ impl Answer {
         self.notes.push(note.into());
         self
     }
+}
+
+/// The same rows, with texts that hold no more than themselves: a view of a text keeps the whole page that it was read from,
+/// and twelve rows would keep many megabytes.
+fn compacted(rows: RecordBatch) -> Result<RecordBatch> {
+    let columns = rows.columns().iter().map(|column| match column.as_string_view_opt() {
+        Some(texts) => Arc::new(texts.gc()) as ArrayRef,
+        None => Arc::clone(column),
+    });
+    Ok(RecordBatch::try_new(rows.schema(), columns.collect())?)
 }

@@ -32,7 +32,7 @@ use crate::{Result, statistics};
 const FOLDER: &str = "_by_name";
 const LIST: &str = "_by_name/list.json";
 /// A table of fewer rows is read fast enough as it is.
-pub(crate) const ROWS_MIN: usize = 2_000_000;
+pub(crate) const ROWS_MIN: usize = 200_000;
 /// Rows of a piece that is written at once.
 const PIECE_ROWS: usize = 2_000_000;
 /// It is made anew when this share of the rows was added since.

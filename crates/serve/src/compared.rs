@@ -8,9 +8,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crowsnest_lake::LakeError;
 use crowsnest_lake::questions::{self, ShareQuestion, SideBySideQuestion, TotalsQuestion};
 use crowsnest_model::MetricKind;
+use futures::FutureExt as _;
 use serde::Deserialize;
 
 use crate::ServeError;
@@ -368,9 +368,9 @@ async fn claimed_totals(
         as_of: request.as_of,
         ..ShareQuestion::default()
     };
-    let asked = request.ask_once(format!("{question:?}"), questions::share(&request.lake, &question)).await;
+    let asked = request.ask_once(question, |lake, question| questions::share(lake, question).boxed()).await;
     let answer = match asked {
-        Err(ServeError::Lake(LakeError::BadQuestion { .. })) => return Ok(HashMap::new()),
+        Err(error) if error.is_bad_question() => return Ok(HashMap::new()),
         answer => answer?,
     };
     // Amounts in several currencies are summed in the market's, which the line may not be in.
@@ -397,7 +397,7 @@ async fn reconciled_totals(
         segment: slice.segment.clone(),
         as_of: request.as_of,
     };
-    let asked = request.ask_once(format!("{question:?}"), questions::totals(&request.lake, &question));
+    let asked = request.ask_once(question, |lake, question| questions::totals(lake, question).boxed());
     let rows: Vec<TotalRow> = asked.await?.rows_as()?;
     let is_other = |row: &&TotalRow| row.unit.as_deref() != Some(slice.unit.as_str());
     let mixed: HashSet<&str> = rows.iter().filter(is_other).map(|row| row.period.as_str()).collect();

@@ -1,5 +1,7 @@
 //! What can go wrong in serving, and which HTTP status it is.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use crowsnest_grow::GrowError;
 use crowsnest_lake::LakeError;
@@ -57,7 +59,7 @@ pub enum ServeError {
     #[error(transparent)]
     Decision(#[from] DecisionError),
     /// The question took longer than it may.
-    #[error("the question took longer than {seconds} seconds and was stopped")]
+    #[error("the question takes longer than {seconds} seconds")]
     TimedOut {
         /// The limit.
         seconds: u64,
@@ -111,6 +113,9 @@ pub enum ServeError {
     /// An agent could not be served.
     #[error("serving the agent: {0}")]
     Agent(String),
+    /// What somebody else was told who asked for the same at the same time.
+    #[error(transparent)]
+    Told(Arc<ServeError>),
     /// A page panicked; the log has more.
     #[error("the page stopped half-way")]
     Panicked,
@@ -119,6 +124,14 @@ pub enum ServeError {
 impl ServeError {
     pub(crate) fn bad_request(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::BadRequest { message: message.into(), hint: hint.into() }
+    }
+
+    /// Whether the lake says that the question makes no sense, which to a page may be an answer.
+    pub(crate) fn is_bad_question(&self) -> bool {
+        match self {
+            Self::Told(error) => error.is_bad_question(),
+            _ => matches!(self, Self::Lake(LakeError::BadQuestion { .. })),
+        }
     }
 
     /// The HTTP status that fits.
@@ -131,6 +144,7 @@ impl ServeError {
                 StatusCode::BAD_REQUEST
             }
             Self::Grow(error) => of_growing(error),
+            Self::Told(error) => error.status(),
             Self::NotLoggedIn | Self::WrongToken => StatusCode::UNAUTHORIZED,
             Self::Forbidden { .. } | Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::NotAForm | Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -163,7 +177,8 @@ impl ServeError {
             Self::NotJson => Some("send application/json, with a token".into()),
             Self::NotAForm => Some("send application/x-www-form-urlencoded".into()),
             Self::Grow(error) if self.status() != StatusCode::INTERNAL_SERVER_ERROR => error.hint(),
-            Self::Busy | Self::NotKept => Some("ask again in a moment".into()),
+            Self::Told(error) => error.hint(),
+            Self::Busy | Self::NotKept | Self::TimedOut { .. } => Some("ask again in a moment".into()),
             _ => None,
         }
     }

@@ -2,9 +2,11 @@
 //!
 //! A page says how its answer is got ([`Page::answer`]) and how it looks ([`Page::html`]); the data formats need
 //! nothing more. Errors become a page (or a JSON object) with what happened and what to do. No page may take longer
-//! than [`TIME_LIMIT`]; what was made is kept until the lake changes ([`cache`]); and a panic in one is an error page, not the end of the server.
+//! than [`TIME_LIMIT`]; what was made is kept until the lake changes ([`cache`]), and is made once for all who ask at the same
+//! time; and a panic in one is an error page, not the end of the server.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
@@ -104,32 +106,40 @@ fn kept_under(page: &dyn Page, request: &PageRequest) -> Option<String> {
 }
 
 /// Answers a request for a page in the format its address names.
-pub(crate) async fn respond(page: &dyn Page, request: PageRequest) -> Response {
-    let (generation, key) = (cache::generation(&request.lake), kept_under(page, &request));
-    if let Some(key) = &key
-        && let Some(made) = request.shared.pages.get(generation, key)
-    {
-        return made.for_visitor(&request);
+pub(crate) async fn respond(page: &'static dyn Page, request: PageRequest) -> Response {
+    let request = Arc::new(request);
+    let Some(key) = kept_under(page, &request) else { return respond_unkept(page, &request).await };
+    let making = make_to_keep(page, Arc::clone(&request), key.clone());
+    let asked = request.shared.pages.get_or_make(cache::generation(&request.lake), key, making);
+    match tokio::time::timeout(TIME_LIMIT, asked).await {
+        Ok(Ok(made)) => made.for_visitor(&request),
+        Ok(Err(error)) => error_page(&error, &request),
+        Err(_) => error_page(&TIMED_OUT, &request),
     }
-    let work = AssertUnwindSafe(produce(page, &request)).catch_unwind();
-    let result = match tokio::time::timeout(TIME_LIMIT, work).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(ServeError::Panicked),
-        Err(_) => Err(ServeError::TimedOut { seconds: TIME_LIMIT.as_secs() }),
-    };
-    match result {
-        Ok(made) => {
-            let Some(key) = key else { return made.into_response() };
-            let made = made.packed();
-            // What it depends on may have changed while it was made.
-            if kept_under(page, &request).as_ref() == Some(&key) {
-                let n_bytes = made.body.len() + key.len();
-                request.shared.pages.put(generation, key, made.clone(), n_bytes);
-            }
-            made.for_visitor(&request)
-        }
-        Err(error) => error_page(&error, &request),
+}
+
+const TIMED_OUT: ServeError = ServeError::TimedOut { seconds: TIME_LIMIT.as_secs() };
+
+async fn respond_unkept(page: &'static dyn Page, request: &PageRequest) -> Response {
+    let work = AssertUnwindSafe(produce(page, request)).catch_unwind();
+    match tokio::time::timeout(TIME_LIMIT, work).await {
+        Ok(Ok(Ok(made))) => made.into_response(),
+        Ok(Ok(Err(error))) => error_page(&error, request),
+        Ok(Err(_)) => error_page(&ServeError::Panicked, request),
+        Err(_) => error_page(&TIMED_OUT, request),
     }
+}
+
+async fn make_to_keep(
+    page: &'static dyn Page,
+    request: Arc<PageRequest>,
+    key: String,
+) -> Result<cache::Made<Made>, ServeError> {
+    let made = produce(page, &request).await?.packed();
+    // What it depends on may have changed while it was made.
+    let is_same = kept_under(page, &request).as_ref() == Some(&key);
+    let n_bytes = is_same.then_some(made.body.len());
+    Ok(cache::Made { value: made, n_bytes })
 }
 
 async fn produce(page: &dyn Page, request: &PageRequest) -> Result<Made, ServeError> {
@@ -293,7 +303,7 @@ mod tests {
         }
     }
 
-    async fn shown(page: &OfWord, site: &Site, word: Option<&'static str>) -> String {
+    async fn shown(page: &'static OfWord, site: &Site, word: Option<&'static str>) -> String {
         *page.word.lock().unwrap() = word;
         let uri: Uri = "/word".parse().unwrap();
         let request = PageRequest::read(&site.lake, &site.shared, &uri, &HeaderMap::new(), None).unwrap();
@@ -306,18 +316,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let market = Market::create(&folder.path().join("m"), "m").unwrap();
         let site = CurrentSite::new(Lake::open(market, LakeOptions::default()).await.unwrap()).now();
-        let page = OfWord::default();
-        assert_eq!(shown(&page, &site, Some("a")).await, "1");
-        assert_eq!(shown(&page, &site, Some("a")).await, "1");
-        assert_eq!(shown(&page, &site, Some("b")).await, "2");
-        assert_eq!(shown(&page, &site, Some("a")).await, "1");
+        let page: &'static OfWord = Box::leak(Box::default());
+        assert_eq!(shown(page, &site, Some("a")).await, "1");
+        assert_eq!(shown(page, &site, Some("a")).await, "1");
+        assert_eq!(shown(page, &site, Some("b")).await, "2");
+        assert_eq!(shown(page, &site, Some("a")).await, "1");
         // What cannot be known keeps nothing.
-        assert_eq!(shown(&page, &site, None).await, "3");
-        assert_eq!(shown(&page, &site, None).await, "4");
+        assert_eq!(shown(page, &site, None).await, "3");
+        assert_eq!(shown(page, &site, None).await, "4");
         // Nor what changed while the page was made.
         *page.next.lock().unwrap() = Some("d");
-        assert_eq!(shown(&page, &site, Some("c")).await, "5");
-        assert_eq!(shown(&page, &site, Some("c")).await, "6");
-        assert_eq!(shown(&page, &site, Some("c")).await, "6");
+        assert_eq!(shown(page, &site, Some("c")).await, "5");
+        assert_eq!(shown(page, &site, Some("c")).await, "6");
+        assert_eq!(shown(page, &site, Some("c")).await, "6");
     }
 }

@@ -109,7 +109,8 @@ pub(crate) async fn check_document(lake: &Lake, shared: &Shared, document: &str)
         None => {
             let question = DocumentQuestion { document: document.to_owned() };
             let answer = questions::document_sources(lake, &question).await?;
-            shared.answers.put(generation, key, answer.clone(), answer.rows.get_array_memory_size());
+            let n_bytes = answer.rows.get_array_memory_size();
+            shared.answers.put(generation, key, answer.clone(), n_bytes);
             answer
         }
     };

@@ -4,13 +4,14 @@
 //! In: an HTTP request. Out: a [`PageRequest`], from which pages build questions and links. Links made by
 //! [`PageRequest::link`] carry the as-of date and an explicit language on, so that a visitor never loses either.
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, Uri, header};
 use crowsnest_lake::questions::parse_as_of;
 use crowsnest_lake::{Answer, Lake, LakeError, Language};
-use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use futures::{FutureExt as _, TryFutureExt as _};
 
 use crate::ServeError;
 use crate::cache::{self, Cache};
@@ -78,7 +79,10 @@ impl Format {
 
 /// A question that is being asked, as one type whatever it is: the compiler looks into the futures of every page for each that
 /// awaits them, and twice into what a generic one holds. Without this it took eight minutes.
-type Asking<'a> = BoxFuture<'a, Result<Answer, ServeError>>;
+pub(crate) type Asking<'a> = BoxFuture<'a, Result<Answer, ServeError>>;
+
+/// How a question is asked.
+type Ask<Q> = for<'a> fn(&'a Lake, &'a Q) -> BoxFuture<'a, Result<Answer, LakeError>>;
 
 /// One request for a page, in any of its formats.
 #[derive(Clone)]
@@ -259,37 +263,24 @@ impl PageRequest {
         key
     }
 
-    /// Asks the lake something that many pages need, once per state of the lake; `key` is the question in full.
-    pub(crate) fn ask_once<'a>(
-        &'a self,
-        key: String,
-        question: impl Future<Output = Result<Answer, LakeError>> + Send + 'a,
-    ) -> Asking<'a> {
-        let question = question.boxed();
-        self.ask_once_unfiltered(key, async move { self.may_show(question.await?) })
+    /// Asks the lake something that many pages need, once per state of the lake.
+    pub(crate) fn ask_once<Q>(&self, question: Q, ask: Ask<Q>) -> Asking<'_>
+    where
+        Q: fmt::Debug + Send + Sync + 'static,
+    {
+        let (lake, shared, key) = (self.lake.clone(), Arc::clone(&self.shared), format!("{question:?}"));
+        self.find_once(key, async move { shared.may_show(ask(&lake, &question).await?) }.boxed())
     }
 
-    /// The same for answers whose rows may be told of every source.
-    pub(crate) fn ask_once_unfiltered<'a, E>(
-        &'a self,
-        key: String,
-        question: impl Future<Output = Result<Answer, E>> + Send + 'a,
-    ) -> Asking<'a>
-    where
-        ServeError: From<E>,
-        E: 'a,
-    {
-        let question = question.boxed();
-        Box::pin(async move {
-            let generation = cache::generation(&self.lake);
-            if let Some(answer) = self.shared.answers.get(generation, &key) {
-                return Ok(answer);
-            }
-            let answer = question.await?;
-            let n_bytes = answer.rows.get_array_memory_size() + key.len();
-            self.shared.answers.put(generation, key, answer.clone(), n_bytes);
-            Ok(answer)
-        })
+    /// Finds something out once per state of the lake; what may not be told is left out of it by then.
+    pub(crate) fn find_once(&self, key: String, finding: Asking<'static>) -> Asking<'_> {
+        let making = async move {
+            let answer = finding.await?;
+            let n_bytes = answer.rows.get_array_memory_size();
+            Ok(cache::Made { value: answer, n_bytes: Some(n_bytes) })
+        };
+        let found = self.shared.answers.get_or_make(cache::generation(&self.lake), key, making);
+        found.map_err(ServeError::Told).boxed()
     }
 
     /// The sources of which nothing may be shown here.
@@ -303,14 +294,17 @@ impl PageRequest {
         question: impl Future<Output = Result<Answer, LakeError>> + Send + 'a,
     ) -> Asking<'a> {
         let question = question.boxed();
-        Box::pin(async move { self.may_show(question.await?) })
+        Box::pin(async move { self.shared.may_show(question.await?) })
     }
+}
 
-    fn may_show(&self, answer: Answer) -> Result<Answer, ServeError> {
-        if !self.shared.is_shared || self.shared.kept_back.is_empty() {
+impl Shared {
+    /// Leaves out what may not be passed on where others may look.
+    pub(crate) fn may_show(&self, answer: Answer) -> Result<Answer, ServeError> {
+        if !self.is_shared || self.kept_back.is_empty() {
             return Ok(answer);
         }
-        redistribution::leave_out(answer, &self.shared.kept_back)
+        redistribution::leave_out(answer, &self.kept_back)
     }
 }
 

@@ -51,10 +51,29 @@ pub async fn overview(lake: &Lake, question: &OverviewQuestion) -> Result<Answer
 /// Smaller changes than this move nobody.
 const MOVE_SHARE_MIN: f64 = 0.02;
 
+/// How far back movers are looked for before all months are: the latest ones come first in any case.
+const RECENT_DAYS: i32 = 100;
+const N_MOVERS: usize = 12;
+
 /// The largest relative changes from one month to the next, told by the same source, among metrics that several
 /// sources tell; the latest month first.
 async fn movers(lake: &Lake, question: &OverviewQuestion) -> Result<Answer> {
     let filter = "grain = 'month' AND kind = 'product' AND unit IN ('users', 'visits', 'downloads')";
+    let known = rows::known_by(question.as_of);
+    let latest = format!("SELECT CAST(max(period_start) AS INT) AS day FROM claims WHERE {filter} AND {known}");
+    let latest: Vec<LatestMonth> = super::run(lake, &latest).await?.rows_as()?;
+    let Some(day) = latest.first().and_then(|row| row.day) else { return movers_of(lake, question, filter).await };
+    let since = crowsnest_model::day_to_string(day.saturating_sub(RECENT_DAYS));
+    let recent = movers_of(lake, question, &format!("{filter} AND period_start >= DATE '{since}'")).await?;
+    if recent.rows.num_rows() >= N_MOVERS { Ok(recent) } else { movers_of(lake, question, filter).await }
+}
+
+#[derive(serde::Deserialize)]
+struct LatestMonth {
+    day: Option<i32>,
+}
+
+async fn movers_of(lake: &Lake, question: &OverviewQuestion, filter: &str) -> Result<Answer> {
     let name = rows::name_column(rows::language(lake, question.language));
     let sql = format!(
         "WITH said AS (SELECT c.*, i.entity_id FROM ({}) c JOIN identities i ON c.mention_id = i.mention_id), \
@@ -66,7 +85,7 @@ async fn movers(lake: &Lake, question: &OverviewQuestion) -> Result<Answer> {
          WHERE s.previous_end = s.period_start AND s.previous_value > 0 \
            AND abs(s.value / s.previous_value - 1) >= {MOVE_SHARE_MIN} \
          ORDER BY s.period_start DESC, greatest(s.value / s.previous_value, s.previous_value / nullif(s.value, 0)) DESC, \
-         name LIMIT 12",
+         name LIMIT {N_MOVERS}",
         crate::questions::in_force::sql(filter, question.as_of)
     );
     super::run(lake, &sql).await

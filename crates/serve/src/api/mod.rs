@@ -230,7 +230,8 @@ async fn replied(api: &Api, asked: &Asked, form: Form, headers: &HeaderMap) -> R
         Problem::new(StatusCode::NOT_ACCEPTABLE, format!("these rows cannot be written so: {error}"), remedy)
     })?;
     let reply = Reply { headers: headers_of(asked, &part, form, &tag), body: body.into() };
-    api.replies.put(generation, tag, reply.clone(), reply.body.len());
+    let n_bytes = reply.body.len();
+    api.replies.put(generation, tag, reply.clone(), n_bytes);
     Ok(reply.into_response())
 }
 

@@ -65,7 +65,7 @@ async fn this_claim(request: &PageRequest) -> Result<ClaimRow, ServeError> {
         ..ClaimsQuestion::default()
     };
     let answer = match request.ask(questions::claims(&request.lake, &question)).await {
-        Err(ServeError::Lake(crowsnest_lake::LakeError::BadQuestion { .. })) => return Err(not_here()),
+        Err(error) if error.is_bad_question() => return Err(not_here()),
         other => other?,
     };
     answer.rows_as::<ClaimRow>()?.into_iter().next().ok_or_else(not_here)

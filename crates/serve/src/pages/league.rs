@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use crowsnest_lake::questions::{self, LeagueQuestion, MetricsQuestion, PeriodsQuestion, ShareQuestion};
 use crowsnest_lake::{Answer, LakeError};
 use crowsnest_model::Period;
+use futures::FutureExt as _;
 use serde::Deserialize;
 
 use super::{SCOPE_NOTE, figures, is_lower_better, metric_label};
@@ -140,7 +141,7 @@ async fn choose_metric(request: &PageRequest) -> Result<(Vec<MetricRow>, String)
 /// The market's metrics, those with the most sources first.
 pub(crate) async fn ask_metrics(request: &PageRequest) -> Result<Vec<MetricRow>, ServeError> {
     let question = MetricsQuestion { as_of: request.as_of, language: Some(request.language) };
-    let asked = request.ask_once(format!("{question:?}"), questions::metrics(&request.lake, &question));
+    let asked = request.ask_once(question, |lake, question| questions::metrics(lake, question).boxed());
     Ok(asked.await?.rows_as()?)
 }
 
@@ -153,7 +154,7 @@ async fn choose_period(request: &PageRequest, metric: &str) -> Result<(Vec<Perio
 /// The periods of a metric that have anything to rank, newest first.
 pub(crate) async fn ask_periods(request: &PageRequest, metric: &str) -> Result<Vec<PeriodRow>, ServeError> {
     let question = PeriodsQuestion { metric: metric.to_owned(), as_of: request.as_of };
-    let asked = request.ask_once(format!("{question:?}"), questions::periods(&request.lake, &question));
+    let asked = request.ask_once(question, |lake, question| questions::periods(lake, question).boxed());
     let mut periods: Vec<PeriodRow> = asked.await?.rows_as()?;
     periods.retain(|row| row.n > 0);
     Ok(periods)

@@ -96,7 +96,7 @@ async fn newest(
     let mut last = None;
     for within in candidates {
         let answer = ask(request, metric, &within, limit).await;
-        let is_nothing = matches!(&answer, Err(ServeError::Lake(LakeError::BadQuestion { .. })));
+        let is_nothing = answer.as_ref().is_err_and(ServeError::is_bad_question);
         if !is_nothing {
             return Ok((within, answer));
         }

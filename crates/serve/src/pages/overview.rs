@@ -5,6 +5,7 @@ use askama::Template;
 use async_trait::async_trait;
 use crowsnest_lake::Answer;
 use crowsnest_lake::questions::{self, EventsQuestion, LeagueQuestion, OverviewQuestion};
+use futures::FutureExt as _;
 use serde::Deserialize;
 
 use super::collecting::CollectingNow;
@@ -37,7 +38,7 @@ impl Page for Overview {
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
         let question = OverviewQuestion { as_of: request.as_of, language: request.question_language() };
         let mut answer =
-            request.ask_once(format!("{question:?}"), questions::overview(&request.lake, &question)).await?;
+            request.ask_once(question, |lake, question| questions::overview(lake, question).boxed()).await?;
         leave_out_latest(&mut answer, &request.kept_back());
         Ok(answer)
     }
@@ -173,7 +174,7 @@ async fn latest_events(request: &PageRequest) -> Result<Vec<EventRow>, ServeErro
         language: Some(request.language),
         ..EventsQuestion::default()
     };
-    let asked = request.ask_once(format!("{question:?}"), questions::events(&request.lake, &question));
+    let asked = request.ask_once(question, |lake, question| questions::events(lake, question).boxed());
     let mut rows: Vec<EventRow> = asked.await?.rows_as()?;
     rows.sort_by(|left, right| right.dated().cmp(&left.dated()));
     rows.truncate(N_EVENTS);
@@ -220,7 +221,7 @@ async fn teaser(request: &PageRequest, metric: &str) -> Result<Option<Teaser>, S
         language: Some(request.language),
         ..LeagueQuestion::default()
     };
-    let asked = request.ask_once(format!("{question:?}"), questions::league(&request.lake, &question));
+    let asked = request.ask_once(question, |lake, question| questions::league(lake, question).boxed());
     let rows: Vec<LeagueRow> = asked.await?.rows_as()?;
     let largest = rows.iter().map(|row| row.value).fold(f64::MIN_POSITIVE, f64::max);
     let line = |row: &LeagueRow| TeaserLine {

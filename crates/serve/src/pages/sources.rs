@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use crowsnest_lake::questions::{self, SourcesQuestion};
 use crowsnest_lake::{Answer, own_rows};
 use crowsnest_run::{SOURCE_FIELDS, SourceState, source_states_of};
+use futures::FutureExt as _;
 
 use super::source_view::{CollectedLine, collected_line};
 use crate::ServeError;
@@ -54,7 +55,8 @@ impl SourceLine {
 async fn ask(request: &PageRequest, now: i64) -> Result<Vec<SourceState>, ServeError> {
     let question = SourcesQuestion { as_of: request.as_of };
     // Its answer has the sources' names and terms only, which may be told of every source.
-    let answer = request.ask_once_unfiltered(format!("{question:?}"), questions::sources(&request.lake, &question));
+    let (lake, key) = (request.lake.clone(), format!("{question:?}"));
+    let answer = request.find_once(key, async move { Ok(questions::sources(&lake, &question).await?) }.boxed());
     Ok(runs::for_everybody(source_states_of(&request.lake, &answer.await?, now)?, request))
 }
 

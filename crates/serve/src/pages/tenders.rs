@@ -4,7 +4,7 @@ use askama::Template;
 use async_trait::async_trait;
 use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_lake::questions::{self, ShareQuestion};
-use crowsnest_lake::{Answer, LakeError, Language};
+use crowsnest_lake::{Answer, Language};
 use serde::{Deserialize, Serialize};
 
 use super::league::ask_periods;
@@ -125,7 +125,7 @@ async fn ask(request: &PageRequest, metric: &str, year: &str) -> Result<Answer, 
 /// An answer; `None` where there are no tenders to tell of.
 fn found(answer: Result<Answer, ServeError>) -> Result<Option<Answer>, ServeError> {
     match answer {
-        Err(ServeError::Lake(LakeError::BadQuestion { .. })) => Ok(None),
+        Err(error) if error.is_bad_question() => Ok(None),
         answer => answer.map(Some),
     }
 }

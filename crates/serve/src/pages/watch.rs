@@ -9,6 +9,7 @@ use crowsnest_lake::Answer;
 use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_lake::questions::{self, BreakoutsQuestion, EventsQuestion};
 use crowsnest_run::watch::{WatchList, watch_lists};
+use futures::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::compare::{Cell, cell};
@@ -147,7 +148,7 @@ async fn probabilities(request: &PageRequest) -> Result<HashMap<String, f64>, Se
         language: Some(request.language),
         ..BreakoutsQuestion::default()
     };
-    let asked = request.ask_once(format!("{question:?}"), questions::breakouts(&request.lake, &question));
+    let asked = request.ask_once(question, |lake, question| questions::breakouts(lake, question).boxed());
     let mut probabilities: HashMap<String, f64> = HashMap::new();
     for row in asked.await?.rows_as::<BreakoutRow>()? {
         let most = probabilities.entry(row.entity).or_default();
@@ -163,7 +164,7 @@ async fn events(request: &PageRequest, subjects: &[Subject]) -> Result<Vec<Event
         language: Some(request.language),
         ..EventsQuestion::default()
     };
-    let asked = request.ask_once(format!("{question:?}"), questions::events(&request.lake, &question));
+    let asked = request.ask_once(question, |lake, question| questions::events(lake, question).boxed());
     let mut rows: Vec<EventRow> = asked.await?.rows_as()?;
     let is_watched = |entity: &str| subjects.iter().any(|subject| subject.entity == entity);
     rows.retain(|row| row.entity.as_deref().is_some_and(is_watched));

@@ -1,10 +1,13 @@
 //! `/sources/worth`: what each source is worth: what it alone tells, how early, how it counts, and figures without it.
 
+use std::sync::Arc;
+
 use askama::Template;
 use async_trait::async_trait;
 use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_lake::{Answer, LakeError, Language};
 use crowsnest_run::{ReconcileError, ReconcileRequest, Worth, worth};
+use futures::FutureExt as _;
 
 use super::metric_label;
 use crate::ServeError;
@@ -43,18 +46,19 @@ async fn ask(request: &PageRequest) -> Result<Answer, ServeError> {
         now: jiff::Timestamp::now().as_microsecond(),
     };
     let key = format!("worth {:?} {:?}", question.metric, question.as_of);
-    let asked = async {
-        let found = match worth(&request.lake, &question).await {
+    let (lake, shared) = (request.lake.clone(), Arc::clone(&request.shared));
+    let asked = async move {
+        let found = match worth(&lake, &question).await {
             Ok(found) => found,
-            Err(ReconcileError::Lake(error)) => return Err(error),
+            Err(ReconcileError::Lake(error)) => return Err(error.into()),
             Err(error) => {
                 let hint = error.hint().unwrap_or_default();
-                return Err(LakeError::BadQuestion { message: error.to_string(), hint });
+                return Err(LakeError::BadQuestion { message: error.to_string(), hint }.into());
             }
         };
-        own_rows::answer(FIELDS, &found)
+        shared.may_show(own_rows::answer(FIELDS, &found)?)
     };
-    request.ask_once(key, Box::pin(asked)).await
+    request.find_once(key, asked.boxed()).await
 }
 
 struct WorthLine {
