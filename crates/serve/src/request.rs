@@ -10,6 +10,7 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, Uri, header};
 use crowsnest_lake::questions::parse_as_of;
 use crowsnest_lake::{Answer, Lake, LakeError, Language};
+use crowsnest_run::digest::Digest;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, TryFutureExt as _};
 
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) pages: Cache<Made>,
     /// Answers that several pages need and that read the whole market.
     pub(crate) answers: Cache<Answer>,
+    /// Digests that somebody looked at.
+    pub(crate) digests: Cache<Digest>,
     /// Names to look up among.
     pub(crate) names: Names,
 }

@@ -49,6 +49,7 @@ impl Site {
                 kept_back: kept_back.clone(),
                 pages: Cache::new(),
                 answers: Cache::new(),
+                digests: Cache::new(),
                 names: Names::default(),
             })
         };

@@ -96,7 +96,9 @@ pub(super) async fn beside(
         dimensions.filter(),
         rows::known_by(as_of)
     );
-    let found = by_entity(&super::run(lake, &sql(&filter)).await?.rows);
+    // What else a figure has, weights and claims above all, is most of what a whole month would have to read.
+    let shown = format!("SELECT entity_id, unit, value, low, high, reason FROM ({})", sql(&filter));
+    let found = by_entity(&super::run(lake, &shown).await?.rows);
     let (entities, units) = (entities.as_primitive::<Int64Type>(), table.column_by_name("unit"));
     let of = |row: usize| -> Option<&Beside> {
         let unit = text_at(units?.as_ref(), row)?;

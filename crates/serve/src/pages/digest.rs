@@ -8,9 +8,11 @@ use crowsnest_lake::{Answer, LakeError};
 use crowsnest_run::digest::{Digest as Told, DigestRequest, EVERYTHING, digest, parse_since, told_digests};
 use crowsnest_run::happening::Happening;
 use crowsnest_run::watch::watch_lists;
+use futures::FutureExt as _;
 use serde::Serialize;
 
 use crate::ServeError;
+use crate::cache;
 use crate::digests::{Audience, digest_message};
 use crate::frame::{Choice, Frame};
 use crate::message::{Line, Message};
@@ -136,8 +138,12 @@ impl Page for Digest {
     }
 }
 
+/// What a digest tells is looked for once a minute at most, or, as of a past day, once per state of the lake.
+const MINUTE_MICROS: i64 = 60_000_000;
+
 async fn asked(request: &PageRequest) -> Result<Told, ServeError> {
     let now = jiff::Timestamp::now().as_microsecond();
+    let now = now - now % MINUTE_MICROS;
     let until = request.as_of.unwrap_or(now).min(now);
     let n_days = request.number("days", N_DAYS, N_DAYS_MAX)?.max(1);
     let since = match request.get("since") {
@@ -155,8 +161,23 @@ async fn asked(request: &PageRequest) -> Result<Told, ServeError> {
         watch: request.text("watch"),
         language: Some(request.language),
     };
-    Ok(Box::pin(digest(&request.lake, &asked)).await?)
+    if asked.watch.is_some() {
+        // A watch-list is a file, which may change at any time.
+        return Ok(Box::pin(digest(&request.lake, &asked)).await?);
+    }
+    let (lake, key) = (request.lake.clone(), format!("{asked:?}"));
+    let making = async move {
+        let told = digest(&lake, &asked).await?;
+        let n_bytes = told.happenings.len() * HAPPENING_BYTES;
+        // What was known, told or not, is for digests that follow each other.
+        Ok(cache::Made { value: Told { seen: Vec::new(), ..told }, n_bytes: Some(n_bytes) })
+    };
+    let told = request.shared.digests.get_or_make(cache::generation(&request.lake), key, making.boxed());
+    told.await.map_err(ServeError::Told)
 }
+
+/// About what a happening takes.
+const HAPPENING_BYTES: usize = 1_000;
 
 fn message(request: &PageRequest, told: &Told) -> Message {
     digest_message(&request.lake, told, request.language, audience(request), None)
