@@ -5,12 +5,11 @@
 //! seldom asked for goes first, and what was made of an earlier state of the lake is not asked for again.
 //!
 //! Invariants: making goes on by itself, so that whoever leaves or has waited for too long does not take with them what
-//! others wait for, or ask for next; for so many keys at a time ([`N_LEFT_MAX`]) and so long ([`LEFT_LIMIT`]). An error is kept for nobody
-//! but those who waited for it.
+//! others wait for, or ask for next; for so many keys at a time ([`N_LEFT_MAX`]) and so long ([`LEFT_LIMIT`]). An error is
+//! kept for nobody but those who waited for it.
 
 use std::collections::HashSet;
 use std::future::Future;
-use std::hash::Hash;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -52,7 +51,7 @@ pub(crate) struct Made<V> {
 type Key = (usize, String);
 
 /// Results by key.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Cache<V: Clone + Send + Sync + 'static> {
     kept: Arc<Kept<Key, Found<V>, Bytes>>,
     left: Arc<Left>,
@@ -110,7 +109,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
             return found.result;
         }
         let task = tokio::spawn(make(Arc::clone(&self.kept), key.clone(), making).in_current_span());
-        let waiting = Waiting { task: Some(task), key: Some(key), left: Arc::clone(&self.left) };
+        let waiting = Waiting { task: Some(task), key, left: Arc::clone(&self.left) };
         waiting.result().await.unwrap_or_else(|_| Err(Arc::new(ServeError::Panicked)))
     }
 }
@@ -125,8 +124,7 @@ where
         Ok(found) => return found.result,
         Err(place) => place,
     };
-    let made = AssertUnwindSafe(making).catch_unwind().await.unwrap_or(Err(ServeError::Panicked));
-    let found = match made {
+    let found = match caught(making).await {
         Ok(made) => {
             let n_bytes = made.n_bytes.filter(|n_bytes| *n_bytes <= N_BYTES_EACH_MAX);
             Found { result: Ok(made.value), n_bytes }
@@ -142,13 +140,18 @@ where
     found.result
 }
 
+/// The same, with a panic as an error.
+pub(crate) async fn caught<T>(work: impl Future<Output = Result<T, ServeError>>) -> Result<T, ServeError> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(ServeError::Panicked))
+}
+
 /// Keys of what is made although nobody waits for it.
 type Left = Mutex<HashSet<Key>>;
 
 /// Somebody who waits for a task.
 struct Waiting<T: Send + 'static> {
     task: Option<JoinHandle<T>>,
-    key: Option<Key>,
+    key: Key,
     left: Arc<Left>,
 }
 
@@ -163,15 +166,12 @@ impl<T: Send + 'static> Waiting<T> {
 
 impl<T: Send + 'static> Drop for Waiting<T> {
     fn drop(&mut self) {
-        let (Some(mut task), Some(key)) = (self.task.take(), self.key.take()) else { return };
-        if task.is_finished() {
-            return;
-        }
-        if !enter(&self.left, &key) {
+        let Some(mut task) = self.task.take().filter(|task| !task.is_finished()) else { return };
+        if !enter(&self.left, &self.key) {
             task.abort();
             return;
         }
-        let left = Arc::clone(&self.left);
+        let (left, key) = (Arc::clone(&self.left), self.key.clone());
         tokio::spawn(async move {
             if tokio::time::timeout(LEFT_LIMIT, &mut task).await.is_err() {
                 task.abort();
@@ -182,7 +182,7 @@ impl<T: Send + 'static> Drop for Waiting<T> {
 }
 
 /// Whether one more may be made although nobody waits; a key that is among them already needs no second task.
-fn enter<K: Eq + Hash + Clone>(left: &Mutex<HashSet<K>>, key: &K) -> bool {
+fn enter(left: &Left, key: &Key) -> bool {
     let mut left = left.lock().unwrap_or_else(PoisonError::into_inner);
     left.len() < N_LEFT_MAX && left.insert(key.clone())
 }
@@ -194,6 +194,9 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
+
+    /// What takes so long never ends: the test fails instead of waiting.
+    const HANGS: Duration = Duration::from_secs(30);
 
     #[test]
     fn results_last_for_one_generation() {
@@ -228,10 +231,13 @@ mod tests {
                 Ok(Made { value: n_made.fetch_add(1, Ordering::Relaxed), n_bytes: Some(1) })
             })
         };
-        let (first, second, third, ()) = futures::join!(ask(), ask(), ask(), async {
-            tokio::task::yield_now().await;
-            go.notify_one();
-        });
+        let all = async {
+            futures::join!(ask(), ask(), ask(), async {
+                tokio::task::yield_now().await;
+                go.notify_one();
+            })
+        };
+        let (first, second, third, ()) = tokio::time::timeout(HANGS, all).await.expect("nobody waits for ever");
         assert_eq!([first.unwrap(), second.unwrap(), third.unwrap()], [0, 0, 0]);
         assert_eq!(cache.get(1, "a"), Some(0));
     }
@@ -247,7 +253,7 @@ mod tests {
         tokio::time::timeout(Duration::from_millis(20), making).await.unwrap_err();
         go.notify_one();
         let again = cache.get_or_make(1, "a".into(), std::future::pending());
-        assert_eq!(again.await.unwrap(), 5);
+        assert_eq!(tokio::time::timeout(HANGS, again).await.expect("it is there").unwrap(), 5);
     }
 
     #[tokio::test]

@@ -59,8 +59,14 @@ pub enum ServeError {
     #[error(transparent)]
     Decision(#[from] DecisionError),
     /// The question took longer than it may.
-    #[error("the question takes longer than {seconds} seconds")]
+    #[error("the question took longer than {seconds} seconds and was stopped")]
     TimedOut {
+        /// The limit.
+        seconds: u64,
+    },
+    /// A page takes longer than anybody is let wait, and goes on being made.
+    #[error("the page takes longer than {seconds} seconds")]
+    BeingMade {
         /// The limit.
         seconds: u64,
     },
@@ -155,7 +161,9 @@ impl ServeError {
                 DecisionError::Refused { .. }
                 | DecisionError::Lake(LakeError::UnknownName { .. } | LakeError::BadQuestion { .. }),
             ) => StatusCode::BAD_REQUEST,
-            Self::TimedOut { .. } | Self::Busy | Self::NotKept => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TimedOut { .. } | Self::BeingMade { .. } | Self::Busy | Self::NotKept => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -178,7 +186,7 @@ impl ServeError {
             Self::NotAForm => Some("send application/x-www-form-urlencoded".into()),
             Self::Grow(error) if self.status() != StatusCode::INTERNAL_SERVER_ERROR => error.hint(),
             Self::Told(error) => error.hint(),
-            Self::Busy | Self::NotKept | Self::TimedOut { .. } => Some("ask again in a moment".into()),
+            Self::BeingMade { .. } | Self::Busy | Self::NotKept => Some("ask again in a moment".into()),
             _ => None,
         }
     }

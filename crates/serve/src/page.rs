@@ -5,7 +5,6 @@
 //! than [`TIME_LIMIT`]; what was made is kept until the lake changes ([`cache`]), and is made once for all who ask at the same
 //! time; and a panic in one is an error page, not the end of the server.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,6 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use crowsnest_lake::{Answer, encode};
-use futures::FutureExt as _;
 
 use crate::ServeError;
 use crate::cache;
@@ -114,19 +112,15 @@ pub(crate) async fn respond(page: &'static dyn Page, request: PageRequest) -> Re
     match tokio::time::timeout(TIME_LIMIT, asked).await {
         Ok(Ok(made)) => made.for_visitor(&request),
         Ok(Err(error)) => error_page(&error, &request),
-        Err(_) => error_page(&TIMED_OUT, &request),
+        Err(_) => error_page(&ServeError::BeingMade { seconds: TIME_LIMIT.as_secs() }, &request),
     }
 }
 
-const TIMED_OUT: ServeError = ServeError::TimedOut { seconds: TIME_LIMIT.as_secs() };
-
-async fn respond_unkept(page: &'static dyn Page, request: &PageRequest) -> Response {
-    let work = AssertUnwindSafe(produce(page, request)).catch_unwind();
-    match tokio::time::timeout(TIME_LIMIT, work).await {
-        Ok(Ok(Ok(made))) => made.into_response(),
-        Ok(Ok(Err(error))) => error_page(&error, request),
-        Ok(Err(_)) => error_page(&ServeError::Panicked, request),
-        Err(_) => error_page(&TIMED_OUT, request),
+async fn respond_unkept(page: &dyn Page, request: &PageRequest) -> Response {
+    match tokio::time::timeout(TIME_LIMIT, cache::caught(produce(page, request))).await {
+        Ok(Ok(made)) => made.into_response(),
+        Ok(Err(error)) => error_page(&error, request),
+        Err(_) => error_page(&ServeError::TimedOut { seconds: TIME_LIMIT.as_secs() }, request),
     }
 }
 

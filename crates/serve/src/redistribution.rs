@@ -8,9 +8,9 @@ use arrow::compute::{cast, filter_record_batch, not, nullif};
 use arrow::datatypes::DataType;
 use crowsnest_lake::questions::{self, DocumentQuestion};
 use crowsnest_lake::{Answer, Lake};
+use futures::FutureExt as _;
 
 use crate::ServeError;
-use crate::cache;
 use crate::request::Shared;
 
 /// Where an answer's figures stand, and how they begin in its notes.
@@ -103,17 +103,9 @@ pub(crate) async fn check_document(lake: &Lake, shared: &Shared, document: &str)
     if !shared.is_shared || shared.kept_back.is_empty() {
         return Ok(());
     }
-    let (generation, key) = (cache::generation(lake), format!("sources of {document}"));
-    let answer = match shared.answers.get(generation, &key) {
-        Some(answer) => answer,
-        None => {
-            let question = DocumentQuestion { document: document.to_owned() };
-            let answer = questions::document_sources(lake, &question).await?;
-            let n_bytes = answer.rows.get_array_memory_size();
-            shared.answers.put(generation, key, answer.clone(), n_bytes);
-            answer
-        }
-    };
+    let (of, question) = (lake.clone(), DocumentQuestion { document: document.to_owned() });
+    let finding = async move { Ok(questions::document_sources(&of, &question).await?) };
+    let answer = shared.find_once(lake, format!("sources of {document}"), finding.boxed()).await?;
     let rows: Vec<SourceOnly> = answer.rows_as()?;
     let is_kept_back = rows.iter().any(|row| shared.kept_back.contains(&row.source));
     if is_kept_back { Err(ServeError::NotFound(format!("/document/{document}"))) } else { Ok(()) }

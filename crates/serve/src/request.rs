@@ -277,13 +277,7 @@ impl PageRequest {
 
     /// Finds something out once per state of the lake; what may not be told is left out of it by then.
     pub(crate) fn find_once(&self, key: String, finding: Asking<'static>) -> Asking<'_> {
-        let making = async move {
-            let answer = finding.await?;
-            let n_bytes = answer.rows.get_array_memory_size();
-            Ok(cache::Made { value: answer, n_bytes: Some(n_bytes) })
-        };
-        let found = self.shared.answers.get_or_make(cache::generation(&self.lake), key, making);
-        found.map_err(ServeError::Told).boxed()
+        self.shared.find_once(&self.lake, key, finding)
     }
 
     /// The sources of which nothing may be shown here.
@@ -302,6 +296,16 @@ impl PageRequest {
 }
 
 impl Shared {
+    /// Finds something out once per state of the lake.
+    pub(crate) fn find_once(&self, lake: &Lake, key: String, finding: Asking<'static>) -> Asking<'_> {
+        let making = async move {
+            let answer = finding.await?;
+            let n_bytes = answer.rows.get_array_memory_size();
+            Ok(cache::Made { value: answer, n_bytes: Some(n_bytes) })
+        };
+        self.answers.get_or_make(cache::generation(lake), key, making).map_err(ServeError::Told).boxed()
+    }
+
     /// Leaves out what may not be passed on where others may look.
     pub(crate) fn may_show(&self, answer: Answer) -> Result<Answer, ServeError> {
         if !self.is_shared || self.kept_back.is_empty() {

@@ -1,5 +1,6 @@
 //! `overview`: what is in the market, and what changed last.
 
+use serde::Deserialize;
 use serde_json::json;
 
 use super::claims::ClaimsQuestion;
@@ -68,7 +69,7 @@ async fn movers(lake: &Lake, question: &OverviewQuestion) -> Result<Answer> {
     if recent.rows.num_rows() >= N_MOVERS { Ok(recent) } else { movers_of(lake, question, filter).await }
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Deserialize)]
 struct LatestMonth {
     day: Option<i32>,
 }
