@@ -54,7 +54,7 @@ def make(run, folder, n_rows):
         imports.append(import_slice(run, folder, csv))
         n_distinct += told["written"]["n_distinct"]
     run.say(f"{folder.name}: bringing small files together")
-    optimized = upkeep(run, folder, "optimize")
+    optimized = upkeep(run, folder, "optimize", "--vacuum", "0")
     upkeep(run, folder, "vacuum", "--hours", "0")
     files, n_there = measure.delta_files(folder / "lake/claims")
     if n_there != n_distinct:

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use crowsnest_model::tables::Table;
 use datafusion::logical_expr::{BinaryExpr, Operator};
 use datafusion::prelude::Expr;
@@ -23,8 +24,8 @@ use object_store::{ObjectMeta, ObjectStore as _, ObjectStoreExt as _, PutPayload
 use serde::{Deserialize, Serialize};
 
 use crate::commit::{self, NewFile};
-use crate::engine::LakeOptions;
-use crate::maintain;
+use crate::maintain::{self, Upkeep};
+use crate::parts::Parts;
 use crate::sort;
 use crate::table::{DataFile, TableSnapshot};
 use crate::{Result, statistics};
@@ -138,7 +139,12 @@ fn data_file(table: &Table, file: &NewFile) -> DataFile {
 ///
 /// # Errors
 /// Where files cannot be read or written.
-pub(crate) async fn renew(snapshot: &TableSnapshot, rows_min: usize, options: LakeOptions) -> Result<usize> {
+pub(crate) async fn renew(
+    snapshot: &TableSnapshot,
+    rows_min: usize,
+    n_threads: usize,
+    upkeep: &Upkeep<'_>,
+) -> Result<usize> {
     let Some(key) = key_of(snapshot.table) else { return Ok(0) };
     let has_grown = |by_name: &Arc<ByName>| by_name.n_rows_since as f64 >= NEW_SHARE_MAX * snapshot.n_rows() as f64;
     if snapshot.n_rows() < rows_min || !snapshot.by_name.as_ref().is_none_or(has_grown) {
@@ -150,7 +156,7 @@ pub(crate) async fn renew(snapshot: &TableSnapshot, rows_min: usize, options: La
         snapshot.files.iter().filter(|file| maintain::n_rows(file) >= file_rows_min).cloned().collect();
     let wanted = covered.iter().map(maintain::n_rows).sum();
     let mut written = Vec::new();
-    let made = match write_pieces(snapshot, key, &covered, options, &mut written).await {
+    let made = match write_pieces(snapshot, key, &covered, n_threads, upkeep, &mut written).await {
         Ok(n_rows) if n_rows == wanted => keep(snapshot, &covered, &written).await.map(|()| wanted),
         Ok(n_rows) => {
             tracing::warn!(table = snapshot.table.name, n_rows, wanted, "rows by name were others; not kept");
@@ -164,34 +170,39 @@ pub(crate) async fn renew(snapshot: &TableSnapshot, rows_min: usize, options: La
     made
 }
 
-/// Writes the rows in the order of the key, a piece at a time; gives how many there are. Sorting spills where memory is short.
+/// Writes the rows in the order of the key, a part at a time; gives how many there are. While one is sorted and written, the
+/// next is read.
 async fn write_pieces(
     snapshot: &TableSnapshot,
-    key: &str,
+    key: &'static str,
     covered: &[DataFile],
-    options: LakeOptions,
+    n_threads: usize,
+    upkeep: &Upkeep<'_>,
     written: &mut Vec<NewFile>,
 ) -> Result<usize> {
-    let mut rows = maintain::in_order_of(snapshot, covered, key, options).await?;
-    let (mut n_rows, mut piece, mut n_in_piece) = (0, Vec::new(), 0);
-    loop {
-        let batch = rows.try_next().await?;
-        let is_last = batch.is_none();
-        if let Some(batch) = batch {
-            n_in_piece += batch.num_rows();
-            piece.push(maintain::with_own_types(snapshot.table, &batch)?);
-        }
-        if n_in_piece > 0 && (is_last || n_in_piece >= PIECE_ROWS) {
-            let places = sort::all_places(&piece);
-            written.extend(commit::write_files_in(FOLDER, snapshot, &piece, places, 1).await?);
-            n_rows += n_in_piece;
-            piece.clear();
-            n_in_piece = 0;
-        }
-        if is_last {
-            return Ok(n_rows);
-        }
+    let mut parts = Parts::deal(snapshot, covered, key, PIECE_ROWS, n_threads, upkeep).await?;
+    let mut here = Vec::new();
+    let mut n_rows = 0;
+    for number in 0..parts.len() {
+        (upkeep.progress)("writing rows by name", number, parts.len());
+        let (files, next) = futures::join!(write(snapshot, key, std::mem::take(&mut here)), parts.read(number));
+        written.extend(files?);
+        here = next?;
+        n_rows += here.iter().map(RecordBatch::num_rows).sum::<usize>();
     }
+    written.extend(write(snapshot, key, here).await?);
+    Ok(n_rows)
+}
+
+/// Writes rows in the order of the key and, of one key, as tables are sorted.
+async fn write(snapshot: &TableSnapshot, key: &'static str, batches: Vec<RecordBatch>) -> Result<Vec<NewFile>> {
+    if batches.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names = [key, "metric", "period_start"];
+    let places = sort::in_order_of(names.iter(), snapshot.table, &batches, sort::all_places(&batches));
+    let n_files = places.len() / PIECE_ROWS;
+    commit::write_files_in(FOLDER, snapshot, &batches, places, n_files).await
 }
 
 /// Puts the new list in the place of the old one, whose files stay for those who are reading them until `vacuum`.
@@ -289,17 +300,17 @@ mod tests {
         let lake = Lake::open(market, LakeOptions { memory_bytes: 64 << 20, n_threads: 1 }).await.unwrap();
         lake.append(&CLAIMS, vec![claims(0..500)]).await.unwrap();
         lake.refresh().await.unwrap();
-        assert_eq!(renew(&snapshot(&lake), 100, lake.options()).await.unwrap(), 500);
+        assert_eq!(renew(&snapshot(&lake), 100, 1, &Upkeep::default()).await.unwrap(), 500);
         lake.append(&CLAIMS, vec![claims(500..520)]).await.unwrap();
         lake.refresh().await.unwrap();
         let wanted: Vec<i64> = (0..520).filter(|number| [3, 4].contains(&(number % 7))).collect();
         assert!(is_read_by_name(&lake, ABOUT_TWO).await);
         assert_eq!(about_two(&lake).await, wanted);
         assert!(!is_read_by_name(&lake, "SELECT count(*) FROM claims WHERE value > 1").await);
-        assert_eq!(renew(&snapshot(&lake), 100, lake.options()).await.unwrap(), 0, "too little was added");
+        assert_eq!(renew(&snapshot(&lake), 100, 1, &Upkeep::default()).await.unwrap(), 0, "too little was added");
 
         // The files that it stands for become another one.
-        maintain::optimize(&lake, &CLAIMS).await.unwrap();
+        maintain::optimize(&lake, &CLAIMS, &Upkeep::default()).await.unwrap();
         assert!(!is_read_by_name(&lake, ABOUT_TWO).await);
         assert_eq!(about_two(&lake).await, wanted);
         let own = folder.path().join("market/lake/claims/_by_name");

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use crowsnest_model::tables::{TABLES, Table};
 use datafusion::execution::SendableRecordBatchStream;
+#[cfg(unix)]
+use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext, col, lit};
@@ -39,6 +41,10 @@ pub(crate) fn runtime(options: LakeOptions, settings: &Settings) -> Result<Arc<R
     // The first lake of a process says how many threads sort and gather rows; later ones find them there.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(options.n_threads).build_global();
     let builder = runtime_builder(settings).with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes)));
+    #[cfg(unix)]
+    let builder = builder.with_disk_manager_builder(
+        DiskManagerBuilder::default().with_temp_file_factory(Arc::new(crate::spill::Nameless)),
+    );
     Ok(builder.build_arc()?)
 }
 
@@ -109,16 +115,7 @@ impl std::fmt::Debug for Engine {
 
 /// A session of its own for upkeep of one table.
 pub(crate) fn session_of(snapshot: &TableSnapshot, n_threads: usize) -> SessionContext {
-    with_store_of(snapshot, SessionContext::new_with_config(session_config(n_threads)))
-}
-
-/// The same for what may need more memory than there is: it spills.
-pub(crate) fn bounded_session_of(snapshot: &TableSnapshot, options: LakeOptions) -> Result<SessionContext> {
-    let runtime = runtime(options, &Settings::default())?;
-    Ok(with_store_of(snapshot, SessionContext::new_with_config_rt(session_config(options.n_threads), runtime)))
-}
-
-fn with_store_of(snapshot: &TableSnapshot, context: SessionContext) -> SessionContext {
+    let context = SessionContext::new_with_config(session_config(n_threads));
     let url = snapshot.delta.table_url();
     if url.scheme() != "file" {
         context.register_object_store(url, snapshot.delta.log_store().root_object_store(None));

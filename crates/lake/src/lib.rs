@@ -39,6 +39,7 @@ mod market;
 pub mod noting;
 pub mod objects;
 pub mod own_rows;
+mod parts;
 mod provider;
 pub mod questions;
 mod recut;
@@ -51,6 +52,8 @@ pub mod sessions;
 mod sort;
 mod source_card;
 mod source_files;
+#[cfg(unix)]
+mod spill;
 pub mod sql;
 pub mod state;
 mod statistics;

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use crowsnest_model::tables::Table;
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::prelude::col;
 use datafusion::scalar::ScalarValue;
 use deltalake::kernel::Add;
 use deltalake::operations::vacuum::VacuumMode;
@@ -14,7 +12,7 @@ use serde::Serialize;
 use crate::append;
 use crate::by_name;
 use crate::commit::{self, NewFile};
-use crate::engine::{self, LakeOptions};
+use crate::engine;
 use crate::provider::LakeTable;
 use crate::table::{DataFile, TableSnapshot};
 use crate::{Lake, LakeError, Result, recut, schema, sort};
@@ -51,12 +49,34 @@ pub struct Vacuumed {
     pub n_files: usize,
 }
 
+/// How tables are looked after.
+#[derive(Clone, Copy)]
+pub struct Upkeep<'u> {
+    /// What was replaced is removed as [`vacuum`] does, before rows are written by name once more: the disk then holds the
+    /// table twice, not three times.
+    pub vacuum_hours: Option<u32>,
+    /// Is told what is being done, and how many of how many parts of that are done.
+    pub progress: &'u (dyn Fn(&'static str, usize, usize) + Sync),
+}
+
+impl Default for Upkeep<'_> {
+    fn default() -> Self {
+        Self { vacuum_hours: None, progress: &|_, _, _| {} }
+    }
+}
+
+impl std::fmt::Debug for Upkeep<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Upkeep").field("vacuum_hours", &self.vacuum_hours).finish_non_exhaustive()
+    }
+}
+
 /// Brings a table's small files together, sorted, and cuts it anew where too many of its files hold everything; rows stay
 /// exactly as they are.
 ///
 /// # Errors
 /// [`LakeError::TooBusy`] where others keep replacing the same files.
-pub async fn optimize(lake: &Lake, table: &'static Table) -> Result<Optimized> {
+pub async fn optimize(lake: &Lake, table: &'static Table, upkeep: &Upkeep<'_>) -> Result<Optimized> {
     lake.refresh().await?;
     let snapshot = lake.engine().snapshots[table.name].clone();
     let mut small: Vec<DataFile> =
@@ -66,20 +86,25 @@ pub async fn optimize(lake: &Lake, table: &'static Table) -> Result<Optimized> {
     small.sort_by_key(|file| day.and_then(|index| first_day(file, index)));
     let mut done = Optimized { table: table.name, n_files_before: 0, n_files_after: 0, n_rows: 0 };
     let mut current = snapshot;
-    for group in groups(small) {
-        let (after, n_files, n_rows) = rewrite(&current, &group, lake.options().n_threads).await?;
+    let groups = groups(small);
+    for (number, group) in groups.iter().enumerate() {
+        (upkeep.progress)("bringing small files together", number, groups.len());
+        let (after, n_files, n_rows) = rewrite(&current, group, lake.options().n_threads).await?;
         done.n_files_before += group.len();
         done.n_files_after += n_files;
         done.n_rows += n_rows;
         current = after;
     }
-    if let Some(cut) = Box::pin(recut::recut(&current, recut::PIECE_ROWS, lake.options().n_threads)).await? {
+    if let Some(cut) = Box::pin(recut::recut(&current, recut::PIECE_ROWS, lake.options().n_threads, upkeep)).await? {
         done.n_files_before += cut.n_files_before;
         done.n_files_after += cut.n_files_after;
         done.n_rows += cut.n_rows;
     }
+    if let Some(hours) = upkeep.vacuum_hours {
+        vacuum(lake, table, hours, false).await?;
+    }
     let current = current.latest().await?;
-    Box::pin(by_name::renew(&current, by_name::ROWS_MIN, lake.options())).await?;
+    Box::pin(by_name::renew(&current, by_name::ROWS_MIN, lake.options().n_threads, upkeep)).await?;
     lake.refresh().await?;
     Ok(done)
 }
@@ -230,23 +255,6 @@ pub(crate) async fn read_where(
     }
     let read = frame.collect().await?;
     read.iter().map(|batch| with_own_types(snapshot.table, batch)).collect()
-}
-
-/// The rows of some files by a column, and those of one value as tables are sorted, as they come; with the engine's types.
-pub(crate) async fn in_order_of(
-    snapshot: &TableSnapshot,
-    files: &[DataFile],
-    column: &str,
-    options: LakeOptions,
-) -> Result<SendableRecordBatchStream> {
-    let context = engine::bounded_session_of(snapshot, options)?;
-    let provider = LakeTable::with_files(snapshot, Arc::new(files.to_vec()));
-    let further = ["metric", "period_start"]
-        .into_iter()
-        .filter(|name| snapshot.table.columns.iter().any(|own| own.name == *name));
-    let by = std::iter::once(column).chain(further).map(|name| col(name).sort(true, true)).collect();
-    let sorted = context.read_table(Arc::new(provider))?.sort(by)?;
-    Ok(sorted.execute_stream().await?)
 }
 
 /// Rows of a table with its own types: the engine's text may be of another.

@@ -18,7 +18,7 @@ use datafusion::scalar::ScalarValue;
 
 use crate::commit::{self, NewFile};
 use crate::engine;
-use crate::maintain;
+use crate::maintain::{self, Upkeep};
 use crate::provider::LakeTable;
 use crate::table::{DataFile, TableSnapshot};
 use crate::{Result, sort};
@@ -57,7 +57,12 @@ pub(crate) struct Recut {
 ///
 /// # Errors
 /// Where files cannot be read or written, or rows were not found again: then nothing is replaced.
-pub(crate) async fn recut(snapshot: &TableSnapshot, piece_rows: usize, n_threads: usize) -> Result<Option<Recut>> {
+pub(crate) async fn recut(
+    snapshot: &TableSnapshot,
+    piece_rows: usize,
+    n_threads: usize,
+    upkeep: &Upkeep<'_>,
+) -> Result<Option<Recut>> {
     if snapshot.table.partition_by != ["metric"] || snapshot.table.sort_by.first() != Some(&"period_start") {
         return Ok(None);
     }
@@ -66,7 +71,7 @@ pub(crate) async fn recut(snapshot: &TableSnapshot, piece_rows: usize, n_threads
     }
     let files = snapshot.files.as_slice();
     let mut written = Vec::new();
-    let done = write_pieces(snapshot, piece_rows, n_threads, &mut written).await;
+    let done = write_pieces(snapshot, piece_rows, n_threads, upkeep, &mut written).await;
     let is_whole = matches!(done, Ok(n_rows) if n_rows == snapshot.n_rows());
     if !is_whole {
         commit::discard(snapshot, &written).await;
@@ -86,11 +91,13 @@ async fn write_pieces(
     snapshot: &TableSnapshot,
     piece_rows: usize,
     n_threads: usize,
+    upkeep: &Upkeep<'_>,
     written: &mut Vec<NewFile>,
 ) -> Result<usize> {
     let pieces = pieces(&counts(snapshot, n_threads).await?, piece_rows);
     let (mut n_rows, mut here) = (0, Vec::new());
-    for piece in &pieces {
+    for (number, piece) in pieces.iter().enumerate() {
+        (upkeep.progress)("cutting anew by metric and month", number, pieces.len());
         let reading = maintain::read_where(snapshot, &snapshot.files, Some(within(piece)), n_threads);
         let (files, next) = futures::join!(write(snapshot, std::mem::take(&mut here)), reading);
         written.extend(files?);
@@ -259,7 +266,7 @@ mod tests {
         lake.refresh().await.unwrap();
         let (before, rows) = (lake.engine().snapshots[CLAIMS.name].clone(), rows_of(&lake).await);
         assert_eq!(before.files.len(), 5);
-        let cut = recut(&before, 15, 1).await.unwrap().unwrap();
+        let cut = recut(&before, 15, 1, &Upkeep::default()).await.unwrap().unwrap();
         assert_eq!((cut.n_files_before, cut.n_files_after, cut.n_rows), (5, 4, 60));
         lake.refresh().await.unwrap();
         assert_eq!(rows_of(&lake).await, rows);
@@ -268,7 +275,7 @@ mod tests {
         let mut ranges: Vec<_> = after.files.iter().filter_map(|file| range(file, index)).collect();
         ranges.sort_unstable();
         assert_eq!(ranges, metrics.map(|metric| (metric, metric)));
-        assert!(recut(&after, 15, 1).await.unwrap().is_none(), "there is nothing left to cut");
-        assert!(recut(&before, 15, 1).await.unwrap().is_none(), "others have replaced its files");
+        assert!(recut(&after, 15, 1, &Upkeep::default()).await.unwrap().is_none(), "there is nothing left to cut");
+        assert!(recut(&before, 15, 1, &Upkeep::default()).await.unwrap().is_none(), "others have replaced its files");
     }
 }

@@ -23,7 +23,17 @@ pub(crate) fn all_places(batches: &[RecordBatch]) -> Vec<Place> {
 
 /// The given places in the table's order.
 pub(crate) fn in_order(table: &Table, batches: &[RecordBatch], places: Vec<Place>) -> Vec<Place> {
-    let packers = packers(table, batches);
+    in_order_of(table.partition_by.iter().chain(table.sort_by), table, batches, places)
+}
+
+/// The given places in the order of these columns, as far as they fit into the packed number.
+pub(crate) fn in_order_of<'n>(
+    names: impl Iterator<Item = &'n &'n str>,
+    table: &Table,
+    batches: &[RecordBatch],
+    places: Vec<Place>,
+) -> Vec<Place> {
+    let packers = packers(names, table, batches);
     if packers.is_empty() {
         return places;
     }
@@ -42,10 +52,10 @@ struct Packer {
     ranks: Option<BTreeMap<String, u128>>,
 }
 
-fn packers(table: &Table, batches: &[RecordBatch]) -> Vec<Packer> {
+fn packers<'n>(names: impl Iterator<Item = &'n &'n str>, table: &Table, batches: &[RecordBatch]) -> Vec<Packer> {
     let mut found = Vec::new();
     let mut bits_left = 128;
-    for name in table.partition_by.iter().chain(table.sort_by) {
+    for name in names {
         let Some(index) = table.columns.iter().position(|column| column.name == *name) else { continue };
         let bits = match table.columns[index].column_type {
             ColumnType::Int64 | ColumnType::Instant => 64,

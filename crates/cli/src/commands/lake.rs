@@ -1,14 +1,17 @@
 //! `crowsnest lake status|optimize|vacuum`: how the tables lie on the disk, and their upkeep.
 
 use clap::{Args, Subcommand};
+use crowsnest_identify::matching::MatchProgress as _;
+use crowsnest_lake::maintain::{self, Upkeep};
 use crowsnest_lake::own_rows::{self, Holds};
-use crowsnest_lake::{Answer, Lake, maintain, retention};
+use crowsnest_lake::{Answer, Lake, retention};
 use crowsnest_model::tables::TABLES;
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};
 use crate::output::Layout;
+use crate::progress::Stages;
 use crate::table::{Cell, Column, column};
 
 /// Look after the tables: their size, bringing small files together, removing old ones
@@ -18,6 +21,7 @@ use crate::table::{Cell, Column, column};
     after_help = "Examples:
   crowsnest lake status
   crowsnest lake optimize
+  crowsnest lake optimize --vacuum 0    # where the disk is small and nothing else runs
   crowsnest lake vacuum --hours 24 --dry-run"
 )]
 pub(crate) struct LakeCommand {
@@ -30,7 +34,12 @@ enum Task {
     /// Rows, files and bytes of each table
     Status,
     /// Bring small files together; rows stay as they are
-    Optimize,
+    Optimize {
+        /// Also remove what was replaced, but for what versions of the last so many hours need, before rows are written once
+        /// more by name: less room is needed on the disk; below 24 nothing else may be importing
+        #[arg(long, value_name = "HOURS")]
+        vacuum: Option<u32>,
+    },
     /// Remove files that only versions older than some hours need, what broken-off imports left, and what sources may not
     /// keep longer than their retention_days
     Vacuum {
@@ -48,8 +57,8 @@ impl LakeCommand {
         let lake = context.lake().await?;
         match self.task {
             Task::Status => context.print(&status(&lake).await?, Layout::of(STATUS_COLUMNS))?,
-            Task::Optimize => {
-                let answer = Box::pin(optimize(&lake)).await?;
+            Task::Optimize { vacuum } => {
+                let answer = Box::pin(optimize(context, &lake, vacuum)).await?;
                 context.print(&answer, Layout::of(OPTIMIZE_COLUMNS))?;
             }
             Task::Vacuum { hours, dry_run } => {
@@ -97,10 +106,12 @@ const OPTIMIZE_COLUMNS: &[Column] = &[
     column("n_rows", "rows in them", Cell::Figure),
 ];
 
-async fn optimize(lake: &Lake) -> Result<Answer, Failure> {
+async fn optimize(context: &Context, lake: &Lake, vacuum_hours: Option<u32>) -> Result<Answer, Failure> {
     let mut rows = Vec::new();
+    let stages = Stages::new(context.shows_progress());
+    let progress = |stage, n_done: usize, n_all: usize| stages.stage(stage, n_done as u64, n_all as u64);
     for table in TABLES {
-        rows.push(maintain::optimize(lake, table).await?);
+        rows.push(maintain::optimize(lake, table, &Upkeep { vacuum_hours, progress: &progress }).await?);
     }
     let fields = [
         ("table", Holds::Text),

@@ -55,7 +55,7 @@ async fn optimizing_keeps_every_row_and_vacuum_removes_the_old_files() {
     lake.refresh().await.unwrap();
     let sum = "SELECT CAST(sum(value) AS BIGINT) FROM claims";
     let before = (number(&lake, COUNT).await, number(&lake, sum).await);
-    let done = maintain::optimize(&lake, &CLAIMS).await.unwrap();
+    let done = maintain::optimize(&lake, &CLAIMS, &maintain::Upkeep::default()).await.unwrap();
     assert_eq!((done.n_files_before, done.n_files_after, done.n_rows), (5, 1, 220));
     assert_eq!((number(&lake, COUNT).await, number(&lake, sum).await), before);
     let files = || {
