@@ -1,4 +1,5 @@
-"""Grown markets: generated and imported slice by slice, so that the claims file never needs room for all of them."""
+"""Grown markets: generated and imported slice by slice, so that the claims file never needs room for all of them. Where that was
+broken off, it goes on with the next slice."""
 
 import json
 import shutil
@@ -7,9 +8,9 @@ import tomllib
 
 import measure
 
-#: What a claim takes on the disk while files are brought together (the old ones and the new ones), and what questions
-#: that are given little memory may spill.
-ROW_BYTES = 75
+#: What a claim takes on the disk while files are brought together (the old ones and the new ones, or these and the rows by name),
+#: and what questions that are given little memory may spill.
+ROW_BYTES = 70
 SPARE_BYTES = 4 << 30
 SLOW_SECONDS_MAX = 4 * 3600
 BUILT_IN_METRICS = "crates/model/data/metrics.toml"
@@ -24,35 +25,57 @@ def paths(run, n_rows):
     return market, run.data / f"{market.name}.done"
 
 
+def drop(run, n_rows):
+    """Removes a market, to make room for a larger one."""
+    folder, done = paths(run, n_rows)
+    done.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def market(run, n_rows):
     """A grown market of about so many rows and the facts of it; made if it is not there."""
     folder, done = paths(run, n_rows)
     if not (done.exists() and folder.exists()):
         done.unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        check_room(run, n_rows)
+        check_room(run, folder, n_rows)
         done.write_text(json.dumps(make(run, folder, n_rows), indent=1) + "\n")
     return folder, json.loads(done.read_text())
 
 
-def check_room(run, n_rows):
-    wanted, free = n_rows * ROW_BYTES + SPARE_BYTES, shutil.disk_usage(run.data).free
+def check_room(run, folder, n_rows):
+    there = measure.folder_bytes(folder) if folder.exists() else 0
+    wanted, free = n_rows * ROW_BYTES - there + SPARE_BYTES, shutil.disk_usage(run.data).free
     if wanted > free:
-        raise NoRoom(f"{n_rows:,} claims need about {wanted / 1e9:.0f} GB of disk, {free / 1e9:.0f} GB are free")
+        raise NoRoom(f"{n_rows:,} claims need about {wanted / 1e9:.0f} GB more of disk, {free / 1e9:.0f} GB are free")
+
+
+def slices_done(run, folder, n_slices):
+    """What the slices so far told and took, by number; an import that was broken off added nothing, or all."""
+    kept = folder / "slices.json"
+    known = json.loads(kept.read_text()) if kept.exists() else {}
+    if not known or known["of"] != [n_slices, run.arguments.slice_rows]:
+        shutil.rmtree(folder, ignore_errors=True)
+        known = {"of": [n_slices, run.arguments.slice_rows], "slices": []}
+    return kept, known
 
 
 def make(run, folder, n_rows):
-    start = time.monotonic()
     n_slices = -(-n_rows // run.arguments.slice_rows)
-    imports, n_distinct = [], 0
-    for number in range(1, n_slices + 1):
+    kept, known = slices_done(run, folder, n_slices)
+    for number in range(len(known["slices"]) + 1, n_slices + 1):
+        start = time.monotonic()
         run.say(f"{folder.name}: slice {number} of {n_slices}")
         csv, told = generate(run, n_rows, f"{number}/{n_slices}")
         if number == 1:
             measure.run(run.crowsnest("new", folder))
             write_metrics(run, folder, told["grown"]["further_metrics"])
-        imports.append(import_slice(run, folder, csv))
-        n_distinct += told["written"]["n_distinct"]
+        imported = import_slice(run, folder, csv)
+        known["told"] = told
+        known["slices"].append({"seconds": imported["seconds"], "peak_bytes": imported["peak_bytes"],
+                                "n_distinct": told["written"]["n_distinct"], "made_seconds": time.monotonic() - start})
+        kept.write_text(json.dumps(known) + "\n")
+    start, told, slices = time.monotonic(), known["told"], known["slices"]
+    n_distinct = sum(one["n_distinct"] for one in slices)
     run.say(f"{folder.name}: bringing small files together")
     optimized = upkeep(run, folder, "optimize", "--vacuum", "0")
     upkeep(run, folder, "vacuum", "--hours", "0")
@@ -62,9 +85,9 @@ def make(run, folder, n_rows):
     return {
         "n_rows": n_there, "n_files": len(files), "n_bytes": measure.folder_bytes(folder / "lake"), **told["grown"],
         "n_products": told["written"]["n_products"], "n_mentions": told["written"]["n_mentions"],
-        "made_seconds": time.monotonic() - start,
-        "import_seconds": [one["seconds"] for one in imports],
-        "import_peak_bytes": max(one["peak_bytes"] for one in imports),
+        "made_seconds": time.monotonic() - start + sum(one["made_seconds"] for one in slices),
+        "import_seconds": [one["seconds"] for one in slices],
+        "import_peak_bytes": max(one["peak_bytes"] for one in slices),
         "optimize_seconds": optimized["seconds"], "optimize_peak_bytes": optimized["peak_bytes"],
     }
 

@@ -276,6 +276,8 @@ def add_scale_arguments(parser):
     scale.add_argument("--sizes", type=rows_of_sizes, default="10,100,500", help="millions of claims, separated by commas")
     scale.add_argument("--sizes-repeat", type=int, default=3, help="times that each command is asked at each size")
     scale.add_argument("--sizes-timeout", type=int, default=3600, help="seconds that one question may take")
+    scale.add_argument("--sizes-drop", action="store_true",
+                       help="remove the markets of smaller sizes, once measured, where a larger one has no room")
     scale.add_argument("--kill-rows", type=int, default=2_000_000, help="claims of the market for kills")
     scale.add_argument("--kill-runs", type=int, default=50, help="runs of the suite with a kill each")
     scale.add_argument("--writer-commits", type=int, default=1000, help="commits of each of the two writers")

@@ -21,7 +21,7 @@ def measure_sizes(run):
     for n_rows in sorted(run.arguments.sizes):
         words = in_millions(n_rows)
         try:
-            market, facts = grown.market(run, n_rows)
+            market, facts = market_of(run, n_rows, sorted(measured))
         except grown.NoRoom as reason:
             notes.append(f"**Skipped: {words}.** {reason}.")
             lines.append(report.known(f"{words}: SKIPPED, no room on the disk", 0, ""))
@@ -45,10 +45,22 @@ def measure_sizes(run):
             "measured": {str(n_rows): one for n_rows, one in measured.items()}}
 
 
+def market_of(run, n_rows, measured):
+    """The market of a size; with `--sizes-drop`, those that were measured go where there is no room for it beside them."""
+    try:
+        return grown.market(run, n_rows)
+    except grown.NoRoom:
+        if not (run.arguments.sizes_drop and measured):
+            raise
+        for smaller in measured:
+            grown.drop(run, smaller)
+        return grown.market(run, n_rows)
+
+
 def one_size(run, market, facts):
     metric, subject = suite.METRIC, facts["well_known"]
     little = json.loads(little_run(run, market, subject)["stdout"])
-    found = {"n_rows": facts["n_rows"], "opened_ms": little["opened_ms"], "little": {}, "commands": {}, "peaks": {}}
+    found = {"n_rows": facts["n_rows"], "opened_ms": little["opened_ms"], "little": {}, "commands": {}, "peaks": {}, "failed": {}}
     found["peaks"]["league table and history, in one process"] = run.last_peak
     for one in little["questions"]:
         found["little"][one["name"]] = {"median_ms": one["median_ms"], "n_rows": one["n_rows"]}
@@ -57,7 +69,13 @@ def one_size(run, market, facts):
     asked = dict(suite.chosen(",".join(SCANS if not run.arguments.suite else run.arguments.suite.split(","))))
     asked = {"league": " ".join(suite.LEAGUE.split()), "series": series, **asked}
     for question, sql in asked.items():
-        done = [ask(run, market, sql) for _ in range(run.arguments.sizes_repeat)]
+        try:
+            done = [ask(run, market, sql) for _ in range(run.arguments.sizes_repeat)]
+        except measure.ChildFailed as failure:
+            # A full disk, mostly: what the others give is worth knowing.
+            found["failed"][question] = str(failure).strip().splitlines()[-1]
+            run.say(f"  {question}: {found['failed'][question]}")
+            continue
         found["commands"][question] = measure.median([one["seconds"] for one in done])
         found["peaks"][question] = max(one["peak_bytes"] for one in done)
         run.say(f"  {question}: {found['commands'][question]:.2f} s, {found['peaks'][question] / (1 << 20):,.0f} MiB")
@@ -85,11 +103,12 @@ def compared(smaller, larger, words):
         lines.append(report.within(f"{words}: {title}", larger["little"][name]["median_ms"],
                                    smaller["little"][name]["median_ms"], "ms", LITTLE_RATIO_MAX, note=note))
     for name, title in LITTLE.items():
-        lines.append(report.within(f"{words}: {title}, as a command", larger["commands"][name],
-                                   smaller["commands"][name], "s", LITTLE_RATIO_MAX, informative=True))
+        if name in larger["commands"] and name in smaller["commands"]:
+            lines.append(report.within(f"{words}: {title}, as a command", larger["commands"][name],
+                                       smaller["commands"][name], "s", LITTLE_RATIO_MAX, informative=True))
     limit = larger["n_rows"] / smaller["n_rows"] * SCAN_RATIO_MAX
     for name in larger["commands"]:
-        if name not in LITTLE:
+        if name not in LITTLE and name in smaller["commands"]:
             lines.append(report.within(f"{words}: {suite.TITLES[name]}", larger["commands"][name],
                                        smaller["commands"][name], "s", limit))
     return lines
@@ -97,7 +116,10 @@ def compared(smaller, larger, words):
 
 def of_itself(size, words):
     worst = max(size["peaks"], key=size["peaks"].get)
+    failed = [report.check(f"{words}: {suite.TITLES.get(name, LITTLE.get(name, name))}: {reason}", 1, 0, "")
+              for name, reason in size["failed"].items()]
     return [
+        *failed,
         report.check(f"{words}: peak memory", size["peaks"][worst], PEAK_BYTES_MAX, "bytes", note=worst),
         report.known(f"{words}: opening the lake", size["opened_ms"], "ms"),
     ]

@@ -67,38 +67,14 @@ impl Parts {
     ) -> Result<Self> {
         let table = snapshot.table;
         let cuts = Cuts::of(snapshot, files, key, part_rows, n_threads).await?;
-        let mut dealing = Some(Dealing::new(table, key, cuts)?);
-        let (sender, mut receiver) = mpsc::channel(n_threads);
-        let reading = read_all(snapshot, files, n_threads, sender);
-        let taking = async {
-            let n_all: usize = files.iter().map(maintain::n_rows).sum();
-            let (mut held, mut n_held, mut n_dealt) = (Vec::new(), 0, 0);
-            loop {
-                let batch: Option<RecordBatch> = receiver.recv().await;
-                let is_last = batch.is_none();
-                n_held += batch.as_ref().map_or(0, RecordBatch::num_rows);
-                held.extend(batch);
-                if n_held >= HELD_ROWS || (is_last && n_held > 0) {
-                    let batches = std::mem::take(&mut held);
-                    let Some(own) = dealing.take() else { break };
-                    dealing = Some(blocking(move || own.deal(&batches)).await?);
-                    n_dealt += n_held;
-                    n_held = 0;
-                    (upkeep.progress)("dealing out rows by name", n_dealt, n_all);
-                }
-                if is_last {
-                    break;
-                }
-            }
-            Ok::<(), LakeError>(())
-        };
-        let (read, taken) = futures::join!(reading, taking);
-        taken?;
+        let dealing = Dealing::new(table, key, cuts)?;
+        let n_rows: usize = files.iter().map(maintain::n_rows).sum();
+        let told = |n_dealt| (upkeep.progress)("dealing out rows by name", n_dealt, n_rows);
+        let (sender, receiver) = mpsc::channel(n_threads.max(1));
+        let (read, dealt) =
+            futures::join!(read_all(snapshot, files, n_threads, sender), dealing.all_of(receiver, told));
+        let files = dealt?.finish()?;
         read?;
-        let files = match dealing {
-            Some(dealing) => dealing.finish()?,
-            None => Vec::new(),
-        };
         Ok(Self { table, files: files.into_iter().map(Some).collect() })
     }
 
@@ -258,6 +234,26 @@ impl Dealing {
         };
         let writers = (0..cuts.n_parts).map(writer).collect::<Result<_>>()?;
         Ok(Self { key, cuts, schema, writers })
+    }
+
+    /// Appends all that comes; says how many rows that were by then. Who sends more is told where it fails: then nobody takes it.
+    async fn all_of(mut self, mut receiver: mpsc::Receiver<RecordBatch>, told: impl Fn(usize)) -> Result<Self> {
+        let (mut held, mut n_held, mut n_dealt) = (Vec::new(), 0, 0);
+        loop {
+            let batch = receiver.recv().await;
+            let is_last = batch.is_none();
+            n_held += batch.as_ref().map_or(0, RecordBatch::num_rows);
+            held.extend(batch);
+            if n_held >= HELD_ROWS || (is_last && n_held > 0) {
+                let batches = std::mem::take(&mut held);
+                self = blocking(move || self.deal(&batches)).await?;
+                n_dealt += std::mem::take(&mut n_held);
+                told(n_dealt);
+            }
+            if is_last {
+                return Ok(self);
+            }
+        }
     }
 
     /// Appends rows to their parts.

@@ -4,6 +4,7 @@
 #[path = "deliveries/market.rs"]
 mod market;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use crowsnest_collect::{ImportRequest, NoProgress};
@@ -49,14 +50,22 @@ async fn get(lake: &Lake, listen: &str, address: &str) -> (StatusCode, String) {
 }
 
 async fn get_bytes(lake: &Lake, listen: &str, address: &str) -> (StatusCode, HeaderMap, Vec<u8>) {
+    get_from(&pages(lake, listen), address).await
+}
+
+fn pages(lake: &Lake, listen: &str) -> Router {
     let options = ServeOptions {
         listen: listen.parse().unwrap(),
         hosts: vec!["127.0.0.1".into()],
         is_public: listen.starts_with('0'),
         ..ServeOptions::default()
     };
+    router(lake.clone(), &options)
+}
+
+async fn get_from(pages: &Router, address: &str) -> (StatusCode, HeaderMap, Vec<u8>) {
     let request = Request::get(address).header("host", "127.0.0.1").body(Body::empty()).unwrap();
-    let response = router(lake.clone(), &options).oneshot(request).await.unwrap();
+    let response = pages.clone().oneshot(request).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let body = to_bytes(response.into_body(), 1 << 22).await.unwrap();
     (status, headers, body.to_vec())
@@ -221,6 +230,29 @@ async fn a_report_of_a_day_stays_the_same_and_tells_what_is_missing() {
     for lost in ["/report/none", "/report/..%2Falerts", "/report/..%2f..%2fetc%2fpasswd"] {
         assert_eq!(get(&lake, "127.0.0.1:7171", lost).await.0, StatusCode::NOT_FOUND, "{lost}");
     }
+}
+
+/// A kept page must not outlive its file, its lists or what is known.
+#[tokio::test]
+async fn a_report_that_is_kept_shows_at_once_what_changed() {
+    let (folder, lake) = lake_with("").await;
+    let file = lake.market().dir.join("reports/short.md");
+    let pages = pages(&lake, "127.0.0.1:7171");
+    let page = async || String::from_utf8(get_from(&pages, "/report/short?lang=en").await.2).unwrap();
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "# First\n\n{{ figure 豆包 mau 2025-02 }}\n").unwrap();
+    let first = page().await;
+    assert!(first.contains(">90M</a>") && first == page().await, "{first}");
+    std::fs::write(&file, "# Second\n\n{{ figure 豆包 mau 2025-02 }}\n").unwrap();
+    assert!(page().await.contains("<h1>Second</h1>"));
+    let restated = "subject,kind,metric,period,region,platform,segment,value,unit,status,source,said_on\n\
+        豆包,product,mau,2025-02,cn,app,all,85000000,users,estimated,Chart,2025-04-05\n";
+    import(&lake, folder.path(), "restated.csv", restated, NOW + 40 * DAY).await;
+    lake.refresh().await.unwrap();
+    let later = page().await;
+    assert!(later.contains(">85M</a>"), "{later}");
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(get_from(&pages, "/report/short?lang=en").await.0, StatusCode::NOT_FOUND);
 }
 
 fn holds(bytes: &[u8], text: &str) -> bool {

@@ -1,10 +1,13 @@
 //! `/reports`: the market's reports. `/report/NAME`: one of them, filled in as known on the day chosen above.
 
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+
 use askama::Template;
 use async_trait::async_trait;
 use crowsnest_lake::Answer;
 use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_run::alerts::read_alerts;
+use crowsnest_run::watch::watch_lists;
 use serde::Serialize;
 
 use crate::ServeError;
@@ -14,6 +17,12 @@ use crate::reports::pdf::Paper;
 use crate::reports::{self, Audience, Report as Filled, ReportRequest, to_html};
 use crate::request::PageRequest;
 use crate::words::say;
+
+/// The tag that tells of what happened until now.
+const TELLS_OF_LATE: &str = "digest";
+/// So many characters of a moment's text say its minute, and its day.
+const MINUTE: usize = "2025-02-01T12:00".len();
+const DAY: usize = "2025-02-01".len();
 
 pub(crate) struct Reports;
 pub(crate) struct Report;
@@ -68,8 +77,17 @@ const FIELDS: &[(&str, Holds)] = &[
 
 #[async_trait]
 impl Page for Report {
-    fn is_of_the_moment(&self) -> bool {
-        true
+    /// On its files, and on when it is: what happened of late is told by the minute, as digests are, the rest by the day.
+    fn also_depends_on(&self, request: &PageRequest) -> Option<String> {
+        let market = request.lake.market();
+        let template = reports::template(market, &request.parameter).ok()?;
+        let lists = watch_lists(market).ok()?;
+        let address = pages_address(request).ok()?;
+        let now = jiff::Timestamp::now().to_string();
+        let until = if template.contains(TELLS_OF_LATE) { MINUTE } else { DAY };
+        let moment = if request.as_of.is_some() { "" } else { now.get(..until)? };
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(&template);
+        Some(format!(" report {hash:x} {lists:?} {address:?} {moment}"))
     }
 
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {

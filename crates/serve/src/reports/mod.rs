@@ -92,26 +92,34 @@ pub fn reports(market: &Market) -> Result<Vec<String>, LakeError> {
     Ok(paths.iter().filter_map(|path| path.file_stem()).map(|stem| stem.to_string_lossy().into_owned()).collect())
 }
 
+/// The text of a report's file.
+///
+/// # Errors
+/// [`LakeError::BadQuestion`] where there is no such report, or it is too long.
+pub(crate) fn template(market: &Market, name: &str) -> Result<String, LakeError> {
+    let names = reports(market)?;
+    // Only names that were found there: a name is never made a path.
+    if !names.iter().any(|known| known == name) {
+        let hint = match names.is_empty() {
+            true => "write one: reports/NAME.md, with figures such as {{ figure \"Kimi\" mau 2024-12 }}".to_owned(),
+            false => format!("there is {}", names.join(", ")),
+        };
+        return Err(LakeError::BadQuestion { message: format!("there is no report {name:?}"), hint });
+    }
+    let text = files::read_text(&market.dir.join(FOLDER).join(format!("{name}.md")))?;
+    if text.len() > TEMPLATE_BYTES_MAX {
+        let message = format!("reports/{name}.md has more than {TEMPLATE_BYTES_MAX} bytes");
+        return Err(LakeError::BadQuestion { message, hint: "split it".into() });
+    }
+    Ok(text)
+}
+
 /// Fills in a report.
 ///
 /// # Errors
 /// [`LakeError::BadQuestion`] where there is no such report; those of the lake.
 pub async fn report(lake: &Lake, request: &ReportRequest) -> Result<Report, LakeError> {
-    let names = reports(lake.market())?;
-    // Only names that were found there: a name is never made a path.
-    if !names.contains(&request.name) {
-        let hint = match names.is_empty() {
-            true => "write one: reports/NAME.md, with figures such as {{ figure \"Kimi\" mau 2024-12 }}".to_owned(),
-            false => format!("there is {}", names.join(", ")),
-        };
-        return Err(LakeError::BadQuestion { message: format!("there is no report {:?}", request.name), hint });
-    }
-    let path = lake.market().dir.join(FOLDER).join(format!("{}.md", request.name));
-    let template = files::read_text(&path)?;
-    if template.len() > TEMPLATE_BYTES_MAX {
-        let message = format!("reports/{}.md has more than {TEMPLATE_BYTES_MAX} bytes", request.name);
-        return Err(LakeError::BadQuestion { message, hint: "split it".into() });
-    }
+    let template = template(lake.market(), &request.name)?;
     let as_of = request.as_of.as_ref().map(|(_, micros)| *micros);
     let lake = lake.at(as_of).await?;
     let mut filling = Filling::new(&lake, request);
