@@ -43,13 +43,18 @@ impl Stages {
         bar.enable_steady_tick(Duration::from_millis(250));
         Self(bar)
     }
+
+    /// Shows what is being done, and how many of how many parts of that are done.
+    pub(crate) fn show(&self, name: &'static str, n_done: u64, n_all: u64) {
+        self.0.set_message(name);
+        self.0.set_length(n_all);
+        self.0.set_position(n_done);
+    }
 }
 
 impl MatchProgress for Stages {
     fn stage(&self, name: &'static str, n_done: u64, n_all: u64) {
-        self.0.set_message(name);
-        self.0.set_length(n_all);
-        self.0.set_position(n_done);
+        self.show(name, n_done, n_all);
     }
 }
 

@@ -20,8 +20,9 @@ use response::{Curve, N_SHAPES, Response, Shape};
 use crate::history::History;
 use crate::settings::{CarryOver, LiftTest, ModelSettings, Saturation};
 
-/// Numbers that are shared by all channels: noise, trend, season, mean return, spread of returns, spread between groups.
-const N_SHARED: usize = 6;
+/// Numbers that are shared by all channels: noise, trend, season, mean return, spread of returns, spread between groups, and how
+/// much less a unit of money brings where more is spent.
+const N_SHARED: usize = 7;
 /// Before anything is seen, how far each may lie from what is usual; all on a log scale.
 mod before {
     /// Noise, as a share of the outcome's spread.
@@ -30,8 +31,11 @@ mod before {
     pub(super) const SEASON: (f64, f64) = (-2.5, 1.5);
     /// Share of the outcome that all channels bring together: 2 % to 250 %.
     pub(super) const RETURN: (f64, f64) = (-1.5, 1.2);
-    pub(super) const SPREAD_OF_RETURNS: (f64, f64) = (-0.35, 0.45);
+    pub(super) const SPREAD_OF_RETURNS: (f64, f64) = (-0.6, 0.45);
     pub(super) const SPREAD_OF_GROUPS: (f64, f64) = (-1.2, 0.5);
+    /// Power of a channel's spend that its return falls by: 0 where each unit of money is expected to bring as much, 1 where each
+    /// channel is.
+    pub(super) const SIZE: (f64, f64) = (0.5, 0.4);
     /// Logit of the share that is carried over to the next period.
     pub(super) const CARRY: (f64, f64) = (-0.3, 1.2);
     /// Shape of Weibull carry-over: 1 is geometric.
@@ -77,6 +81,8 @@ pub(crate) struct GroupModel {
     pub(crate) usual: Vec<f64>,
     /// Spend of each channel, all periods together.
     pub(crate) spend: Vec<f64>,
+    /// ln of each channel's spend over the mean of those that are spent on.
+    log_size: Vec<f64>,
     /// ln of the return that a channel would have if all brought a share of 1 together, in `spread`s.
     log_return_of_all: f64,
     /// Autocorrelation of the noise that is taken out.
@@ -167,7 +173,8 @@ impl Model {
         let mut log_return = self.groups[group].log_return_of_all
             + before::RETURN.0
             + before::RETURN.1 * unknown[3]
-            + spread * before::leaning(unknown[at]).0;
+            + spread * before::leaning(unknown[at]).0
+            - (before::SIZE.0 + before::SIZE.1 * unknown[6]) * self.groups[group].log_size[channel];
         if let Some(place) = self.place_of_group(group, channel) {
             log_return += (before::SPREAD_OF_GROUPS.0 + before::SPREAD_OF_GROUPS.1 * unknown[5]).exp() * unknown[place];
         }
@@ -195,6 +202,7 @@ impl Model {
         let (leaning, by_own) = before::leaning(unknown[at]);
         slopes[4] += before::SPREAD_OF_RETURNS.1 * spread * leaning * by[0];
         slopes[at] += spread * by_own * by[0];
+        slopes[6] -= before::SIZE.1 * self.groups[group].log_size[channel] * by[0];
         if let Some(place) = self.place_of_group(group, channel) {
             let spread = (before::SPREAD_OF_GROUPS.0 + before::SPREAD_OF_GROUPS.1 * unknown[5]).exp();
             slopes[5] += before::SPREAD_OF_GROUPS.1 * spread * unknown[place] * by[0];
@@ -343,6 +351,7 @@ impl GroupModel {
             background: Background::default(),
             exposure,
             usual,
+            log_size: log_sizes(&spend),
             spend,
             log_return_of_all,
             echo: 0.0,
@@ -399,6 +408,12 @@ impl GroupModel {
         }
         by
     }
+}
+
+fn log_sizes(spend: &[f64]) -> Vec<f64> {
+    let n_on = spend.iter().filter(|spend| **spend > 0.0).count().max(1);
+    let mean = spend.iter().sum::<f64>() / n_on as f64;
+    spend.iter().map(|spend| if *spend > 0.0 { (spend / mean).ln() } else { 0.0 }).collect()
 }
 
 impl Lift {

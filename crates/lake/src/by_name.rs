@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commit::{self, NewFile};
 use crate::maintain::{self, Upkeep};
-use crate::parts::Parts;
+use crate::parts::{ById, Parts};
 use crate::sort;
 use crate::table::{DataFile, TableSnapshot};
 use crate::{Result, statistics};
@@ -34,8 +34,6 @@ const FOLDER: &str = "_by_name";
 const LIST: &str = "_by_name/list.json";
 /// A table of fewer rows is read fast enough as it is.
 pub(crate) const ROWS_MIN: usize = 200_000;
-/// Rows of a piece that is written at once.
-const PIECE_ROWS: usize = 2_000_000;
 /// It is made anew when this share of the rows was added since.
 const NEW_SHARE_MAX: f64 = 0.25;
 /// A question about more names than this reads the table as it is.
@@ -150,10 +148,9 @@ pub(crate) async fn renew(
     if snapshot.n_rows() < rows_min || !snapshot.by_name.as_ref().is_none_or(has_grown) {
         return Ok(0);
     }
-    // Smaller files are brought together with others by the next `optimize`, and what stands for them would hold no more.
-    let file_rows_min = maintain::FILE_ROWS_SMALL.min(rows_min);
-    let covered: Vec<DataFile> =
-        snapshot.files.iter().filter(|file| maintain::n_rows(file) >= file_rows_min).cloned().collect();
+    // What the next `optimize` brings together with others will not be there any more, and nothing could stand for it.
+    let stays = |file: &&DataFile| !maintain::is_small(file) || maintain::n_rows(file) >= rows_min;
+    let covered: Vec<DataFile> = snapshot.files.iter().filter(stays).cloned().collect();
     let wanted = covered.iter().map(maintain::n_rows).sum();
     let mut written = Vec::new();
     let made = match write_pieces(snapshot, key, &covered, n_threads, upkeep, &mut written).await {
@@ -170,8 +167,7 @@ pub(crate) async fn renew(
     made
 }
 
-/// Writes the rows in the order of the key, a part at a time; gives how many there are. While one is sorted and written, the
-/// next is read.
+/// Writes the rows in the order of the key, a part at a time; gives how many there are.
 async fn write_pieces(
     snapshot: &TableSnapshot,
     key: &'static str,
@@ -180,29 +176,27 @@ async fn write_pieces(
     upkeep: &Upkeep<'_>,
     written: &mut Vec<NewFile>,
 ) -> Result<usize> {
-    let mut parts = Parts::deal(snapshot, covered, key, PIECE_ROWS, n_threads, upkeep).await?;
-    let mut here = Vec::new();
-    let mut n_rows = 0;
-    for number in 0..parts.len() {
-        (upkeep.progress)("writing rows by name", number, parts.len());
-        let (files, next) = futures::join!(write(snapshot, key, std::mem::take(&mut here)), parts.read(number));
-        written.extend(files?);
-        here = next?;
-        n_rows += here.iter().map(RecordBatch::num_rows).sum::<usize>();
-    }
-    written.extend(write(snapshot, key, here).await?);
-    Ok(n_rows)
+    let rule = ById::of(snapshot, covered, key, upkeep.rows_per_file, n_threads).await?;
+    let parts = Parts::deal(snapshot, covered, rule, n_threads, (upkeep, "dealing out rows by name")).await?;
+    parts
+        .write((upkeep, "writing rows by name"), written, |batches| write(snapshot, key, upkeep.rows_per_file, batches))
+        .await
 }
 
 /// Writes rows in the order of the key and, of one key, as tables are sorted.
-async fn write(snapshot: &TableSnapshot, key: &'static str, batches: Vec<RecordBatch>) -> Result<Vec<NewFile>> {
+async fn write(
+    snapshot: &TableSnapshot,
+    key: &'static str,
+    rows_per_file: usize,
+    batches: Vec<RecordBatch>,
+) -> Result<Vec<NewFile>> {
     if batches.is_empty() {
         return Ok(Vec::new());
     }
     let names = [key, "metric", "period_start"];
     let places = sort::in_order_of(names.iter(), snapshot.table, &batches, sort::all_places(&batches));
-    let n_files = places.len() / PIECE_ROWS;
-    commit::write_files_in(FOLDER, snapshot, &batches, places, n_files).await
+    let n_files = places.len() / rows_per_file.max(1);
+    commit::write_files_as(&format!("{FOLDER}/part-"), snapshot, &batches, places, n_files).await
 }
 
 /// Puts the new list in the place of the old one, whose files stay for those who are reading them until `vacuum`.
@@ -264,9 +258,13 @@ mod tests {
 
     /// Claims of these numbers, about seven names in turn.
     fn claims(numbers: std::ops::Range<i64>) -> RecordBatch {
+        about(numbers, |number| number % 7)
+    }
+
+    fn about(numbers: std::ops::Range<i64>, name: impl Fn(i64) -> i64) -> RecordBatch {
         let n = (numbers.end - numbers.start) as usize;
         let columns = CLAIMS.columns.iter().map(|column| -> ArrayRef {
-            let of_each = numbers.clone().map(|number| if column.name == "mention_id" { number % 7 } else { number });
+            let of_each = numbers.clone().map(|number| if column.name == "mention_id" { name(number) } else { number });
             match column.column_type {
                 ColumnType::Int64 => Arc::new(Int64Array::from_iter_values(of_each)),
                 ColumnType::Float64 => Arc::new(Float64Array::from(vec![1.0; n])),
@@ -277,6 +275,40 @@ mod tests {
             }
         });
         RecordBatch::try_new(schema::arrow_schema(&CLAIMS), columns.collect()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn rows_of_many_names_are_dealt_out_and_each_is_there_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let market = Market::create(&folder.path().join("market"), "test").unwrap();
+        let lake = Lake::open(market, LakeOptions { memory_bytes: 64 << 20, n_threads: 2 }).await.unwrap();
+        let spread = |number: i64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64);
+        for said in 0..3 {
+            lake.append(&CLAIMS, vec![about(said * 400..(said + 1) * 400, spread)]).await.unwrap();
+        }
+        lake.refresh().await.unwrap();
+        assert_eq!(
+            renew(&snapshot(&lake), 100, 2, &Upkeep { rows_per_file: 300, ..Upkeep::default() }).await.unwrap(),
+            1200
+        );
+        lake.refresh().await.unwrap();
+        let by_name = snapshot(&lake).by_name.clone().unwrap();
+        let index = schema::arrow_schema(&CLAIMS).index_of("mention_id").unwrap();
+        let bounds = |file: &DataFile| {
+            let column = &file.statistics.column_statistics[index];
+            (column.min_value.get_value().unwrap().clone(), column.max_value.get_value().unwrap().clone())
+        };
+        let mut spans: Vec<_> = by_name.files.iter().map(bounds).collect();
+        spans.sort_by(|left, right| left.partial_cmp(right).unwrap());
+        assert!(spans.len() >= 4 && spans.windows(2).all(|pair| pair[0].1 < pair[1].0), "{spans:?}");
+        for number in [0, 399, 400, 1199] {
+            let sql = format!("SELECT claim_id FROM claims WHERE mention_id = {}", spread(number));
+            assert!(is_read_by_name(&lake, &sql).await);
+            let found = lake.query(&sql).await.unwrap();
+            let ids: Vec<i64> =
+                found.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect();
+            assert_eq!(ids, [number]);
+        }
     }
 
     async fn about_two(lake: &Lake) -> Vec<i64> {

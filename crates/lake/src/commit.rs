@@ -56,12 +56,15 @@ pub(crate) async fn write_files(
     places: Vec<Place>,
     n_writers: usize,
 ) -> Result<Vec<NewFile>> {
-    write_files_in("", snapshot, batches, places, n_writers).await
+    write_files_as(PLAIN, snapshot, batches, places, n_writers).await
 }
 
-/// The same in a folder below the table's.
-pub(crate) async fn write_files_in(
-    folder: &str,
+/// How names of files begin of which nothing is to be told.
+pub(crate) const PLAIN: &str = "part-";
+
+/// The same with names that begin so, below the table's folder.
+pub(crate) async fn write_files_as(
+    begins: &str,
     snapshot: &TableSnapshot,
     batches: &[RecordBatch],
     places: Vec<Place>,
@@ -81,8 +84,7 @@ pub(crate) async fn write_files_in(
     let mut files = Vec::new();
     for task in writing {
         let (bytes, stats) = task.await.map_err(std::io::Error::other).map_err(writing_failed)??;
-        let name = format!("part-{}.parquet", uuid());
-        let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+        let path = format!("{begins}{}.parquet", uuid());
         let n_bytes = bytes.len();
         put(store.as_ref(), &path, bytes).await?;
         files.push(NewFile { path, n_bytes, stats });

@@ -66,6 +66,8 @@ pub(crate) fn session_config(n_threads: usize) -> SessionConfig {
     options.execution.parquet.reorder_filters = true;
     // Few rows pass a question's filters: keeping what they were judged by costs more than reading it again for those.
     options.execution.parquet.max_predicate_cache_size = Some(0);
+    // Where each thread has runs of rows to itself (`arranged.rs`), nothing is dealt out again, with few threads neither.
+    options.optimizer.subset_repartition_threshold = options.optimizer.subset_repartition_threshold.min(n_threads);
     options.sql_parser.enable_ident_normalization = true;
     config
 }

@@ -213,6 +213,11 @@ fn engine_hint(message: &str) -> Option<String> {
     if message.contains("Resources exhausted") || message.contains("Not enough memory") {
         return Some("give it more with --memory, or ask for less".into());
     }
+    if message.contains("No space left") {
+        return Some(
+            "free some space where questions are put aside (TMPDIR), or give it more memory with --memory".into(),
+        );
+    }
     if message.contains("No such file") || message.contains("Object at location") {
         return Some("restore the missing file below lake/ from a backup; see `crowsnest doctor`".into());
     }

@@ -16,6 +16,7 @@
 mod among;
 pub mod answer;
 mod append;
+mod arranged;
 pub mod backup;
 mod by_name;
 #[cfg(feature = "cluster")]

@@ -20,7 +20,7 @@ use crate::{Lake, LakeError, Result, recut, schema, sort};
 /// Files are brought together up to about this many rows.
 const FILE_ROWS_TARGET: usize = 4_000_000;
 /// A file of fewer rows is worth bringing together with others.
-pub(crate) const FILE_ROWS_SMALL: usize = 1_000_000;
+const FILE_ROWS_SMALL: usize = 1_000_000;
 
 /// An append never leaves more files than this of fewer rows than that: each of them is opened by who reads the table.
 const FILES_TINY_MAX: usize = 16;
@@ -49,25 +49,34 @@ pub struct Vacuumed {
     pub n_files: usize,
 }
 
+/// Rows of the files that a large table is cut into.
+pub const ROWS_PER_FILE: usize = 2_000_000;
+
 /// How tables are looked after.
 #[derive(Clone, Copy)]
 pub struct Upkeep<'u> {
     /// What was replaced is removed as [`vacuum`] does, before rows are written by name once more: the disk then holds the
     /// table twice, not three times.
     pub vacuum_hours: Option<u32>,
+    /// A large table is cut into files of at most about so many rows, of which two are held at a time.
+    pub rows_per_file: usize,
     /// Is told what is being done, and how many of how many parts of that are done.
     pub progress: &'u (dyn Fn(&'static str, usize, usize) + Sync),
 }
 
 impl Default for Upkeep<'_> {
     fn default() -> Self {
-        Self { vacuum_hours: None, progress: &|_, _, _| {} }
+        Self { vacuum_hours: None, rows_per_file: ROWS_PER_FILE, progress: &|_, _, _| {} }
     }
 }
 
 impl std::fmt::Debug for Upkeep<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Upkeep").field("vacuum_hours", &self.vacuum_hours).finish_non_exhaustive()
+        formatter
+            .debug_struct("Upkeep")
+            .field("vacuum_hours", &self.vacuum_hours)
+            .field("rows_per_file", &self.rows_per_file)
+            .finish_non_exhaustive()
     }
 }
 
@@ -79,8 +88,11 @@ impl std::fmt::Debug for Upkeep<'_> {
 pub async fn optimize(lake: &Lake, table: &'static Table, upkeep: &Upkeep<'_>) -> Result<Optimized> {
     lake.refresh().await?;
     let snapshot = lake.engine().snapshots[table.name].clone();
-    let mut small: Vec<DataFile> =
-        snapshot.files.iter().filter(|file| n_rows(file) < FILE_ROWS_SMALL).cloned().collect();
+    // What is cut anew need not be brought together before.
+    let mut small: Vec<DataFile> = match recut::is_due(&snapshot) {
+        true => Vec::new(),
+        false => snapshot.files.iter().filter(|file| is_small(file)).cloned().collect(),
+    };
     // Files about the same time come together, so that a question about a time leaves the others out.
     let day = table.columns.iter().position(|column| column.name == "period_start");
     small.sort_by_key(|file| day.and_then(|index| first_day(file, index)));
@@ -95,7 +107,7 @@ pub async fn optimize(lake: &Lake, table: &'static Table, upkeep: &Upkeep<'_>) -
         done.n_rows += n_rows;
         current = after;
     }
-    if let Some(cut) = Box::pin(recut::recut(&current, recut::PIECE_ROWS, lake.options().n_threads, upkeep)).await? {
+    if let Some(cut) = Box::pin(recut::recut(&current, lake.options().n_threads, upkeep)).await? {
         done.n_files_before += cut.n_files_before;
         done.n_files_after += cut.n_files_after;
         done.n_rows += cut.n_rows;
@@ -134,6 +146,11 @@ pub(crate) async fn after_append(snapshot: TableSnapshot, version: u64, n_thread
     {
         tracing::debug!(%error, table, "no checkpoint written");
     }
+}
+
+/// Whether a file is worth bringing together with others: not where it is small because its metric is.
+pub(crate) fn is_small(file: &DataFile) -> bool {
+    n_rows(file) < FILE_ROWS_SMALL && !recut::is_cut(file)
 }
 
 pub(crate) fn n_rows(file: &DataFile) -> usize {
@@ -186,7 +203,15 @@ pub(crate) async fn replace_by_rows(
 ) -> Result<(TableSnapshot, usize, usize)> {
     let ordered = sort::in_order(snapshot.table, batches, sort::all_places(batches));
     let n_rows = ordered.len();
-    let files = commit::write_files(snapshot, batches, ordered, 1).await?;
+    // Less of a file that was cut follows the others as it did.
+    let begins = if let [one] = group
+        && recut::is_cut(one)
+    {
+        recut::CUT
+    } else {
+        commit::PLAIN
+    };
+    let files = commit::write_files_as(begins, snapshot, batches, ordered, 1).await?;
     let removed: Vec<_> = group.iter().map(|file| file.add.clone()).collect();
     replace(snapshot, &removed, &files).await.map(|(after, is_done)| match is_done {
         true => (after, files.len(), n_rows),
@@ -237,23 +262,9 @@ async fn not_replaced(snapshot: TableSnapshot, files: &[NewFile], error: LakeErr
 
 /// The rows of some files of a table, with the table's own types.
 pub(crate) async fn read(snapshot: &TableSnapshot, group: &[DataFile], n_threads: usize) -> Result<Vec<RecordBatch>> {
-    read_where(snapshot, group, None, n_threads).await
-}
-
-/// The rows of some files that a filter keeps.
-pub(crate) async fn read_where(
-    snapshot: &TableSnapshot,
-    group: &[DataFile],
-    filter: Option<datafusion::prelude::Expr>,
-    n_threads: usize,
-) -> Result<Vec<RecordBatch>> {
     let context = engine::session_of(snapshot, n_threads);
     let provider = LakeTable::with_files(snapshot, Arc::new(group.to_vec()));
-    let mut frame = context.read_table(Arc::new(provider))?;
-    if let Some(filter) = filter {
-        frame = frame.filter(filter)?;
-    }
-    let read = frame.collect().await?;
+    let read = context.read_table(Arc::new(provider))?.collect().await?;
     read.iter().map(|batch| with_own_types(snapshot.table, batch)).collect()
 }
 

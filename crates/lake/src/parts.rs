@@ -1,7 +1,6 @@
 //! A table's rows dealt out by a key, so that what is too large to be sorted at once is sorted part by part.
 //!
-//! In: files of a table, and a column of ids. Out: parts that follow each other by that column, each of about so many rows.
-//! They lie on the disk, packed as tables are, in files without a name, which are gone when they were read or the process
+//! In: files of a table, and to which part a row belongs ([`Rule`]). Out: the parts, to be sorted and written one by one. They lie on the disk, packed as tables are, in files without a name, which are gone when they were read or the process
 //! ends: as hash joins deal out what they cannot hold (Kitsuregawa and others, 1983). Sorting everything at once would spill
 //! rows with their texts written out, ten times as large.
 //!
@@ -30,12 +29,25 @@ use rayon::prelude::*;
 use tokio::sync::mpsc;
 
 use crate::coded::{self, Gatherer};
+use crate::commit::NewFile;
 use crate::engine;
 use crate::maintain::{self, Upkeep};
 use crate::provider::LakeTable;
 use crate::sort::Place;
 use crate::table::{DataFile, TableSnapshot};
 use crate::{LakeError, Result, schema};
+
+/// Which part a row belongs to.
+pub(crate) trait Rule: Send + Sync + 'static {
+    /// How many parts there are.
+    fn n_parts(&self) -> usize;
+
+    /// The part of each row of a batch in the table's columns, texts as codes.
+    ///
+    /// # Errors
+    /// Where a row belongs to none.
+    fn parts_of(&self, batch: &RecordBatch) -> Result<Vec<u32>>;
+}
 
 /// Rows that are held before they are dealt out: the more, the longer the runs of a part.
 const HELD_ROWS: usize = 4_000_000;
@@ -44,32 +56,30 @@ const BATCH_ROWS: usize = 16_384;
 /// Keys are counted by this many of their first bits.
 const KEY_BITS: u32 = 12;
 /// A process may have only so many files open.
-const PARTS_MAX: usize = 500;
+pub(crate) const PARTS_MAX: usize = 500;
 
-/// The parts, in the order of the key.
+/// The parts, in the order of their numbers.
 pub(crate) struct Parts {
     table: &'static Table,
     files: Vec<Option<File>>,
 }
 
 impl Parts {
-    /// Deals out the rows of files of a table, by a column of ids, to parts of about `part_rows` rows.
+    /// Deals out the rows of files of a table; the progress is told as `doing`.
     ///
     /// # Errors
     /// Where files cannot be read or written.
     pub(crate) async fn deal(
         snapshot: &TableSnapshot,
         files: &[DataFile],
-        key: &str,
-        part_rows: usize,
+        rule: impl Rule,
         n_threads: usize,
-        upkeep: &Upkeep<'_>,
+        (upkeep, doing): (&Upkeep<'_>, &'static str),
     ) -> Result<Self> {
         let table = snapshot.table;
-        let cuts = Cuts::of(snapshot, files, key, part_rows, n_threads).await?;
-        let dealing = Dealing::new(table, key, cuts)?;
+        let dealing = Dealing::new(table, rule)?;
         let n_rows: usize = files.iter().map(maintain::n_rows).sum();
-        let told = |n_dealt| (upkeep.progress)("dealing out rows by name", n_dealt, n_rows);
+        let told = |n_dealt| (upkeep.progress)(doing, n_dealt, n_rows);
         let (sender, receiver) = mpsc::channel(n_threads.max(1));
         let (read, dealt) =
             futures::join!(read_all(snapshot, files, n_threads, sender), dealing.all_of(receiver, told));
@@ -78,16 +88,30 @@ impl Parts {
         Ok(Self { table, files: files.into_iter().map(Some).collect() })
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.files.len()
+    /// Writes each part, and gives how many rows they have; while one is written, the next is read.
+    ///
+    /// # Errors
+    /// Where a part cannot be read or written; what was written by then is in `written`.
+    pub(crate) async fn write<W: Future<Output = Result<Vec<NewFile>>>>(
+        mut self,
+        (upkeep, doing): (&Upkeep<'_>, &'static str),
+        written: &mut Vec<NewFile>,
+        write: impl Fn(Vec<RecordBatch>) -> W,
+    ) -> Result<usize> {
+        let (mut n_rows, mut here) = (0, Vec::new());
+        for number in 0..self.files.len() {
+            (upkeep.progress)(doing, number, self.files.len());
+            let (files, next) = futures::join!(write(std::mem::take(&mut here)), self.read(number));
+            written.extend(files?);
+            here = next?;
+            n_rows += here.iter().map(RecordBatch::num_rows).sum::<usize>();
+        }
+        written.extend(write(here).await?);
+        Ok(n_rows)
     }
 
     /// The rows of a part, which is gone afterwards.
-    ///
-    /// # Errors
-    /// Where it cannot be read.
-    pub(crate) async fn read(&mut self, number: usize) -> Result<Vec<RecordBatch>> {
+    async fn read(&mut self, number: usize) -> Result<Vec<RecordBatch>> {
         let Some(file) = self.files.get_mut(number).and_then(Option::take) else { return Ok(Vec::new()) };
         let table = self.table;
         blocking(move || batches(table, file)?.collect()).await
@@ -165,8 +189,9 @@ fn in_columns(wanted: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(Arc::clone(wanted), columns)?)
 }
 
-/// Which part a key belongs to, by its first bits.
-struct Cuts {
+/// Parts that follow each other by a column of ids: which one an id belongs to is told by its first bits.
+pub(crate) struct ById {
+    column: usize,
     part_of: Vec<u32>,
     n_parts: usize,
 }
@@ -176,8 +201,12 @@ fn bucket(key: i64) -> usize {
     (((key as u64) ^ (1 << 63)) >> (64 - KEY_BITS)) as usize
 }
 
-impl Cuts {
-    async fn of(
+impl ById {
+    /// Parts of about `part_rows` rows of some files.
+    ///
+    /// # Errors
+    /// Where the files cannot be read.
+    pub(crate) async fn of(
         snapshot: &TableSnapshot,
         files: &[DataFile],
         key: &str,
@@ -198,10 +227,11 @@ impl Cuts {
                 counts[bucket(bits.unwrap_or_default() << (64 - KEY_BITS))] += *n as usize;
             }
         }
-        Ok(Self::from_counts(&counts, part_rows))
+        let column = schema::arrow_schema(snapshot.table).index_of(key)?;
+        Ok(Self::from_counts(column, &counts, part_rows))
     }
 
-    fn from_counts(counts: &[usize], part_rows: usize) -> Self {
+    fn from_counts(column: usize, counts: &[usize], part_rows: usize) -> Self {
         let part_rows = part_rows.max(counts.iter().sum::<usize>().div_ceil(PARTS_MAX)).max(1);
         let (mut part_of, mut part, mut n_in_part) = (Vec::with_capacity(counts.len()), 0u32, 0);
         for n in counts {
@@ -212,28 +242,37 @@ impl Cuts {
             n_in_part += n;
             part_of.push(part);
         }
-        Self { part_of, n_parts: part as usize + 1 }
+        Self { column, part_of, n_parts: part as usize + 1 }
+    }
+}
+
+impl Rule for ById {
+    fn n_parts(&self) -> usize {
+        self.n_parts
+    }
+
+    fn parts_of(&self, batch: &RecordBatch) -> Result<Vec<u32>> {
+        let keys = batch.column(self.column).as_primitive::<Int64Type>();
+        Ok(keys.values().iter().map(|key| self.part_of[bucket(*key)]).collect())
     }
 }
 
 /// Parts that are being written.
-struct Dealing {
-    key: usize,
-    cuts: Cuts,
+struct Dealing<R> {
+    rule: R,
     schema: SchemaRef,
     writers: Vec<ArrowWriter<File>>,
 }
 
-impl Dealing {
-    fn new(table: &Table, key: &str, cuts: Cuts) -> Result<Self> {
+impl<R: Rule> Dealing<R> {
+    fn new(table: &Table, rule: R) -> Result<Self> {
         let schema = schema::arrow_schema(table);
-        let key = schema.index_of(key)?;
         let writer = |_| {
             let file = tempfile::tempfile().map_err(on_the_disk)?;
             Ok(ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties(table)))?)
         };
-        let writers = (0..cuts.n_parts).map(writer).collect::<Result<_>>()?;
-        Ok(Self { key, cuts, schema, writers })
+        let writers = (0..rule.n_parts()).map(writer).collect::<Result<_>>()?;
+        Ok(Self { rule, schema, writers })
     }
 
     /// Appends all that comes; says how many rows that were by then. Who sends more is told where it fails: then nobody takes it.
@@ -258,11 +297,8 @@ impl Dealing {
 
     /// Appends rows to their parts.
     fn deal(mut self, held: &[RecordBatch]) -> Result<Self> {
-        let parts = held.iter().map(|batch| {
-            let keys = batch.column(self.key).as_primitive::<Int64Type>();
-            keys.values().iter().map(|key| self.cuts.part_of[bucket(*key)]).collect()
-        });
-        let (places, ends) = by_part(&parts.collect::<Vec<Vec<u32>>>(), self.cuts.n_parts);
+        let parts: Vec<Vec<u32>> = held.par_iter().map(|batch| self.rule.parts_of(batch)).collect::<Result<_>>()?;
+        let (places, ends) = by_part(&parts, self.rule.n_parts());
         let rows = Gatherer::new(&self.schema, held, places)?;
         self.writers.par_iter_mut().enumerate().try_for_each(|(part, writer)| {
             let start = if part == 0 { 0 } else { ends[part - 1] };
@@ -323,16 +359,16 @@ mod tests {
         for (key, n) in [(i64::MIN, 3), (-1, 4), (0, 9), (1 << 60, 1), (i64::MAX, 2)] {
             counts[bucket(key)] += n;
         }
-        let cuts = Cuts::from_counts(&counts, 7);
-        let part = |key: i64| cuts.part_of[bucket(key)];
+        let parts = ById::from_counts(0, &counts, 7);
+        let part = |key: i64| parts.part_of[bucket(key)];
         assert_eq!(
             [i64::MIN, -1, 0, 1 << 60, i64::MAX].map(part),
             [0, 0, 1, 2, 2],
             "what is too large is one by itself"
         );
-        assert_eq!(cuts.n_parts, 3);
-        assert_eq!(Cuts::from_counts(&[0; 1 << KEY_BITS], 7).n_parts, 1);
-        assert!(Cuts::from_counts(&[1; 1 << KEY_BITS], 1).n_parts <= PARTS_MAX);
+        assert_eq!(parts.n_parts, 3);
+        assert_eq!(ById::from_counts(0, &[0; 1 << KEY_BITS], 7).n_parts, 1);
+        assert!(ById::from_counts(0, &[1; 1 << KEY_BITS], 1).n_parts <= PARTS_MAX);
     }
 
     #[test]

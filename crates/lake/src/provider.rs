@@ -10,11 +10,12 @@ use arrow_schema::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::pruning::PrunableStatistics;
+use datafusion::common::tree_node::{Transformed, TreeNode as _};
 use datafusion::common::{DFSchema, Statistics, ToDFSchema as _};
-use datafusion::datasource::ViewTable;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::{ViewTable, provider_as_source, source_as_provider};
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::utils::conjunction;
@@ -25,18 +26,21 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use url::Url;
 
+use crate::arranged;
 use crate::by_name::ByName;
 use crate::footers::Footers;
 use crate::schema;
 use crate::table::{DataFile, TableSnapshot};
 
 /// The provider of one snapshot.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct LakeTable {
     schema: SchemaRef,
     root: Url,
     files: Arc<Vec<DataFile>>,
     by_name: Option<Arc<ByName>>,
+    /// Whether rows are wanted in their order, month by month.
+    is_in_order: bool,
 }
 
 impl LakeTable {
@@ -47,7 +51,7 @@ impl LakeTable {
     /// Only some of the snapshot's files, and these themselves.
     pub(crate) fn with_files(snapshot: &TableSnapshot, files: Arc<Vec<DataFile>>) -> Self {
         let (schema, root) = (schema::scan_schema(snapshot.table), snapshot.delta.table_url().clone());
-        Self { schema, root, files, by_name: None }
+        Self { schema, root, files, by_name: None, is_in_order: false }
     }
 
     fn predicate(&self, state: &dyn Session, filters: &[Expr]) -> Result<Option<Arc<dyn PhysicalExpr>>> {
@@ -92,6 +96,30 @@ impl LakeTable {
     }
 }
 
+/// Files dealt out to at most `n_groups` groups.
+fn in_turn<'f>(files: &[&'f DataFile], n_groups: usize) -> Vec<Vec<&'f DataFile>> {
+    let n = n_groups.min(files.len());
+    (0..n).map(|group| files.iter().skip(group).step_by(n).copied().collect()).collect()
+}
+
+/// The same plan, its tables read in the order of their rows: for a question that groups by metric and first day, whose groups
+/// are then done one month after the other. Other questions are better off with files in any order.
+///
+/// # Errors
+/// None that a plan over the lake's tables could cause.
+pub(crate) fn in_order(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let done = plan.transform_up(|node| {
+        let LogicalPlan::TableScan(mut scan) = node else { return Ok(Transformed::no(node)) };
+        let provider = source_as_provider(&scan.source)?;
+        let Some(table) = provider.downcast_ref::<LakeTable>() else {
+            return Ok(Transformed::no(LogicalPlan::TableScan(scan)));
+        };
+        scan.source = provider_as_source(Arc::new(LakeTable { is_in_order: true, ..table.clone() }));
+        Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
+    })?;
+    Ok(done.data)
+}
+
 fn percent_decoded(path: &str) -> String {
     match Url::parse(&format!("file://{path}")).ok().and_then(|url| url.to_file_path().ok()) {
         Some(decoded) => decoded.to_string_lossy().into_owned(),
@@ -133,15 +161,19 @@ impl TableProvider for LakeTable {
             .with_parquet_file_reader_factory(Arc::new(Footers::new(state, &store, predicate.is_some())?))
             .with_table_parquet_options(state.config_options().execution.parquet.clone().into_table_options());
         let n_groups = state.config_options().execution.target_partitions.max(1);
-        let mut groups: Vec<Vec<PartitionedFile>> = vec![Vec::new(); n_groups.min(kept.len())];
-        let n = groups.len();
-        for (index, file) in kept.iter().enumerate() {
-            groups[index % n].push(self.partitioned(file));
-        }
+        let arranged = self.is_in_order.then(|| arranged::arrange(&self.schema, &kept, n_groups)).flatten();
+        let (groups, ordering, partitioning) = match arranged {
+            Some(found) => (found.runs, vec![found.ordering], Some(found.partitioning)),
+            None => (in_turn(&kept, n_groups), Vec::new(), None),
+        };
+        let group =
+            |files: Vec<&DataFile>| FileGroup::new(files.into_iter().map(|file| self.partitioned(file)).collect());
         let statistics: Vec<&Statistics> = kept.iter().map(|file| file.statistics.as_ref()).collect();
         let merged = Statistics::try_merge_iter(statistics, &self.schema)?.to_inexact();
         let config = FileScanConfigBuilder::new(store, Arc::new(source))
-            .with_file_groups(groups.into_iter().map(FileGroup::new).collect())
+            .with_file_groups(groups.into_iter().map(group).collect())
+            .with_output_ordering(ordering)
+            .with_output_partitioning(partitioning)
             .with_statistics(merged)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit.filter(|_| filters.is_empty()))

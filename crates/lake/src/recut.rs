@@ -4,45 +4,39 @@
 //! In: a snapshot whose files overlap. Out: the same rows in files that follow each other in the table's order, as levels
 //! of a log-structured merge tree do (O'Neil et al. 1996). Appends come by when things were said, so each of their files
 //! holds every metric, and a question about one metric opens all files: its cost grew with the lake although its answer
-//! did not. Rows are rewritten when files that hold everything are a quarter of the table, hence O(log n) times each.
-//! Memory: two pieces at a time, of at most [`PIECE_ROWS`] rows.
+//! did not. Rows are rewritten when files that were not cut have a quarter of them, hence O(log n) times each. They are dealt
+//! out to pieces on the disk ([`parts`]), which are then sorted and written one by one.
+//! Memory: two pieces at a time.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Int64Type};
+use arrow_schema::ArrowError;
+use crowsnest_model::tables::Table;
 use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::prelude::{Expr, cast, col, lit};
-use datafusion::scalar::ScalarValue;
+use datafusion::prelude::{cast, col, lit};
 
 use crate::commit::{self, NewFile};
 use crate::engine;
 use crate::maintain::{self, Upkeep};
+use crate::parts::{self, Parts, Rule};
 use crate::provider::LakeTable;
 use crate::table::{DataFile, TableSnapshot};
-use crate::{Result, sort};
+use crate::{LakeError, Result, coded, schema, sort};
 
-/// Rows of a piece that is sorted and written at once.
-pub(crate) const PIECE_ROWS: usize = 2_000_000;
-/// So many files that hold everything are worth cutting anew,
-const WIDE_FILES_MIN: usize = 4;
+/// So many files that were not cut are worth cutting anew, or as many rows as two pieces have,
+const UNCUT_FILES_MIN: usize = 4;
+const UNCUT_ROWS_MIN: usize = 2 * maintain::ROWS_PER_FILE;
 /// if they hold at least this share of the rows.
-const WIDE_SHARE_MIN: f64 = 0.25;
-/// A file holds everything if its metrics reach over more than this share of those that files begin or end with.
-const WIDE_REACH: f64 = 0.5;
-/// Of fewer different metrics a question leaves out too little to be worth it.
-const METRICS_MIN: usize = 2;
+const UNCUT_SHARE_MIN: f64 = 0.25;
+/// How the names of files begin that were cut: rows in them are sorted by metric and first day, a metric's month is in one of
+/// them alone, and one that holds several metrics holds all of each.
+pub(crate) const CUT: &str = "cut-";
 
 /// Where rows stand in the table's order, as far as cuts go: metric, first day (days since 1970).
 type Key = (String, i32);
-
-/// A run of rows: first and last key, both within.
-#[derive(Debug, Clone, PartialEq)]
-struct Piece {
-    first: Key,
-    last: Key,
-}
 
 /// What was cut anew.
 pub(crate) struct Recut {
@@ -51,27 +45,24 @@ pub(crate) struct Recut {
     pub(crate) n_rows: usize,
 }
 
+/// Whether this file was cut.
+pub(crate) fn is_cut(file: &DataFile) -> bool {
+    file.add.path.starts_with(CUT)
+}
+
 /// Cuts a table anew where that is due; `None` where it is not, or where others replaced its files meanwhile.
 ///
-/// Pieces have `piece_rows` rows at most, as long as a metric's month has not more.
+/// Pieces have [`Upkeep::rows_per_file`] rows at most, as long as a metric's month has not more.
 ///
 /// # Errors
 /// Where files cannot be read or written, or rows were not found again: then nothing is replaced.
-pub(crate) async fn recut(
-    snapshot: &TableSnapshot,
-    piece_rows: usize,
-    n_threads: usize,
-    upkeep: &Upkeep<'_>,
-) -> Result<Option<Recut>> {
-    if snapshot.table.partition_by != ["metric"] || snapshot.table.sort_by.first() != Some(&"period_start") {
-        return Ok(None);
-    }
+pub(crate) async fn recut(snapshot: &TableSnapshot, n_threads: usize, upkeep: &Upkeep<'_>) -> Result<Option<Recut>> {
     if !is_due(snapshot) {
         return Ok(None);
     }
     let files = snapshot.files.as_slice();
     let mut written = Vec::new();
-    let done = write_pieces(snapshot, piece_rows, n_threads, upkeep, &mut written).await;
+    let done = write_pieces(snapshot, n_threads, upkeep, &mut written).await;
     let is_whole = matches!(done, Ok(n_rows) if n_rows == snapshot.n_rows());
     if !is_whole {
         commit::discard(snapshot, &written).await;
@@ -86,62 +77,38 @@ pub(crate) async fn recut(
     Ok(is_done.then_some(Recut { n_files_before, n_files_after, n_rows }))
 }
 
-/// Writes all pieces, and gives how many rows they have; while one is sorted and written, the next is read.
+/// Writes all pieces, and gives how many rows they have.
 async fn write_pieces(
     snapshot: &TableSnapshot,
-    piece_rows: usize,
     n_threads: usize,
     upkeep: &Upkeep<'_>,
     written: &mut Vec<NewFile>,
 ) -> Result<usize> {
-    let pieces = pieces(&counts(snapshot, n_threads).await?, piece_rows);
-    let (mut n_rows, mut here) = (0, Vec::new());
-    for (number, piece) in pieces.iter().enumerate() {
-        (upkeep.progress)("cutting anew by metric and month", number, pieces.len());
-        let reading = maintain::read_where(snapshot, &snapshot.files, Some(within(piece)), n_threads);
-        let (files, next) = futures::join!(write(snapshot, std::mem::take(&mut here)), reading);
-        written.extend(files?);
-        here = next?;
-        n_rows += here.iter().map(RecordBatch::num_rows).sum::<usize>();
-    }
-    written.extend(write(snapshot, here).await?);
-    Ok(n_rows)
+    let pieces = Pieces::of(snapshot.table, &counts(snapshot, n_threads).await?, upkeep.rows_per_file)?;
+    // Of more metrics than that a piece may not be sorted to the last row, and says nothing of itself.
+    let begins = if pieces.parts.len() <= sort::TEXTS_MAX { CUT } else { commit::PLAIN };
+    let parts =
+        Parts::deal(snapshot, &snapshot.files, pieces, n_threads, (upkeep, "dealing out by metric and month")).await?;
+    parts.write((upkeep, "cutting anew by metric and month"), written, |batches| write(begins, snapshot, batches)).await
 }
 
-async fn write(snapshot: &TableSnapshot, batches: Vec<RecordBatch>) -> Result<Vec<NewFile>> {
+async fn write(begins: &str, snapshot: &TableSnapshot, batches: Vec<RecordBatch>) -> Result<Vec<NewFile>> {
     if batches.is_empty() {
         return Ok(Vec::new());
     }
     let ordered = sort::in_order(snapshot.table, &batches, sort::all_places(&batches));
-    commit::write_files(snapshot, &batches, ordered, 1).await
+    commit::write_files_as(begins, snapshot, &batches, ordered, 1).await
 }
 
-/// Whether files that hold everything have become many.
-fn is_due(snapshot: &TableSnapshot) -> bool {
-    let Some(index) = snapshot.table.columns.iter().position(|column| column.name == "metric") else { return false };
-    let ranges: Vec<Option<(&str, &str)>> = snapshot.files.iter().map(|file| range(file, index)).collect();
-    let ends: BTreeSet<&str> = ranges.iter().flatten().flat_map(|(low, high)| [*low, *high]).collect();
-    if ends.len() < METRICS_MIN {
+/// Whether what was not cut has become much: files that hold what was said in some span of time, of every metric.
+pub(crate) fn is_due(snapshot: &TableSnapshot) -> bool {
+    if snapshot.table.partition_by != ["metric"] || snapshot.table.sort_by.first() != Some(&"period_start") {
         return false;
     }
-    let is_wide = |range: &Option<(&str, &str)>| match range {
-        Some((low, high)) => ends.range::<&str, _>(low..=high).count() as f64 > WIDE_REACH * ends.len() as f64,
-        None => true,
-    };
-    let wide: Vec<&DataFile> =
-        snapshot.files.iter().zip(&ranges).filter(|(_, range)| is_wide(range)).map(|(file, _)| file).collect();
-    let n_wide_rows: usize = wide.iter().map(|file| maintain::n_rows(file)).sum();
-    wide.len() >= WIDE_FILES_MIN && n_wide_rows as f64 >= WIDE_SHARE_MIN * snapshot.n_rows() as f64
-}
-
-/// A file's first and last metric.
-fn range(file: &DataFile, index: usize) -> Option<(&str, &str)> {
-    let bounds = file.statistics.column_statistics.get(index)?;
-    match (bounds.min_value.get_value()?, bounds.max_value.get_value()?) {
-        (ScalarValue::Utf8(Some(low)), ScalarValue::Utf8(Some(high)))
-        | (ScalarValue::Utf8View(Some(low)), ScalarValue::Utf8View(Some(high))) => Some((low, high)),
-        _ => None,
-    }
+    let uncut: Vec<&DataFile> = snapshot.files.iter().filter(|file| !is_cut(file)).collect();
+    let n_uncut_rows: usize = uncut.iter().map(|file| maintain::n_rows(file)).sum();
+    (uncut.len() >= UNCUT_FILES_MIN || n_uncut_rows >= UNCUT_ROWS_MIN)
+        && n_uncut_rows as f64 >= UNCUT_SHARE_MIN * snapshot.n_rows() as f64
 }
 
 /// How many rows each metric has that begin on each day, in the table's order.
@@ -166,62 +133,132 @@ fn counts_of(batch: &RecordBatch) -> Vec<(Key, usize)> {
     (0..batch.num_rows()).map(of_row).collect()
 }
 
-/// Runs of keys with at most `rows_max` rows each; where half of that is reached, a new metric begins a new one.
-fn pieces(counts: &[(Key, usize)], rows_max: usize) -> Vec<Piece> {
-    let mut pieces: Vec<Piece> = Vec::new();
-    let mut n_in_last = 0;
-    for (key, n) in counts {
-        match pieces.last_mut() {
-            Some(last) if n_in_last + n <= rows_max && (last.last.0 == key.0 || n_in_last < rows_max / 2) => {
-                last.last = key.clone();
-                n_in_last += n;
-            }
-            _ => {
-                pieces.push(Piece { first: key.clone(), last: key.clone() });
-                n_in_last = *n;
-            }
-        }
-    }
-    pieces
+/// A table cut into runs of metrics and months.
+#[derive(Debug, PartialEq)]
+struct Pieces {
+    column_of_metric: usize,
+    column_of_day: usize,
+    /// Of each metric the last day and the number of each of its parts.
+    parts: BTreeMap<String, Vec<(i32, u32)>>,
+    n_parts: usize,
 }
 
-/// The rows of a piece; the bounds of metric stand by themselves too, since files and pages are left out by them.
-fn within(piece: &Piece) -> Expr {
-    let day = |days: i32| lit(ScalarValue::Date32(Some(days)));
-    let (first, last) = (&piece.first, &piece.last);
-    if first.0 == last.0 {
-        let is_metric = col("metric").eq(lit(first.0.clone()));
-        return is_metric.and(col("period_start").between(day(first.1), day(last.1)));
+impl Pieces {
+    /// Parts with at most `rows_max` rows each, as far as no month has more; more rows where there would be too many parts.
+    fn of(table: &Table, counts: &[(Key, usize)], rows_max: usize) -> Result<Self> {
+        let schema = schema::arrow_schema(table);
+        let (column_of_metric, column_of_day) = (schema.index_of("metric")?, schema.index_of("period_start")?);
+        let mut rows_max = rows_max.max(1);
+        loop {
+            let (parts, n_parts) = cut(counts, rows_max);
+            if n_parts <= parts::PARTS_MAX || rows_max >= usize::MAX / 2 {
+                return Ok(Self { column_of_metric, column_of_day, parts, n_parts });
+            }
+            rows_max += rows_max / 2 + 1;
+        }
     }
-    let after = col("metric").gt(lit(first.0.clone())).or(col("period_start").gt_eq(day(first.1)));
-    let before = col("metric").lt(lit(last.0.clone())).or(col("period_start").lt_eq(day(last.1)));
-    col("metric").between(lit(first.0.clone()), lit(last.0.clone())).and(after).and(before)
+}
+
+/// Where the rows of each metric are cut. A metric that fits goes whole beside others; one that does not is shared out to parts
+/// of its own, of about as many rows.
+fn cut(counts: &[(Key, usize)], rows_max: usize) -> (BTreeMap<String, Vec<(i32, u32)>>, usize) {
+    let mut parts: BTreeMap<String, Vec<(i32, u32)>> = BTreeMap::new();
+    let (mut next, mut n_in_shared) = (0u32, None);
+    for of_metric in counts.chunk_by(|left, right| left.0.0 == right.0.0) {
+        let metric = of_metric[0].0.0.clone();
+        let n_rows: usize = of_metric.iter().map(|(_, n)| n).sum();
+        if n_rows <= rows_max {
+            let n_before = n_in_shared.filter(|n| n + n_rows <= rows_max);
+            next += u32::from(n_before.is_none());
+            n_in_shared = Some(n_before.unwrap_or(0) + n_rows);
+            parts.insert(metric, vec![(i32::MAX, next - 1)]);
+            continue;
+        }
+        n_in_shared = None;
+        let share = n_rows.div_ceil(n_rows.div_ceil(rows_max));
+        let mut own: Vec<(i32, u32)> = Vec::new();
+        let mut n_in_last = usize::MAX;
+        for ((_, day), n) in of_metric {
+            match own.last_mut() {
+                // The last of a share may go over it by half of itself, never over what a part may have.
+                Some(last) if n_in_last + n / 2 <= share && n_in_last + n <= rows_max => {
+                    last.0 = *day;
+                    n_in_last += n;
+                }
+                _ => {
+                    own.push((*day, next));
+                    next += 1;
+                    n_in_last = *n;
+                }
+            }
+        }
+        parts.insert(metric, own);
+    }
+    (parts, next as usize)
+}
+
+impl Rule for Pieces {
+    fn n_parts(&self) -> usize {
+        self.n_parts
+    }
+
+    fn parts_of(&self, batch: &RecordBatch) -> Result<Vec<u32>> {
+        let unknown = || LakeError::from(ArrowError::ComputeError("a row of a month that was not counted".into()));
+        let (coded, texts) = coded::codes_of(batch.column(self.column_of_metric).as_ref()).ok_or_else(unknown)?;
+        let of_text: Vec<Option<&Vec<(i32, u32)>>> =
+            texts.iter().map(|text| text.and_then(|text| self.parts.get(text))).collect();
+        let days = batch.column(self.column_of_day).as_primitive::<Date32Type>().values();
+        let part = |(code, day): (Option<i32>, &i32)| {
+            let parts = code.and_then(|code| of_text[code as usize])?;
+            parts.get(parts.partition_point(|(last, _)| last < day)).map(|(_, part)| *part)
+        };
+        coded.keys().iter().zip(days).map(|row| part(row).ok_or_else(unknown)).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn of_rows(rows_per_file: usize) -> Upkeep<'static> {
+        Upkeep { rows_per_file, ..Upkeep::default() }
+    }
+
     fn key(metric: &str, day: i32) -> Key {
         (metric.to_owned(), day)
     }
 
     #[test]
-    fn pieces_keep_to_their_size_and_begin_with_metrics() {
+    fn a_metric_is_whole_beside_others_or_has_parts_of_its_own() {
         let counts = [
             (key("a", 1), 3),
             (key("a", 2), 3),
             (key("a", 3), 3),
             (key("b", 1), 1),
-            (key("c", 1), 20),
-            (key("c", 2), 1),
+            (key("c", 1), 4),
+            (key("d", 1), 20),
+            (key("d", 2), 1),
+            (key("e", 1), 6),
         ];
-        let found = pieces(&counts, 6);
-        let expected = [("a", 1, "a", 2), ("a", 3, "a", 3), ("b", 1, "b", 1), ("c", 1, "c", 1), ("c", 2, "c", 2)];
-        let expected = expected.map(|(from, day, to, until)| Piece { first: key(from, day), last: key(to, until) });
-        assert_eq!(found, expected, "a month larger than a piece is one by itself");
-        assert_eq!(pieces(&counts, 1000).len(), 1);
-        assert!(pieces(&[], 6).is_empty());
+        let (parts, n_parts) = cut(&counts, 6);
+        let found: Vec<_> = parts.iter().map(|(metric, parts)| (metric.as_str(), parts.as_slice())).collect();
+        let expected: [(&str, &[(i32, u32)]); 5] = [
+            ("a", &[(2, 0), (3, 1)]),
+            ("b", &[(i32::MAX, 2)]),
+            ("c", &[(i32::MAX, 2)]),
+            ("d", &[(1, 3), (2, 4)]),
+            ("e", &[(i32::MAX, 5)]),
+        ];
+        assert_eq!(
+            (found.as_slice(), n_parts),
+            (expected.as_slice(), 6),
+            "a month larger than a part is one by itself"
+        );
+        assert_eq!(cut(&counts, 1000).1, 1);
+        assert_eq!(cut(&[], 6).1, 0);
+        let months: Vec<_> = (0..1200).map(|month| (key("a", month), 5)).collect();
+        let most = Pieces::of(&crowsnest_model::tables::CLAIMS, &months, 5).unwrap();
+        assert!(most.n_parts <= parts::PARTS_MAX && most.n_parts > parts::PARTS_MAX / 2, "{} parts", most.n_parts);
     }
 
     /// A claim of a metric in a month; `n` makes it another one than others.
@@ -266,16 +303,83 @@ mod tests {
         lake.refresh().await.unwrap();
         let (before, rows) = (lake.engine().snapshots[CLAIMS.name].clone(), rows_of(&lake).await);
         assert_eq!(before.files.len(), 5);
-        let cut = recut(&before, 15, 1, &Upkeep::default()).await.unwrap().unwrap();
+        let cut = recut(&before, 1, &of_rows(15)).await.unwrap().unwrap();
         assert_eq!((cut.n_files_before, cut.n_files_after, cut.n_rows), (5, 4, 60));
         lake.refresh().await.unwrap();
         assert_eq!(rows_of(&lake).await, rows);
         let after = lake.engine().snapshots[CLAIMS.name].clone();
-        let index = CLAIMS.columns.iter().position(|column| column.name == "metric").unwrap();
-        let mut ranges: Vec<_> = after.files.iter().filter_map(|file| range(file, index)).collect();
-        ranges.sort_unstable();
-        assert_eq!(ranges, metrics.map(|metric| (metric, metric)));
-        assert!(recut(&after, 15, 1, &Upkeep::default()).await.unwrap().is_none(), "there is nothing left to cut");
-        assert!(recut(&before, 15, 1, &Upkeep::default()).await.unwrap().is_none(), "others have replaced its files");
+        assert!(after.files.iter().all(is_cut));
+        let found: Vec<&DataFile> = after.files.iter().collect();
+        let arranged =
+            crate::arranged::arrange(&schema::scan_schema(&CLAIMS), &found, 2).expect("they follow each other");
+        assert_eq!(arranged.runs.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2]);
+        assert!(recut(&after, 1, &of_rows(15)).await.unwrap().is_none(), "there is nothing left to cut");
+        assert!(recut(&before, 1, &of_rows(15)).await.unwrap().is_none(), "others have replaced its files");
+    }
+    /// What a question's plan says.
+    async fn plan_of(lake: &crate::Lake, sql: &str) -> String {
+        let plan = lake.query(&format!("EXPLAIN {sql}")).await.unwrap();
+        let texts = plan.iter().flat_map(|batch| batch.column(1).as_string::<i32>()).flatten();
+        texts.last().unwrap_or_default().to_owned()
+    }
+
+    async fn told(lake: &crate::Lake, sql: &str) -> String {
+        arrow::util::pretty::pretty_format_batches(&lake.query(sql).await.unwrap()).unwrap().to_string()
+    }
+
+    #[tokio::test]
+    async fn values_in_force_of_a_table_that_was_cut_go_from_month_to_month() {
+        use crowsnest_model::tables::CLAIMS;
+        let folder = tempfile::tempdir().unwrap();
+        let market = crate::Market::create(&folder.path().join("market"), "test").unwrap();
+        let lake =
+            crate::Lake::open(market, crate::LakeOptions { memory_bytes: 64 << 20, n_threads: 2 }).await.unwrap();
+        let append = async |said: i64| {
+            let rows =
+                ["downloads", "mau", "rank", "revenue"].into_iter().flat_map(|metric| (0..4).map(move |m| (metric, m)));
+            // Of each metric and month two names, each told of again and again.
+            let rows = rows.flat_map(|(metric, month)| [1, 2].map(|name| claim_about(metric, month, name, said)));
+            lake.append(&CLAIMS, rows.collect()).await.unwrap();
+            lake.refresh().await.unwrap();
+        };
+        for said in 0..5 {
+            append(said).await;
+        }
+        let asked = "SELECT metric, period_start, mention_id, value, n_vintages FROM values_in_force ORDER BY 1, 2, 3";
+        let total =
+            "SELECT metric, count(*) AS n, sum(value) AS total FROM values_in_force GROUP BY metric ORDER BY metric";
+        let (rows, sums) = (told(&lake, asked).await, told(&lake, total).await);
+        assert!(rows.contains("| mau       | 1970-02-01   | 2          | 4.0   | 5          |"), "{rows}");
+        assert!(!plan_of(&lake, asked).await.contains("PartiallySorted"));
+
+        let before = lake.engine().snapshots[CLAIMS.name].clone();
+        assert_eq!(recut(&before, 2, &of_rows(20)).await.unwrap().unwrap().n_files_after, 8);
+        lake.refresh().await.unwrap();
+        let plan = plan_of(&lake, "SELECT sum(value) FROM values_in_force").await;
+        assert!(plan.contains("mode=SinglePartitioned") && plan.contains("PartiallySorted"), "{plan}");
+        assert!(!plan.contains("RepartitionExec") && !plan.contains("SortExec"), "{plan}");
+        assert_eq!((told(&lake, asked).await, told(&lake, total).await), (rows, sums));
+        let as_of = "SELECT count(*), sum(value), max(n_vintages) FROM values_as_of('1970-01-01T00:00:00.000002Z')";
+        let found = told(&lake, as_of).await;
+        assert!(found.contains("| 32       | 64.0") && found.contains("| 3 "), "{found}");
+        // The order is nobody else's business: merging by it would let each thread wait for the others.
+        let others = plan_of(&lake, "SELECT metric, count(DISTINCT source) FROM claims GROUP BY metric").await;
+        assert!(!others.contains("Sorted") && !others.contains("output_ordering"), "{others}");
+
+        append(5).await;
+        assert!(!plan_of(&lake, asked).await.contains("PartiallySorted"), "one file holds everything");
+        assert!(told(&lake, asked).await.contains("| mau       | 1970-02-01   | 2          | 5.0   | 6          |"));
+    }
+
+    fn claim_about(metric: &str, month: i32, name: i64, said: i64) -> RecordBatch {
+        let one = claim(metric, month, said);
+        let mut columns = one.columns().to_vec();
+        let schema = one.schema();
+        // Ids are hashes of what they stand for: another one of each claim.
+        let id = xxhash_rust::xxh3::xxh3_64(format!("{metric} {month} {name} {said}").as_bytes()) as i64;
+        for (column, value) in [("mention_id", name), ("claim_id", id)] {
+            columns[schema.index_of(column).unwrap()] = Arc::new(arrow::array::Int64Array::from(vec![value]));
+        }
+        RecordBatch::try_new(schema, columns).unwrap()
     }
 }

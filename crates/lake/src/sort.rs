@@ -14,6 +14,9 @@ use crate::coded;
 /// A row's place: batch, then row within it.
 pub(crate) type Place = (u32, u32);
 
+/// Of more different texts in a column, the last ones are not told from each other.
+pub(crate) const TEXTS_MAX: usize = u16::MAX as usize;
+
 /// The places of all rows, as they stand.
 pub(crate) fn all_places(batches: &[RecordBatch]) -> Vec<Place> {
     let of_batch =

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use datafusion::datasource::ViewTable;
 use datafusion::prelude::SessionContext;
 
-use crate::Result;
 use crate::identity::Identity;
+use crate::{Result, provider};
 
 /// Name, what it is, and its SQL; a later view may use an earlier one.
 ///
@@ -38,7 +38,7 @@ pub const VIEWS: &[(&str, &str, &str)] = &[
          WHERE c.status NOT IN ('denied', 'withdrawn')",
     ),
     (
-        "values_in_force",
+        VALUES,
         "the values of claims_in_force with what they are about; several times faster over a whole market",
         crate::questions::in_force::ALL_VALUES,
     ),
@@ -60,6 +60,9 @@ pub const VIEWS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// The view of all values, which reads claims month by month.
+const VALUES: &str = "values_in_force";
+
 /// The view that tells which claims are one source's word on one entity.
 const SUBJECTS: &str = "claims_of_subjects";
 
@@ -70,7 +73,10 @@ pub(crate) async fn register(context: &SessionContext, identity: &Identity) -> R
     for (name, _, sql) in VIEWS {
         let is_plain = *name == SUBJECTS && !identity.has_same_subjects();
         let sql = if is_plain { SUBJECTS_AS_MENTIONED } else { sql };
-        let plan = context.sql(sql).await?.into_unoptimized_plan();
+        let mut plan = context.sql(sql).await?.into_unoptimized_plan();
+        if *name == VALUES {
+            plan = provider::in_order(plan)?;
+        }
         context.register_table(*name, Arc::new(ViewTable::new(plan, Some(sql.to_owned()))))?;
     }
     Ok(())

@@ -1,7 +1,6 @@
 //! `crowsnest lake status|optimize|vacuum`: how the tables lie on the disk, and their upkeep.
 
 use clap::{Args, Subcommand};
-use crowsnest_identify::matching::MatchProgress as _;
 use crowsnest_lake::maintain::{self, Upkeep};
 use crowsnest_lake::own_rows::{self, Holds};
 use crowsnest_lake::{Answer, Lake, retention};
@@ -39,6 +38,9 @@ enum Task {
         /// more by name: less room is needed on the disk; below 24 nothing else may be importing
         #[arg(long, value_name = "HOURS")]
         vacuum: Option<u32>,
+        /// Cut a large table into files of at most about so many rows; two of them are held at a time
+        #[arg(long, value_name = "ROWS", default_value_t = maintain::ROWS_PER_FILE, value_parser = rows_per_file)]
+        rows_per_file: usize,
     },
     /// Remove files that only versions older than some hours need, what broken-off imports left, and what sources may not
     /// keep longer than their retention_days
@@ -57,8 +59,8 @@ impl LakeCommand {
         let lake = context.lake().await?;
         match self.task {
             Task::Status => context.print(&status(&lake).await?, Layout::of(STATUS_COLUMNS))?,
-            Task::Optimize { vacuum } => {
-                let answer = Box::pin(optimize(context, &lake, vacuum)).await?;
+            Task::Optimize { vacuum, rows_per_file } => {
+                let answer = Box::pin(optimize(context, &lake, vacuum, rows_per_file)).await?;
                 context.print(&answer, Layout::of(OPTIMIZE_COLUMNS))?;
             }
             Task::Vacuum { hours, dry_run } => {
@@ -106,12 +108,27 @@ const OPTIMIZE_COLUMNS: &[Column] = &[
     column("n_rows", "rows in them", Cell::Figure),
 ];
 
-async fn optimize(context: &Context, lake: &Lake, vacuum_hours: Option<u32>) -> Result<Answer, Failure> {
+fn rows_per_file(text: &str) -> Result<usize, String> {
+    const LEAST: usize = 10_000;
+    match text.replace(['_', ','], "").parse() {
+        Ok(rows) if rows >= LEAST => Ok(rows),
+        Ok(_) => Err(format!("at least {LEAST}: many small files take long to open")),
+        Err(_) => Err("a whole number is needed".to_owned()),
+    }
+}
+
+async fn optimize(
+    context: &Context,
+    lake: &Lake,
+    vacuum_hours: Option<u32>,
+    rows_per_file: usize,
+) -> Result<Answer, Failure> {
     let mut rows = Vec::new();
     let stages = Stages::new(context.shows_progress());
-    let progress = |stage, n_done: usize, n_all: usize| stages.stage(stage, n_done as u64, n_all as u64);
+    let progress = |stage, n_done: usize, n_all: usize| stages.show(stage, n_done as u64, n_all as u64);
+    let upkeep = Upkeep { vacuum_hours, rows_per_file, progress: &progress };
     for table in TABLES {
-        rows.push(maintain::optimize(lake, table, &Upkeep { vacuum_hours, progress: &progress }).await?);
+        rows.push(maintain::optimize(lake, table, &upkeep).await?);
     }
     let fields = [
         ("table", Holds::Text),

@@ -150,6 +150,42 @@ fn every_question_gets_the_same_rows() {
     assert!(n_asked >= 25, "only {n_asked} questions were asked");
 }
 
+#[test]
+fn values_of_a_table_that_was_cut_are_told_month_by_month_on_every_executor() {
+    const TOTALS: &str = "SELECT period, count(*) AS n, sum(value) AS total, max(n_vintages) AS n_vintages \
+         FROM values_in_force GROUP BY period ORDER BY period";
+    let cluster = Cluster::of(2);
+    let folder = support::empty_market();
+    let market = folder.path().join("market");
+    for part in 0..4 {
+        let mut text = String::from("subject,metric,period,value,source,said_on\n");
+        for n in 0..24_000 {
+            let (subject, month, metric) = (n % 997, n % 12 + 1, ["downloads", "mau", "revenue"][n % 3]);
+            text.push_str(&format!("P{subject},{metric},2024-{month:02},{},s1,2025-0{}-01\n", n * 7 + part, part + 1));
+        }
+        let path = support::file(&folder, &format!("{part}.csv"), text);
+        on(&market).args(["import", "--quiet"]).arg(path).assert().success();
+    }
+    let answers = |market: &Path| {
+        let here = on(market).args(["sql", TOTALS, "--format", "csv"]).output().unwrap();
+        let there = cluster.ask(market, &["sql", TOTALS, "--format", "csv"]);
+        assert!(here.status.success() && there.status.success(), "{}", support::said(&there));
+        [support::said(&here), support::said(&there)]
+    };
+    let before = answers(&market);
+    assert_eq!(before[0], before[1]);
+    assert_eq!(before[0].matches("2024-").count(), 12, "{}", before[0]);
+    let optimize = ["lake", "optimize", "--rows-per-file", "20_000", "--format", "csv"];
+    let told = String::from_utf8(on(&market).args(optimize).output().unwrap().stdout).unwrap();
+    let claims: Vec<&str> = told.lines().find(|line| line.starts_with("claims,")).unwrap().split(',').collect();
+    assert_eq!((claims[1], claims[3]), ("4", "96000"), "{told}");
+    assert!(claims[2].parse::<usize>().unwrap() >= 4, "{told}");
+    let plan = on(&market).args(["sql", &format!("EXPLAIN {TOTALS}"), "--format", "csv"]).output().unwrap();
+    let plan = support::said(&plan);
+    assert!(plan.contains("SinglePartitioned") && plan.contains("PartiallySorted"), "{plan}");
+    assert_eq!(answers(&market), before);
+}
+
 /// The pages of a server, asked one after another.
 fn pages(market: &Path, cluster: &[&str], paths: &[&str]) -> Vec<String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_crowsnest"));

@@ -127,7 +127,7 @@ pub(crate) struct Ahead {
 }
 
 /// Draws that a mean is taken over.
-pub(crate) const N_DRAWS: usize = 240;
+pub(crate) const N_DRAWS: usize = 480;
 /// Draws that a quantile is read from: only few lie about it.
 pub(crate) const N_DRAWS_OF_QUANTILE: usize = 1200;
 

@@ -6,7 +6,7 @@ use ballista_core::serde::BallistaPhysicalExtensionCodec;
 use datafusion::common::JoinType;
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRecursion};
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileScanConfig, FileSource as _, ParquetSource};
+use datafusion::datasource::physical_plan::{FileScanConfig, FileScanConfigBuilder, FileSource as _, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::LogicalPlan;
@@ -107,13 +107,32 @@ pub(super) async fn for_cluster(
     };
     let (there, plan) = planned(state.clone(), settings.clone()).await?;
     if !has(&plan, is_undone_join) {
-        return Ok((there, with_whole_orders(plan)?));
+        return Ok((there, for_tasks(plan)?));
     }
     let mut settings = settings;
     settings.options_mut().optimizer.hash_join_single_partition_threshold = 0;
     settings.options_mut().optimizer.hash_join_single_partition_threshold_rows = 0;
     let (there, plan) = planned(state, settings).await?;
-    Ok((there, with_whole_orders(plan)?))
+    Ok((there, for_tasks(plan)?))
+}
+
+fn for_tasks(plan: Arc<dyn ExecutionPlan>) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+    with_whole_orders(without_ranges(plan)?)
+}
+
+/// Scans that no longer say where each thread's run of files ends: the plan is made of that by now, and a task reads some of the
+/// runs only, which would not be what the scan says of itself.
+fn without_ranges(plan: Arc<dyn ExecutionPlan>) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+    let done = plan.transform_up(|node| {
+        let files = node
+            .downcast_ref::<DataSourceExec>()
+            .and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>())
+            .filter(|files| files.output_partitioning.is_some());
+        let Some(files) = files else { return Ok(Transformed::no(node)) };
+        let files = FileScanConfigBuilder::from(files.clone()).with_output_partitioning(None).build();
+        Ok(Transformed::yes(DataSourceExec::from_data_source(files) as Arc<dyn ExecutionPlan>))
+    })?;
+    Ok(done.data)
 }
 
 /// Sorts by what windows are cut by even where that is the same in all rows. The engine leaves it out, because a filter

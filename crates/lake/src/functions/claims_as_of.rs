@@ -28,7 +28,7 @@ struct ValuesAsOf(Surroundings);
 impl TableFunctionImpl for ValuesAsOf {
     fn call(&self, args: &[Expr]) -> Result<Arc<dyn TableProvider>> {
         let [when] = arguments::texts(args, "values_as_of('2025-02-01')")?;
-        super::plan::view(&self.0, &in_force::all_values_sql(arguments::instant(&when)?))
+        super::plan::view_in_order(&self.0, &in_force::all_values_sql(arguments::instant(&when)?))
     }
 }
 

@@ -62,14 +62,18 @@ pub(crate) fn one_period_sql(filter: &str, as_of: Option<i64>, rank: &str) -> St
 }
 
 /// The same over all claims, with what each value is about; what a query does not use of it costs nothing.
+///
+/// Grouped by metric and month first, as tables are sorted: read [in their order](crate::provider::in_order), each month's groups
+/// are done before the next one's begin. Of what it gives, metric and month have been through a function, so that the engine no
+/// longer knows them to be in order: whoever asks further would have it merged from all threads, and each would wait for the others.
 pub(crate) const ALL_VALUES: &str = "SELECT * FROM (SELECT subject_id AS mention_id, \
-     shared_text(metric) AS metric, shared_text(period) AS period, min(period_start) AS period_start, \
+     nullif(c.metric, '') AS metric, shared_text(period) AS period, min(c.period_start) AS period_start, \
      min(period_end) AS period_end, shared_text(region) AS region, shared_text(platform) AS platform, \
      shared_text(segment) AS segment, shared_text(unit) AS unit, \
      latest(CASE WHEN status IN ('denied', 'withdrawn') THEN NULL ELSE value END, known_at, claim_id) AS value, \
      max(known_at) AS known_at, count(*) AS n_vintages \
-     FROM claims_of_subjects WHERE TRUE \
-     GROUP BY subject_id, about(metric, period_start, period_end, region, platform, segment)) \
+     FROM claims_of_subjects c WHERE TRUE \
+     GROUP BY c.metric, c.period_start, subject_id, about(period_end, region, platform, segment)) \
      WHERE value IS NOT NULL";
 
 /// [`ALL_VALUES`] as known at a moment.

@@ -18,8 +18,6 @@ use crate::reports::{self, Audience, Report as Filled, ReportRequest, to_html};
 use crate::request::PageRequest;
 use crate::words::say;
 
-/// The tag that tells of what happened until now.
-const TELLS_OF_LATE: &str = "digest";
 /// So many characters of a moment's text say its minute, and its day.
 const MINUTE: usize = "2025-02-01T12:00".len();
 const DAY: usize = "2025-02-01".len();
@@ -84,7 +82,7 @@ impl Page for Report {
         let lists = watch_lists(market).ok()?;
         let address = pages_address(request).ok()?;
         let now = jiff::Timestamp::now().to_string();
-        let until = if template.contains(TELLS_OF_LATE) { MINUTE } else { DAY };
+        let until = if template.contains(reports::TELLS_OF_LATE) { MINUTE } else { DAY };
         let moment = if request.as_of.is_some() { "" } else { now.get(..until)? };
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(&template);
         Some(format!(" report {hash:x} {lists:?} {address:?} {moment}"))

@@ -18,6 +18,7 @@ pub(crate) use html::to_html;
 use pdf::Paper;
 use pdf::paper::Around;
 use tags::Filling;
+pub(crate) use tags::TELLS_OF_LATE;
 use template::{Piece, pieces};
 
 use crate::message::escaped;

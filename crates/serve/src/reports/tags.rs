@@ -17,6 +17,9 @@ use crate::{ServeError, numbers, redistribution};
 const DAY_MICROS: i64 = 86_400_000_000;
 const N_ROWS_MAX: usize = 200;
 
+/// The tag that tells of what happened until now.
+pub(crate) const TELLS_OF_LATE: &str = "digest";
+
 /// Every tag, with what it takes and what it gives.
 pub(crate) const TAGS: &[(&str, &str)] = &[
     ("figure NAME METRIC PERIOD", "the figure, leading to its claim"),
@@ -131,7 +134,7 @@ impl<'a> Filling<'a> {
             "figure" | "share" | "rank" | "change" | "source" => self.one(name, &words).await,
             "league" => self.league_table(&words).await,
             "breakouts" => self.breakouts(&words).await,
-            "digest" => self.digest(&words).await,
+            TELLS_OF_LATE => self.digest(&words).await,
             "as_of" => Ok(numbers::period(&self.day(), self.request.language)),
             "market" => Ok(Markdown.text(self.lake.market().title())),
             other => {
