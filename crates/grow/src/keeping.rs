@@ -237,7 +237,8 @@ async fn keep(lake: &Lake, making: &Making, kind: &str, model: &str, rows: Vec<R
         let origin = &making.origin;
         last.inputs == making.inputs
             && (&last.call, &last.direction, &last.comes_from) == (&origin.call, &origin.direction, &origin.plan)
-            && (&last.note, last.outcome, &last.report) == (&rows[0].note, rows[0].outcome, &rows[0].report)
+            && (&last.note, &last.report) == (&rows[0].note, &rows[0].report)
+            && is_as(last.outcome, rows[0].outcome)
     });
     if is_same {
         return Ok(0);
@@ -245,6 +246,14 @@ async fn keep(lake: &Lake, making: &Making, kind: &str, model: &str, rows: Vec<R
     let appended = lake.append(&PLANS, vec![batch(&making, kind, model, &rows)?]).await?;
     lake.refresh().await?;
     Ok(appended.n_added)
+}
+
+/// Whether two numbers are one, the first of which was read from text, where its last digit may have become another.
+fn is_as(read: Option<f64>, own: Option<f64>) -> bool {
+    match (read, own) {
+        (Some(read), Some(own)) => (read - own).abs() <= 1e-12 * own.abs(),
+        (read, own) => read == own,
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -344,6 +353,14 @@ mod tests {
     use super::*;
     use crowsnest_lake::questions::{self, LoopQuestion, PlanQuestion, PlansQuestion};
     use crowsnest_lake::{LakeOptions, Market};
+
+    #[test]
+    fn a_number_that_was_read_from_text_is_the_same() {
+        let own = 363.038_438_048_531_25_f64;
+        assert!(is_as(Some(own), Some(own)) && is_as(Some(f64::from_bits(own.to_bits() + 1)), Some(own)));
+        assert!(is_as(Some(0.0), Some(0.0)) && is_as(None, None));
+        assert!(!is_as(Some(363.038_438), Some(own)) && !is_as(None, Some(own)) && !is_as(Some(0.0), Some(1e-9)));
+    }
 
     fn making(name: &str, now: i64) -> Making {
         let origin = Origin { direction: Some("agents".into()), plan: Some("push".into()), call: None };

@@ -160,7 +160,7 @@ fn values_of_a_table_that_was_cut_are_told_month_by_month_on_every_executor() {
     for part in 0..4 {
         let mut text = String::from("subject,metric,period,value,source,said_on\n");
         for n in 0..24_000 {
-            let (subject, month, metric) = (n % 997, n % 12 + 1, ["downloads", "mau", "revenue"][n % 3]);
+            let (subject, month, metric) = (n % 997, n % 12 + 1, ["downloads", "mau", "web_visits"][n % 3]);
             text.push_str(&format!("P{subject},{metric},2024-{month:02},{},s1,2025-0{}-01\n", n * 7 + part, part + 1));
         }
         let path = support::file(&folder, &format!("{part}.csv"), text);
