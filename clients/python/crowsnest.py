@@ -7,8 +7,9 @@
         print(row["rank"], row["name"], row["value"], row["source"])
 
 Each question of the API is a method of its name (products, figures, series, league, why, claims, events, breakouts,
-record, sources, metrics, periods, sql), with the parameters that /v1/openapi.json describes. Answers are lists of dicts;
-what belongs to the rows is beside them: `answer.facts`, `answer.notes`, `answer.as_of`.
+record, sources, metrics, periods, plans, plan, curves, loop, bandits, sql), with the parameters that /v1/openapi.json
+describes. Answers are lists of dicts; what belongs to the rows is beside them: `answer.facts`, `answer.notes`,
+`answer.as_of`.
 """
 
 import io
@@ -23,7 +24,7 @@ __all__ = ["Crowsnest", "Answer", "Problem"]
 
 _QUESTIONS = (
     "products", "figures", "series", "league", "why", "claims", "events", "breakouts", "record", "sources", "metrics",
-    "periods",
+    "periods", "plans", "plan", "curves", "loop", "bandits",
 )
 _TRIES_MAX = 5
 

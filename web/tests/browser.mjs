@@ -60,6 +60,7 @@ export async function pages() {
     { name: "digest", path: "/digest" },
     { name: "report", path: "/report/monthly?as_of=2025-02-01" },
     { name: "plans", path: "/plans" },
+    { name: "plan", path: "/plans/weekly" },
     { name: "loop", path: "/loop" },
     { name: "bandits", path: "/bandits" },
     { name: "review", path: "/review" },

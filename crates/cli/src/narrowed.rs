@@ -17,6 +17,8 @@ pub(crate) struct Narrowing {
     pub(crate) as_of: Option<i64>,
     /// Sources whose rows are left out.
     pub(crate) kept_back: Vec<String>,
+    /// Whether plans are left out: a team's own figures, and what it is going to do.
+    pub(crate) without_plans: bool,
 }
 
 impl Narrowing {
@@ -25,12 +27,15 @@ impl Narrowing {
     /// # Errors
     /// For queries that reach the tables in ways that cannot be shadowed.
     pub(crate) fn over(&self, query: &str) -> Result<String, Failure> {
-        if self.as_of.is_none() && self.kept_back.is_empty() {
-            return Ok(query.to_owned());
-        }
         let lower = query.to_lowercase();
         let words: Vec<&str> = lower.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
-        let functions = FUNCTIONS.iter().map(|function| function.name);
+        let narrows_all = self.as_of.is_some() || !self.kept_back.is_empty();
+        let is_about_plans = self.without_plans && words.contains(&PLANS);
+        if !narrows_all && !is_about_plans {
+            return Ok(query.to_owned());
+        }
+        // No function reads plans: where only they are left out, any may be asked.
+        let functions = FUNCTIONS.iter().map(|function| function.name).filter(|_| narrows_all);
         let unshadowed = functions.chain(["public", "recursive"]).find(|word| words.contains(word));
         if let Some(word) = unshadowed {
             return Err(self.refused(word));
@@ -51,6 +56,12 @@ impl Narrowing {
     }
 
     fn refused(&self, word: &str) -> Failure {
+        if self.kept_back.is_empty() && self.as_of.is_none() {
+            return Failure::users(
+                format!("plans, which are your own, cannot be kept out of a query with {word:?}"),
+                "ask the table plans by its bare name, or add --include-restricted for your own use",
+            );
+        }
         if self.kept_back.is_empty() {
             return Failure::users(
                 format!("--as-of does not reach into a query with {word:?}"),
@@ -78,6 +89,9 @@ impl Narrowing {
 
     /// The condition that a row may be passed on; `None` where rows are of no source, or all may.
     fn may_leave(&self, name: &str) -> Option<String> {
+        if name == PLANS {
+            return self.without_plans.then(|| "FALSE".to_owned());
+        }
         if self.kept_back.is_empty() {
             return None;
         }
@@ -97,9 +111,6 @@ impl Narrowing {
                 about("i.entity_id", "c.metric")
             ));
         }
-        if name == PLANS {
-            return Some("FALSE".to_owned());
-        }
         has_column(name, "source").then(|| format!("source IS NULL OR source NOT IN ({listed})"))
     }
 }
@@ -107,8 +118,8 @@ impl Narrowing {
 /// Tables and views of what was made of claims, of whichever sources.
 const RESTING_ON_CLAIMS: [&str; 3] = ["figures", "figures_in_force", "signals"];
 
-/// Plans rest on own figures, name no source and say what is going to be done: where anything is kept back, they are.
-const PLANS: &str = "plans";
+/// Plans rest on own figures, name no source and say what is going to be done: what leaves for others has none of them.
+pub(crate) const PLANS: &str = "plans";
 
 /// The view of values alone, whose rows name no source.
 const VALUES: &str = "values_in_force";
@@ -140,7 +151,7 @@ mod tests {
 
     #[test]
     fn tables_are_shadowed() {
-        let kept = Narrowing { kept_back: vec!["O'Neill".to_owned()], as_of: None };
+        let kept = Narrowing { kept_back: vec!["O'Neill".to_owned()], without_plans: true, as_of: None };
         let shadowed = kept.over("SELECT sum(value) FROM claims").unwrap();
         assert!(shadowed.starts_with(
             "WITH claims AS (SELECT * FROM claims WHERE source IS NULL OR source NOT IN ('O''Neill')) SELECT"
@@ -158,8 +169,33 @@ mod tests {
     }
 
     #[test]
+    fn plans_are_kept_back_though_no_source_is() {
+        let shared = Narrowing { without_plans: true, ..Narrowing::default() };
+        let shadowed = shared.over("SELECT plan FROM plans JOIN claims USING (known_at)").unwrap();
+        assert_eq!(
+            shadowed,
+            "WITH plans AS (SELECT * FROM plans WHERE FALSE) SELECT plan FROM plans JOIN claims USING (known_at)"
+        );
+        assert!(shared.over("SELECT * FROM \"PLANS\"").unwrap().starts_with("WITH plans AS"));
+        for query in ["SELECT * FROM public.plans", "WITH RECURSIVE a AS (SELECT * FROM plans) SELECT * FROM a"] {
+            assert!(shared.over(query).is_err(), "{query}");
+        }
+        for query in ["SELECT * FROM claims", "SELECT * FROM public.claims", "SELECT * FROM league('mau', '2024')"] {
+            assert_eq!(shared.over(query).unwrap(), query);
+        }
+        assert_eq!(
+            Narrowing::default().over("SELECT * FROM plans").unwrap(),
+            "SELECT * FROM plans",
+            "the owner sees all"
+        );
+        let then = Narrowing { as_of: Some(0), ..shared };
+        assert!(then.over("SELECT * FROM plans").unwrap().contains("WHERE known_at <= "), "as of a day");
+        assert!(then.over("SELECT * FROM plans").unwrap().contains(") WHERE FALSE)"), "and of none");
+    }
+
+    #[test]
     fn a_moment_narrows_what_has_one() {
-        let then = Narrowing { as_of: Some(1_738_454_399_999_999), kept_back: Vec::new() };
+        let then = Narrowing { as_of: Some(1_738_454_399_999_999), ..Narrowing::default() };
         let shadowed = then.over("SELECT * FROM claims_named").unwrap();
         assert!(
             shadowed.starts_with("WITH claims_named AS (SELECT * FROM claims_named WHERE known_at <= "),

@@ -7,7 +7,7 @@ pub(crate) fn kept_back(market: &Market) -> Vec<String> {
     market
         .sources
         .iter()
-        .filter(|card| !card.redistribute)
+        .filter(|card| !card.may_be_passed_on())
         .flat_map(|card| std::iter::once(&card.name).chain(&card.aliases))
         .cloned()
         .collect()

@@ -3,7 +3,7 @@
 //! A claim of the spend metric of a product whose segment is a channel's name is that channel's spend; the outcome is the
 //! outcome metric of all segments. Controls come from `controls.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crowsnest_lake::sql::{listed, quoted};
 use crowsnest_lake::{Answer, Lake};
@@ -36,19 +36,37 @@ pub(crate) async fn read(lake: &Lake, file: &GrowFile) -> Result<Result<History,
     metrics.extend(file.channels.iter().filter_map(|own| own.exposure.as_deref()));
     let names = settings.products.iter().map(String::as_str);
     let figures = figures(lake, &metrics, names, settings.grain.as_deref()).await?;
-    let mut rows = Rows::new();
+    let (mut rows, mut unsaid) = (Rows::new(), Vec::new());
     for product in &settings.products {
         let of_product = rows.entry(product.clone()).or_default();
+        let mut said = vec![BTreeSet::new(); file.channels.len()];
         for figure in figures.iter().filter(|figure| figure.name == *product) {
             let Ok(day) = figure.day.parse::<Date>() else { continue };
             take(figure, file, &spend_of, of_product.entry(day).or_insert_with(|| empty(file)));
+            for (at, channel) in file.channels.iter().enumerate() {
+                if channel.name == figure.segment && spend_of[at] == figure.metric {
+                    said[at].insert(day);
+                }
+            }
+        }
+        for ((channel, metric), said) in file.channels.iter().zip(&spend_of).zip(&said) {
+            let (n, n_unsaid) = (of_product.len(), of_product.len() - said.len());
+            if n_unsaid > 0 {
+                let name = &channel.name;
+                unsaid.push(format!(
+                    "{name}: {n_unsaid} of {n} periods of {product} have no claim of {metric}: they count as 0"
+                ));
+            }
         }
     }
     if settings.products.len() == 1 {
         rows = rows.into_values().map(|days| (String::new(), days)).collect::<BTreeMap<_, _>>();
     }
     let without_controls = HistorySettings { controls: Vec::new(), ..settings.clone() };
-    Ok(history(rows, &without_controls, &file.channels))
+    Ok(history(rows, &without_controls, &file.channels).map(|mut read| {
+        read.notes.extend(unsaid);
+        read
+    }))
 }
 
 fn empty(file: &GrowFile) -> Row {

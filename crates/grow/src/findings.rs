@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::fit::{Fitted, Sampler, fit};
 use crate::history::History;
+use crate::lifts;
 use crate::model::background::{BASE, SEASON, TREND};
 use crate::plan::curve_set::{Ahead, Cell, N_DRAWS};
 use crate::points::{DataPoint, points};
@@ -184,6 +185,7 @@ pub(crate) fn report(history: &History, file: &GrowFile, seconds: &dyn Fn() -> f
         }
     }
     let mut notes = history.notes.clone();
+    notes.extend(lifts::without_spend(history, &file.lift_tests));
     notes.extend(doubts(&fitted.sampler));
     let held_out = held_out(history, &file.model, &file.lift_tests);
     let next_experiment = next_experiment(&channels);
@@ -203,12 +205,23 @@ pub(crate) fn report(history: &History, file: &GrowFile, seconds: &dyn Fn() -> f
     Some((fitted, report))
 }
 
+/// Effective draws from which on a twentieth below an interval is more than a handful of them.
+const N_EFFECTIVE_LEAST: f64 = 100.0;
+
 fn doubts(sampler: &Sampler) -> Vec<String> {
     let mut doubts = Vec::new();
     if sampler.r_hat_max.is_some_and(|r_hat| r_hat > 1.05) {
         doubts.push(format!(
             "the chains do not agree (R-hat {:.2}): set `n_warm_up` and `n_draws` of [model] higher",
             sampler.r_hat_max.unwrap_or_default()
+        ));
+    }
+    if let Some(n) = sampler.n_effective_min.filter(|n| *n < N_EFFECTIVE_LEAST) {
+        let n_of_chain = sampler.n_draws as f64 / sampler.n_chains.max(1) as f64;
+        doubts.push(format!(
+            "one number of the model at least rests on {n:.0} effective draws, fewer than {N_EFFECTIVE_LEAST:.0}, so ends of \
+             intervals are rough: set `n_draws` of [model] to {:.0} or more",
+            (n_of_chain * N_EFFECTIVE_LEAST / n.max(1.0)).ceil()
         ));
     }
     if sampler.n_divergences * 50 > sampler.n_draws {

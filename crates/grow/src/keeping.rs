@@ -9,12 +9,14 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use crowsnest_lake::sql::quoted;
 use crowsnest_lake::{Answer, Lake, LakeError, schema};
+use crowsnest_learn::distributions::normal_quantile;
 use crowsnest_model::tables::PLANS;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::GrowError;
 use crate::findings::{FitReport, Interval};
+use crate::lifts::KeptLift;
 use crate::plan::PlanReport;
 
 /// What made the reports of this version.
@@ -142,7 +144,8 @@ pub async fn keep_plan(lake: &Lake, making: &Making, report: &PlanReport) -> Res
     keep(lake, making, "plan", MODEL, rows).await
 }
 
-/// Keeps what an experiment found: a note in words, a difference for each finding, and the whole report.
+/// Keeps what an experiment found: a note in words, a difference for each finding, the whole report, and what it says of a channel's
+/// curve, if it says that: as a row of its own, and in the report as `lift_test`, from where fits of its plan take it.
 ///
 /// # Errors
 /// Those of the lake; a call that nobody made.
@@ -151,13 +154,18 @@ pub async fn keep_experiment<T: Serialize>(
     making: &Making,
     note: &str,
     findings: &[(String, String, f64)],
+    lift: Option<&KeptLift>,
     report: &T,
 ) -> Result<usize, GrowError> {
+    let mut told = serde_json::to_value(report).map_err(LakeError::from)?;
+    if let (Some(lift), Some(object)) = (lift, told.as_object_mut()) {
+        object.insert(LIFT_TEST.to_owned(), serde_json::to_value(lift).map_err(LakeError::from)?);
+    }
     let whole = Row {
         part: WHOLE,
         outcome: findings.first().map(|own| own.2),
         note: Some(note.to_owned()),
-        report: Some(without_time(report)?),
+        report: Some(without_time(&told)?),
         ..Row::default()
     };
     let mut rows = vec![whole];
@@ -168,7 +176,24 @@ pub async fn keep_experiment<T: Serialize>(
         outcome: Some(*difference),
         ..Row::default()
     }));
+    rows.extend(lift.map(lift_row));
     keep(lake, making, "experiment", MODEL, rows).await
+}
+
+fn lift_row(lift: &KeptLift) -> Row {
+    let test = &lift.test;
+    let half = normal_quantile(0.95) * test.standard_error;
+    let row = Row {
+        part: "lift",
+        channel: Some(test.channel.clone()),
+        product: test.group.clone(),
+        period: lift.since.clone(),
+        present: Some(test.spend_from),
+        spend: Some(test.spend_to),
+        ..Row::default()
+    };
+    let (mean, q05, q95) = (test.effect, test.effect - half, test.effect + half);
+    row.with_outcome(Some(Interval { mean, q05, q50: mean, q95 }))
 }
 
 /// Keeps somebody's word on what came of a plan.
@@ -190,6 +215,8 @@ pub async fn keep_outcome(
 }
 
 const WHOLE: &str = "whole";
+/// Where an experiment's report says what it tells of a channel's curve; `lifts.rs` reads it there.
+const LIFT_TEST: &str = "lift_test";
 
 fn filled(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
@@ -374,8 +401,9 @@ mod tests {
         let lake = Lake::open(market, LakeOptions::default()).await.unwrap();
         let findings = [("revenue".to_owned(), "b".to_owned(), 3.5)];
         let report = |p: f64| serde_json::json!({ "p": p, "seconds": p });
-        let kept =
-            async |at: i64, p: f64| keep_experiment(&lake, &making("off", at), "found", &findings, &report(p)).await;
+        let kept = async |at: i64, p: f64| {
+            keep_experiment(&lake, &making("off", at), "found", &findings, None, &report(p)).await
+        };
         assert_eq!(kept(1_000_000, 0.01).await.unwrap(), 2);
         assert_eq!(kept(2_000_000, 0.01).await.unwrap(), 0);
         assert_eq!(kept(3_000_000, 0.02).await.unwrap(), 2);
@@ -394,7 +422,7 @@ mod tests {
         assert_eq!(whole.rows.num_rows(), 3, "a direction, its experiment, its outcome");
         let unknown = Origin { call: Some("00000000000000aa".into()), ..Origin::default() };
         let unknown = Making { origin: unknown, ..making("off", 6_000_000) };
-        let told = keep_experiment(&lake, &unknown, "found", &findings, &report(0.5)).await.unwrap_err();
+        let told = keep_experiment(&lake, &unknown, "found", &findings, None, &report(0.5)).await.unwrap_err();
         assert!(told.to_string().contains("no call"), "{told}");
     }
 }

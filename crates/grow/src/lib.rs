@@ -9,7 +9,8 @@
 //! what the history cannot tell is said so; nothing is spent by this crate: it only says where to. The same input and seed give the
 //! same numbers.
 //!
-//! Reports are kept in the table `plans` (`keeping.rs`), with the call or direction that they came from.
+//! Reports are kept in the table `plans` (`keeping.rs`), with the call or direction that they came from. An experiment that was kept
+//! with the channel that it moved is a lift test of later fits of its plan (`lifts.rs`).
 //!
 //! Where to begin reading: `model.rs` (what is believed), `fit.rs` (how it is drawn), `plan/solve.rs` (how money is divided).
 
@@ -23,6 +24,7 @@ mod fit;
 mod history;
 mod holidays;
 pub mod keeping;
+mod lifts;
 mod model;
 mod plan;
 mod points;
@@ -42,6 +44,7 @@ pub use findings::{
 };
 pub use fit::Sampler;
 pub use history::{Group, History, Named};
+pub use lifts::{KeptLift, Moved, take_experiments};
 pub use plan::{ChannelPlan, PlanReport, ScenarioReport, SpendRow, Threatened};
 pub use points::DataPoint;
 pub use settings::{
@@ -126,7 +129,8 @@ fn faults_of(file: &GrowFile) -> Vec<String> {
 /// Reads the history that a file names: from a table beside it, or from claims of the market; controls and holidays too.
 ///
 /// # Errors
-/// The table is not there or cannot be read as said, with all faults; the market is asked for and there is none.
+/// The table is not there or cannot be read as said, with all faults; the market is asked for and there is none; a lift test names
+/// a group that the history does not have.
 pub async fn read_history(path: &Path, file: &GrowFile, lake: Option<&Lake>) -> Result<History, GrowError> {
     let place = file.history.file.as_ref().map_or("claims".to_owned(), |table| table.display().to_string());
     let failed = |faults| GrowError::History { place: place.clone(), faults };
@@ -157,7 +161,8 @@ pub async fn read_history(path: &Path, file: &GrowFile, lake: Option<&Lake>) -> 
     }
     let read = |name: &str| files::read_text(&beside(Path::new(name))).map_err(|error| error.to_string());
     holidays::add(&mut history, &file.history.holidays, read).map_err(failed)?;
-    Ok(history)
+    let faults = lifts::faults(file, &history);
+    if faults.is_empty() { Ok(history) } else { Err(failed(faults)) }
 }
 
 /// Whether a file needs the market: its history, a control or a threat is read there.

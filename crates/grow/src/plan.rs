@@ -2,11 +2,14 @@
 //! another budget would do.
 //!
 //! In: a fit, its history and the bounds. Out: [`PlanReport`]. Invariants: no spend is outside its bounds, the sum is within the
-//! budget, and the bound is never below what the plan is expected to bring.
+//! budget, and the bound is never below what the plan is expected to bring. It is a bound of levels that are kept up (or reached
+//! by ramps): spend that comes in pulses is not planned, and may bring more where curves are S-shaped.
 
 pub(crate) mod curve_set;
 pub(crate) mod solve;
+mod words;
 
+use crowsnest_learn::sampling::diagnostics::quantile;
 use curve_set::{Ahead, Cell, N_DRAWS, N_DRAWS_OF_QUANTILE};
 use jiff::Span;
 use jiff::civil::Date;
@@ -40,7 +43,7 @@ pub struct PlanReport {
     pub outcome: Interval,
     /// What is made as large as can be, of this plan.
     pub value: f64,
-    /// What no plan within the bounds exceeds, by the fitted curves.
+    /// What no levels within the bounds exceed, each kept up for all periods, by the fitted curves.
     pub upper_bound: f64,
     /// How far the plan is from that, as a share of it.
     pub gap: f64,
@@ -138,6 +141,8 @@ pub struct ScenarioReport {
 struct Allocation {
     cells: Vec<Cell>,
     levels: Vec<f64>,
+    /// The pool that pays each cell; none for the budget.
+    pools: Vec<Option<usize>>,
     value: f64,
     bound: f64,
     reason: Option<String>,
@@ -183,7 +188,7 @@ pub(crate) fn plan(
         outcome_of_present: Interval::of(&crate::plan::totals(&made.cells, &present)),
         probability_of_gain: gains.iter().filter(|gain| **gain > 0.0).count() as f64 / gains.len() as f64,
         gain_over_present_mix: Interval::of(&gains),
-        in_words: in_words(&channels, &made, settings),
+        in_words: words::in_words(&channels, &made, settings, &fit),
         channels,
         spend: spend_rows(history, &made),
         shadow_price,
@@ -345,24 +350,36 @@ fn cells_of(history: &History, fitted: &Fitted, settings: &PlanSettings) -> Vec<
 
 fn allocate(history: &History, fitted: &Fitted, settings: &PlanSettings) -> Allocation {
     let cells = cells_of(history, fitted, settings);
-    let quantile = (settings.objective == Objective::Quantile).then_some(settings.quantile);
+    let share = (settings.objective == Objective::Quantile).then_some(settings.quantile);
     let price = settings.value_of_outcome.filter(|value| *value > 0.0).map_or(0.0, |value| 1.0 / value);
-    let mut made = Allocation { levels: vec![0.0; cells.len()], cells, value: 0.0, bound: 0.0, reason: None };
-    let pool_of =
-        |channel: usize| settings.pools.iter().position(|pool| pool.channels.contains(&history.channels[channel]));
+    let pool_of = |cell: &Cell| {
+        let name = &history.channels[cell.channel];
+        settings.pools.iter().position(|pool| pool.channels.contains(name))
+    };
+    let pools: Vec<Option<usize>> = cells.iter().map(pool_of).collect();
+    let mut made = Allocation { levels: vec![0.0; cells.len()], cells, pools, value: 0.0, bound: 0.0, reason: None };
+    let (mut paid, mut most) = (0.0, vec![0.0; made.cells.first().map_or(0, Cell::n_draws)]);
     for pool in std::iter::once(None).chain((0..settings.pools.len()).map(Some)) {
-        let places: Vec<usize> = (0..made.cells.len()).filter(|at| pool_of(made.cells[*at].channel) == pool).collect();
+        let places: Vec<usize> = (0..made.cells.len()).filter(|at| made.pools[*at] == pool).collect();
         let (budget, price) = match pool.map(|at| &settings.pools[at]) {
             Some(pool) => (pool.budget, pool.opportunity_cost),
             None => (settings.budget, price),
         };
         let name = pool.map(|at| settings.pools[at].name.as_str());
-        let part = solve_part(&places, &mut made, Goal { budget, price, quantile }, name, settings.n_periods);
+        let goal = Goal { budget, price, quantile: share };
+        let part = solve_part(&places, &mut made, goal, name, settings.n_periods);
         for (place, level) in places.iter().zip(part.levels) {
             made.levels[*place] = level;
+            paid += price * made.cells[*place].cost(level);
         }
         made.value += part.value;
         made.bound += part.bound;
+        most.iter_mut().zip(part.most_of_draws).for_each(|(most, own)| *most += own);
+    }
+    if let Some(share) = share {
+        // Quantiles of parts do not add up to the quantile of the whole.
+        made.value = quantile(&totals(&made.cells, &made.levels), share) - paid;
+        made.bound = quantile(&most, share).max(made.value);
     }
     made
 }
@@ -371,33 +388,39 @@ fn allocate(history: &History, fitted: &Fitted, settings: &PlanSettings) -> Allo
 fn solve_part(places: &[usize], made: &mut Allocation, goal: Goal, pool: Option<&str>, n_periods: usize) -> Solution {
     let mut cells: Vec<Cell> = places.iter().map(|at| made.cells[*at].clone()).collect();
     if cells.is_empty() {
-        return Solution { levels: Vec::new(), value: 0.0, bound: 0.0 };
+        return Solution::default();
     }
     let least = least_cost(&cells);
     if least > goal.budget * (1.0 + 1e-9) {
         let of = pool.map(|name| format!(" of pool {name:?}")).unwrap_or_default();
         let words = format!(
             "the budget{of} of {:.2} is below what the minimums (with ramps and steps) ask for together, {least:.2}: \
-             raise it to that, or lower minimums; this plan keeps to the budget and cuts every minimum to {:.1} %",
+             raise it to that, or lower minimums; this plan keeps to the budget, cuts every minimum to {:.1} %, and \
+             leaves ramps and steps aside",
             goal.budget,
             100.0 * goal.budget / least
         );
         made.reason = Some(made.reason.take().map_or(words.clone(), |before| format!("{before}; {words}")));
         let share = goal.budget / least;
-        for cell in &mut cells {
+        for (place, cell) in places.iter().zip(&mut cells) {
             cell.min *= share;
             cell.min_if_any *= share;
             cell.ramp = None;
             cell.step = None;
+            made.cells[*place] = cell.clone();
         }
     }
     solve(&cells, goal, n_periods)
 }
 
+/// Outcome of one more unit of the budget; what pools pay for is another purse.
 fn shadow_price(made: &Allocation) -> f64 {
     made.cells
         .iter()
         .zip(&made.levels)
+        .zip(&made.pools)
+        .filter(|(_, pool)| pool.is_none())
+        .map(|(own, _)| own)
         .filter(|(cell, level)| cell.step.is_none() && **level < cell.max * 0.999 && **level > cell.min * 1.001 + 1e-9)
         .map(|(cell, level)| gain_of(cell, *level, 0.01 * level))
         .fold(0.0, f64::max)
@@ -452,54 +475,6 @@ fn spend_rows(history: &History, made: &Allocation) -> Vec<SpendRow> {
     rows
 }
 
-/// What the next money brings where, and where the curves are asked about spends that were never seen.
-fn in_words(channels: &[ChannelPlan], made: &Allocation, settings: &PlanSettings) -> Vec<String> {
-    let amount = round_amount(settings.budget * 0.01);
-    let label = |at: usize| {
-        let own = &channels[at];
-        if own.group.is_empty() { own.channel.clone() } else { format!("{} of {}", own.channel, own.group) }
-    };
-    let of_present: Vec<(f64, usize)> = made
-        .cells
-        .iter()
-        .enumerate()
-        .map(|(at, cell)| (gain_of(cell, cell.present, amount / settings.n_periods as f64), at))
-        .filter(|(gain, _)| gain.is_finite())
-        .collect();
-    let best = of_present.iter().max_by(|left, right| left.0.total_cmp(&right.0));
-    let worst = of_present.iter().filter(|(gain, _)| *gain > 0.0).min_by(|left, right| left.0.total_cmp(&right.0));
-    let mut words = Vec::new();
-    if let (Some((most, at)), Some((least, other))) = (best, worst)
-        && at != other
-    {
-        words.push(format!(
-            "at present spends, the next {amount} for {} give {:.1} times what they give for {}",
-            label(*at),
-            most / least,
-            label(*other)
-        ));
-    }
-    for (at, own) in channels.iter().enumerate() {
-        if own.present > 0.0 && own.planned > 2.0 * own.present {
-            words.push(format!(
-                "{} goes to {:.1} times its present spend: its curve is less sure there, so go in steps and look",
-                label(at),
-                own.planned / own.present
-            ));
-        }
-    }
-    words
-}
-
-/// An amount with one digit that counts.
-fn round_amount(amount: f64) -> f64 {
-    if amount <= 0.0 {
-        return 1.0;
-    }
-    let power = 10_f64.powf(amount.log10().floor());
-    (amount / power).round() * power
-}
-
 fn scenarios(history: &History, fitted: &Fitted, settings: &PlanSettings) -> Vec<ScenarioReport> {
     settings
         .scenarios
@@ -520,3 +495,6 @@ fn scenarios(history: &History, fitted: &Fitted, settings: &PlanSettings) -> Vec
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,7 +159,7 @@ impl Default for ModelSettings {
 }
 
 /// What an experiment said: a channel's spend a period, kept at `spend_to` instead of `spend_from`, brought `effect` a period.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct LiftTest {
     /// The channel.

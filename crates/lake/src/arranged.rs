@@ -12,11 +12,10 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{LexOrdering, Partitioning, PhysicalSortExpr, RangePartitioning};
 use std::sync::Arc;
 
+use crate::maintain;
+use crate::recut::{self, CUT_BY};
 use crate::table::DataFile;
-use crate::{maintain, recut};
 
-/// The columns that rows are sorted by.
-const SORTED_BY: [&str; 2] = ["metric", "period_start"];
 /// Where the longest run has more than this many times the rows of an even share, threads would wait for one of them.
 const UNEVEN_MAX: f64 = 1.3;
 
@@ -36,7 +35,7 @@ struct Span<'f> {
 
 /// At most `n_runs` runs of these files; `None` where they do not follow each other, or cannot be shared out evenly.
 pub(crate) fn arrange<'f>(schema: &SchemaRef, files: &[&'f DataFile], n_runs: usize) -> Option<Arranged<'f>> {
-    let places: Vec<usize> = SORTED_BY.iter().map(|name| schema.index_of(name).ok()).collect::<Option<_>>()?;
+    let places: Vec<usize> = CUT_BY.iter().map(|name| schema.index_of(name).ok()).collect::<Option<_>>()?;
     let mut spans: Vec<Span<'f>> = files.iter().map(|file| span(file, &places)).collect::<Option<_>>()?;
     spans.sort_by(|left, right| left.low.partial_cmp(&right.low).unwrap_or(std::cmp::Ordering::Equal));
     let follow = |pair: &[Span<'_>]| pair[0].high.partial_cmp(&pair[1].low) == Some(std::cmp::Ordering::Less);
@@ -50,7 +49,7 @@ pub(crate) fn arrange<'f>(schema: &SchemaRef, files: &[&'f DataFile], n_runs: us
     let sorted = |(name, index): (&&str, &usize)| {
         PhysicalSortExpr::new(Arc::new(Column::new(name, *index)), SortOptions::new(false, false))
     };
-    let ordering = LexOrdering::new(SORTED_BY.iter().zip(&places).map(sorted))?;
+    let ordering = LexOrdering::new(CUT_BY.iter().zip(&places).map(sorted))?;
     let splits = starts.iter().skip(1).map(|start| SplitPoint::new(spans[*start].low.clone())).collect();
     let range = RangePartitioning::try_new(ordering.clone(), splits).ok()?;
     Some(Arranged { runs: runs.collect(), ordering, partitioning: Partitioning::Range(range) })

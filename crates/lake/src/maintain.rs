@@ -89,7 +89,7 @@ pub async fn optimize(lake: &Lake, table: &'static Table, upkeep: &Upkeep<'_>) -
     lake.refresh().await?;
     let snapshot = lake.engine().snapshots[table.name].clone();
     // What is cut anew need not be brought together before.
-    let mut small: Vec<DataFile> = match recut::is_due(&snapshot) {
+    let mut small: Vec<DataFile> = match recut::is_due(&snapshot, upkeep.rows_per_file) {
         true => Vec::new(),
         false => snapshot.files.iter().filter(|file| is_small(file)).cloned().collect(),
     };

@@ -26,14 +26,16 @@ use crate::provider::LakeTable;
 use crate::table::{DataFile, TableSnapshot};
 use crate::{LakeError, Result, coded, schema, sort};
 
-/// So many files that were not cut are worth cutting anew, or as many rows as two pieces have,
+/// So many files that were not cut are worth cutting anew, or as many rows as so many pieces have,
 const UNCUT_FILES_MIN: usize = 4;
-const UNCUT_ROWS_MIN: usize = 2 * maintain::ROWS_PER_FILE;
+const UNCUT_PIECES_MIN: usize = 2;
 /// if they hold at least this share of the rows.
 const UNCUT_SHARE_MIN: f64 = 0.25;
 /// How the names of files begin that were cut: rows in them are sorted by metric and first day, a metric's month is in one of
 /// them alone, and one that holds several metrics holds all of each.
 pub(crate) const CUT: &str = "cut-";
+/// The columns by which cut files are sorted, and follow each other.
+pub(crate) const CUT_BY: [&str; 2] = ["metric", "period_start"];
 
 /// Where rows stand in the table's order, as far as cuts go: metric, first day (days since 1970).
 type Key = (String, i32);
@@ -57,7 +59,7 @@ pub(crate) fn is_cut(file: &DataFile) -> bool {
 /// # Errors
 /// Where files cannot be read or written, or rows were not found again: then nothing is replaced.
 pub(crate) async fn recut(snapshot: &TableSnapshot, n_threads: usize, upkeep: &Upkeep<'_>) -> Result<Option<Recut>> {
-    if !is_due(snapshot) {
+    if !is_due(snapshot, upkeep.rows_per_file) {
         return Ok(None);
     }
     let files = snapshot.files.as_slice();
@@ -101,13 +103,14 @@ async fn write(begins: &str, snapshot: &TableSnapshot, batches: Vec<RecordBatch>
 }
 
 /// Whether what was not cut has become much: files that hold what was said in some span of time, of every metric.
-pub(crate) fn is_due(snapshot: &TableSnapshot) -> bool {
-    if snapshot.table.partition_by != ["metric"] || snapshot.table.sort_by.first() != Some(&"period_start") {
+pub(crate) fn is_due(snapshot: &TableSnapshot, rows_per_file: usize) -> bool {
+    let [first, second] = CUT_BY;
+    if snapshot.table.partition_by != [first] || snapshot.table.sort_by.first() != Some(&second) {
         return false;
     }
     let uncut: Vec<&DataFile> = snapshot.files.iter().filter(|file| !is_cut(file)).collect();
     let n_uncut_rows: usize = uncut.iter().map(|file| maintain::n_rows(file)).sum();
-    (uncut.len() >= UNCUT_FILES_MIN || n_uncut_rows >= UNCUT_ROWS_MIN)
+    (uncut.len() >= UNCUT_FILES_MIN || n_uncut_rows >= UNCUT_PIECES_MIN.saturating_mul(rows_per_file))
         && n_uncut_rows as f64 >= UNCUT_SHARE_MIN * snapshot.n_rows() as f64
 }
 
@@ -117,7 +120,7 @@ async fn counts(snapshot: &TableSnapshot, n_threads: usize) -> Result<Vec<(Key, 
     let context = engine::session_of(snapshot, n_threads);
     let rows = context
         .read_table(Arc::new(LakeTable::new(snapshot)))?
-        .aggregate(vec![col("metric"), col("period_start")], vec![count(lit(1i64)).alias("n")])?
+        .aggregate(vec![col(CUT_BY[0]), col(CUT_BY[1])], vec![count(lit(1i64)).alias("n")])?
         .select(vec![cast(col("metric"), Utf8).alias("metric"), col("period_start"), col("n")])?
         .collect()
         .await?;
@@ -147,7 +150,7 @@ impl Pieces {
     /// Parts with at most `rows_max` rows each, as far as no month has more; more rows where there would be too many parts.
     fn of(table: &Table, counts: &[(Key, usize)], rows_max: usize) -> Result<Self> {
         let schema = schema::arrow_schema(table);
-        let (column_of_metric, column_of_day) = (schema.index_of("metric")?, schema.index_of("period_start")?);
+        let (column_of_metric, column_of_day) = (schema.index_of(CUT_BY[0])?, schema.index_of(CUT_BY[1])?);
         let mut rows_max = rows_max.max(1);
         loop {
             let (parts, n_parts) = cut(counts, rows_max);

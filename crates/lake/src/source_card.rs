@@ -19,9 +19,12 @@ pub struct SourceCard {
     /// Licence or terms, in a few words.
     #[serde(default)]
     pub licence: String,
-    /// Whether its rows may leave the market in exports and shared pages.
-    #[serde(default = "yes")]
-    pub redistribute: bool,
+    /// Whether its figures are the team's own, first-party.
+    #[serde(default)]
+    pub own: bool,
+    /// Whether its rows may leave the market in exports and shared pages; if not given, those of all but own sources may.
+    #[serde(default)]
+    pub redistribute: Option<bool>,
     /// Price in words, for example `free` or `12,000 USD a year`.
     #[serde(default)]
     pub price: String,
@@ -176,8 +179,34 @@ impl SourceCard {
         self.name == name || self.aliases.iter().any(|alias| alias == name) || self.file_stem() == name
     }
 
+    /// Whether its rows may leave the market: as it says itself; without a word, unless its figures are the team's own.
+    pub fn may_be_passed_on(&self) -> bool {
+        self.redistribute.unwrap_or(!self.own)
+    }
+
     /// The name of its file without the ending.
     pub fn file_stem(&self) -> &str {
         self.path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_figures_stay_unless_their_card_says_that_they_may_leave() {
+        for (lines, may_leave) in [
+            ("", true),
+            ("redistribute = true", true),
+            ("redistribute = false", false),
+            ("own = true", false),
+            ("own = true\nredistribute = false", false),
+            ("own = true\nredistribute = true", true),
+            ("own = false", true),
+        ] {
+            let card: SourceCard = toml::from_str(&format!("name = \"Ours\"\n{lines}\n")).unwrap();
+            assert_eq!(card.may_be_passed_on(), may_leave, "{lines}");
+        }
     }
 }

@@ -402,7 +402,7 @@ pub static PLANS: Table = Table {
         required("plan_id", Int64, "Hash of everything the row says."),
         required("plan", Text, "Name of the plan or experiment."),
         required("kind", Text, "fit, plan, experiment or outcome."),
-        required("part", Text, "whole, channel, spend or scenario."),
+        required("part", Text, "whole, channel, spend, scenario, or lift (of a curve, by an experiment)."),
         required("known_at", Instant, "When it was made: as-of questions go by this."),
         required("model", Text, "What made it, with version; a person's name for what a person said."),
         required("inputs", Text, "What it was made from: a file with the hash of its bytes, or claims."),

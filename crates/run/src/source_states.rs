@@ -215,7 +215,7 @@ fn micros(text: &str) -> Option<i64> {
 
 fn describe(lake: &Lake, card: &SourceCard, now: i64, state: &mut SourceState) -> Result<(), RunError> {
     state.licence.clone_from(&card.licence);
-    state.redistribute = card.redistribute;
+    state.redistribute = card.may_be_passed_on();
     state.price.clone_from(&card.price);
     state.homepage.clone_from(&card.homepage);
     state.note.clone_from(&card.note);

@@ -73,6 +73,10 @@ const RULES: &[Rule] = &[
     rule(Look, "/plans*", ANALYST),
     rule(Look, "/loop*", ANALYST),
     rule(Look, "/bandits*", ANALYST),
+    rule(Look, "/v1/plan*", ANALYST),
+    rule(Look, "/v1/curves*", ANALYST),
+    rule(Look, "/v1/loop*", ANALYST),
+    rule(Look, "/v1/bandits*", ANALYST),
     // A team's own words.
     rule(Look, "/notes*", ANALYST),
     rule(Look, "/*", VIEWER),
@@ -116,6 +120,7 @@ pub(crate) fn rule_for(method: &Method, path: &str) -> Option<Rule> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::operations::OPERATIONS;
     use crate::routes::ROUTES;
 
     fn takes(method: Method, path: &str) -> Option<Takes> {
@@ -149,6 +154,19 @@ mod tests {
                     "/plans" | "/plans/{plan}" | "/loop" | "/bandits" | "/notes/{entity}" => ANALYST,
                     _ => VIEWER,
                 };
+                assert_eq!(takes(Method::GET, &path), Some(least), "{path}");
+                assert_eq!(takes(Method::HEAD, &path), Some(least), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn own_figures_take_an_analyst_over_the_api_as_on_the_pages() {
+        assert!(OPERATIONS.iter().any(|operation| operation.kind.is_own()));
+        for operation in OPERATIONS {
+            let least = if operation.kind.is_own() { ANALYST } else { VIEWER };
+            for ending in ["", ".json", ".csv", ".arrow", ".parquet"] {
+                let path = format!("/v1/{}{ending}", operation.name);
                 assert_eq!(takes(Method::GET, &path), Some(least), "{path}");
                 assert_eq!(takes(Method::HEAD, &path), Some(least), "{path}");
             }

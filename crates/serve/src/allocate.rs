@@ -1,8 +1,8 @@
 //! `POST /v1/allocate` and `POST /v1/reward`: which arm a visitor gets, and what came back for it.
 //!
-//! In: small JSON objects. Out: the choice with its probability, after its line is in the log. Requests that come together are
-//! written in one transaction, so that thousands a second cost one disk write each few milliseconds; none is answered before its line
-//! is written. The choosing itself is `grow`'s.
+//! In: small JSON objects. Out: the choice with its probability, after its line is in the log; errors as the API has them
+//! (`api/steering.rs` describes all that). Requests that come together are written in one transaction, so that thousands a second
+//! cost one disk write each few milliseconds; none is answered before its line is written. The choosing itself is `grow`'s.
 //!
 //! Invariants: who may steer traffic is in [`crate::access`], and [`crate::guard`] has asked before: a page of another site can send
 //! nothing here, because only JSON is taken, which browsers ask leave for; so many requests wait at most.
@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use crowsnest_grow::bandit::live::Reward;
@@ -25,6 +25,8 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ServeError;
+use crate::api::operations::Kind;
+use crate::api::problem::Problem;
 use crate::site::CurrentSite;
 
 /// Requests that may wait for their lines to be written.
@@ -77,15 +79,10 @@ pub(crate) fn add(router: Router<CurrentSite>, current: &CurrentSite) -> Router<
 }
 
 fn answered(result: Result<Value, ServeError>) -> Response {
-    let (status, value) = match result {
-        Ok(value) => (StatusCode::OK, value),
-        Err(error) if error.status() == StatusCode::INTERNAL_SERVER_ERROR => {
-            tracing::error!(%error, "a bandit could not answer");
-            (error.status(), json!({ "error": "the bandit could not answer; the server's log says why" }))
-        }
-        Err(error) => (error.status(), json!({ "error": error.to_string(), "hint": error.hint() })),
-    };
-    (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], value.to_string()).into_response()
+    match result {
+        Ok(value) => ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], value.to_string()).into_response(),
+        Err(error) => Problem::of(&error, Kind::OwnOfNow).into_response(),
+    }
 }
 
 impl Desk {

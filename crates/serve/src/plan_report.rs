@@ -182,6 +182,13 @@ pub(crate) struct Finding {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Experiment {
+    /// Variants with their units.
+    pub(crate) variants: Vec<(String, u64)>,
+    /// Probability of these counts by chance.
+    pub(crate) ratio_p: Option<f64>,
+    /// Whether the units are as they were drawn; nothing is said of regions.
+    pub(crate) is_as_drawn: Option<bool>,
+    pub(crate) notes: Vec<String>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) effect: Option<f64>,
     pub(crate) low: Option<f64>,

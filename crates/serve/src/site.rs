@@ -40,7 +40,7 @@ impl Site {
         let cards = &lake.market().sources;
         let kept_back = cards
             .iter()
-            .filter(|card| !card.redistribute)
+            .filter(|card| !card.may_be_passed_on())
             .flat_map(|card| std::iter::once(card.name.clone()).chain(card.aliases.iter().cloned()));
         let kept_back: Vec<String> = kept_back.collect();
         let shared = |is_shared| {

@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 
 use crate::context::Context;
 use crate::failure::{Done, Failure};
-use crate::narrowed::Narrowing;
+use crate::narrowed::{Narrowing, PLANS};
 use crate::options::Format;
 use crate::output::refuse_terminal;
 use crate::query_rows::RowsWriter;
@@ -23,7 +23,7 @@ use crate::{number, print, redistribution};
   crowsnest export claims_in_force --as-of 2025-02-01 --format ndjson | gzip > then.ndjson.gz
 
 The format is that of --format, else the file's ending says it: .csv, .parquet, .ndjson or .json; standard output is
-CSV. Rows of sources whose card says redistribute = false are left out.")]
+CSV. Rows of sources whose card says redistribute = false, own figures, and plans are left out.")]
 pub(crate) struct Export {
     /// A table, a view, or a query
     #[arg(value_name = "TABLE|QUERY")]
@@ -31,7 +31,7 @@ pub(crate) struct Export {
     /// The file to write [default: standard output, which is also -]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Also rows of sources that may not be passed on, for your own use
+    /// Also rows of sources that may not be passed on, and plans, for your own use
     #[arg(long)]
     include_restricted: bool,
 }
@@ -45,7 +45,7 @@ impl Export {
         let kept_back = if self.include_restricted { Vec::new() } else { redistribution::kept_back(lake.market()) };
         let is_name = is_name(&self.what);
         let query = if is_name { format!("SELECT * FROM {}", self.what) } else { self.what.clone() };
-        let narrowing = Narrowing { as_of, kept_back };
+        let narrowing = Narrowing { as_of, kept_back, without_plans: !self.include_restricted };
         let query = narrowing.over(&query)?;
         match file {
             Some(path) => {
@@ -56,6 +56,7 @@ impl Export {
                 write(&lake, &query, format, BufWriter::new(std::io::stdout())).await?;
             }
         }
+        note_plans(context, &lake, &self.what, &narrowing).await?;
         if narrowing.kept_back.is_empty() {
             return Ok(Done::Well);
         }
@@ -138,6 +139,22 @@ impl Drop for RemovedAtEnd<'_> {
     fn drop(&mut self) {
         files::remove_quietly(self.0);
     }
+}
+
+/// Says how many plans are left out, where it was asked for them.
+async fn note_plans(context: &Context, lake: &Lake, what: &str, narrowing: &Narrowing) -> Result<(), Failure> {
+    if !narrowing.without_plans || !what.to_lowercase().contains(PLANS) {
+        return Ok(());
+    }
+    let with_plans = Narrowing { as_of: narrowing.as_of, ..Narrowing::default() };
+    let n = n_rows(lake, PLANS, &with_plans).await?;
+    if n > 0 {
+        context.note(&format!(
+            "{} rows of plans, which are your own, are left out; see --include-restricted",
+            number::count(n)
+        ));
+    }
+    Ok(())
 }
 
 /// How many rows of a table or view a narrowing leaves out because of their sources.

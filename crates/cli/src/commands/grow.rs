@@ -62,7 +62,8 @@ const FILE_HELP: &str = "The file, in TOML:
   spend = \"tv_S\"                 # the name if nothing is said
   exposure = \"tv_views\"          # optional: the curve is then over these
   [model]                        # optional: carry_over, saturation, trend, n_waves, method = \"laplace\", seed …
-  [[lift_tests]]                 # optional: what experiments said, a period
+  [[lift_tests]]                 # optional: what experiments said, a period; those that `grow experiment keep` kept for this
+                                 # plan with a channel come by themselves
   channel = \"tv\"
   spend_from = 0
   spend_to = 1000
@@ -156,9 +157,13 @@ struct Asked {
 }
 
 async fn read(context: &Context, path: &Path) -> Result<Asked, Failure> {
-    let settings = read_file(path)?;
+    let mut settings = read_file(path)?;
     let lake = market(context, crowsnest_grow::needs_market(&settings)).await?;
-    let history = Box::pin(read_history(path, &settings, lake.as_ref())).await?;
+    let mut history = Box::pin(read_history(path, &settings, lake.as_ref())).await?;
+    if let Some(lake) = &lake {
+        let name = name_of(path, &settings);
+        Box::pin(crowsnest_grow::take_experiments(lake, &name, &mut settings, &mut history)).await?;
+    }
     Ok(Asked { lake, settings, history })
 }
 
@@ -173,8 +178,13 @@ async fn market(context: &Context, is_needed: bool) -> Result<Option<Lake>, Fail
 fn making(path: &Path, file: &GrowFile, history: &History) -> Making {
     let now = jiff::Timestamp::now().as_microsecond();
     let origin = Origin { call: file.call.clone(), direction: file.direction.clone(), plan: None };
-    let name = file.name.clone().unwrap_or_else(|| stem(path));
+    let name = name_of(path, file);
     Making { name, origin, inputs: history.inputs.clone(), vintage: now, now }
+}
+
+/// What a plan is called.
+fn name_of(path: &Path, file: &GrowFile) -> String {
+    file.name.clone().unwrap_or_else(|| stem(path))
 }
 
 fn stem(path: &Path) -> String {

@@ -1,5 +1,7 @@
 //! `crowsnest import FILE…`: figures and events into the market.
 
+mod own;
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -19,6 +21,7 @@ use crate::{number, print};
   crowsnest import 'exports/*.xlsx' --source vendor --map maps/vendor.toml
   crowsnest import --infer export.csv > maps/vendor.toml
   zcat figures.csv.gz | crowsnest import - --source QuestMobile --dry-run
+  crowsnest import weekly.csv --source 'Our books' --own
 
 Without a mapping, columns have the lake's names; subject, metric, period and value (or as_written) are required.
 Records that cannot be read go to a file in reports/, all others go in; the exit code is 2 then.")]
@@ -29,6 +32,9 @@ pub(crate) struct Import {
     /// Source of the records that name none
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
+    /// The figures are your own: the source's card says so, and without more they are not passed on
+    #[arg(long, requires = "source", conflicts_with = "infer")]
+    own: bool,
     /// Mapping of the file's columns to the lake's
     #[arg(long, value_name = "FILE", conflicts_with = "infer")]
     map: Option<PathBuf>,
@@ -77,6 +83,11 @@ impl Import {
         if self.infer {
             return Box::pin(self.infer(context)).await;
         }
+        // Before the first row comes in: no page that is served meanwhile may show one.
+        let own_source = self.source.clone().filter(|_| self.own && !self.dry_run);
+        if let Some(source) = &own_source {
+            own::mark(context, source)?;
+        }
         let lake = context.lake().await?;
         let now = jiff::Timestamp::now().as_microsecond();
         let request = ImportRequest {
@@ -96,6 +107,9 @@ impl Import {
         progress.finish();
         if let Some(note) = resolved_in_words(&report) {
             context.note(&note);
+        }
+        if own_source.is_some() {
+            Box::pin(own::note_others(context, &lake, &report.import)).await?;
         }
         tell(context, &report.import)
     }

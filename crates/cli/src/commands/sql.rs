@@ -49,7 +49,7 @@ const TABLE_ROWS: usize = 1000;
 
 impl Sql {
     pub(crate) async fn run(self, context: &Context) -> Result<Done, Failure> {
-        let narrowing = Narrowing { as_of: context.as_of()?, kept_back: Vec::new() };
+        let narrowing = Narrowing { as_of: context.as_of()?, ..Narrowing::default() };
         let query = narrowing.over(&read_query(&self.query)?)?;
         if context.format() == Format::Parquet {
             output::refuse_terminal("parquet")?;

@@ -170,6 +170,28 @@ fn breakouts_can_be_narrowed_and_tell_what_speaks_for_and_against_them() {
     assert_eq!(n(&["breakouts", "--region", "us"]), 0);
     assert_eq!(n(&["breakouts", "--region", "cn", "--limit", "1000"]), rows.len());
     assert_eq!(n(&["breakouts", "--age-max", "3"]), 0, "all were there from the beginning");
+    a_breakout_is_a_control_of_ones_own_history(&folder, &market, rows[0]["name"].as_str().unwrap());
+}
+
+/// Sixty weeks of 2022, in the middle of which the market said that a rival may break out.
+fn a_breakout_is_a_control_of_ones_own_history(folder: &TempDir, market: &std::path::Path, rival: &str) {
+    let mut table = "date,revenue,tv\n".to_owned();
+    let first: jiff::civil::Date = "2022-01-03".parse().unwrap();
+    for week in 0..60_u32 {
+        let tv = 100.0 + 90.0 * (f64::from(week) * 1.7).sin();
+        let revenue = 200.0 + 60.0 * tv / (tv + 100.0) + 2.0 * (f64::from(week) * 4.1).sin();
+        writeln!(table, "{},{revenue:.4},{tv:.4}", first.checked_add(jiff::Span::new().weeks(week)).unwrap()).unwrap();
+    }
+    file(folder, "weekly.csv", table);
+    let settings = format!(
+        "[history]\nfile = \"weekly.csv\"\noutcome = \"revenue\"\ncontrols = [\"breakout:{rival}\"]\n[[channels]]\nname = \"tv\"\n\
+         [model]\nmethod = \"laplace\"\nn_held_out = 0\n"
+    );
+    let settings = file(folder, "weekly.toml", settings).to_string_lossy().into_owned();
+    let fit = json(market, &["grow", "fit", &settings]);
+    let parts = fit["decomposition"].as_array().unwrap();
+    let of_rival = parts.iter().find(|part| part["part"] == format!("breakout:{rival}")).unwrap();
+    assert!(of_rival["swing"].as_f64().unwrap() > 0.0, "it was said within these weeks: {of_rival}");
 }
 
 #[test]

@@ -100,7 +100,10 @@ fn own_claims_and_a_rivals_are_a_history() {
         let period = format!("2023-W{week:02}");
         writeln!(claims, "Nova,product,downloads,{period},all,{installs:.0}").unwrap();
         writeln!(claims, "Nova,product,impressions,{period},tv,{tv:.0}").unwrap();
-        writeln!(claims, "Nova,product,impressions,{period},radio,{radio:.0}").unwrap();
+        // A week without a word on radio: it counts as none, and that is told.
+        if week != 9 {
+            writeln!(claims, "Nova,product,impressions,{period},radio,{radio:.0}").unwrap();
+        }
         writeln!(claims, "Rival,product,downloads,{period},all,{:.0}", 900.0 + 100.0 * swing(0.7)).unwrap();
     }
     let table = file(&market, "own.csv", claims);
@@ -121,6 +124,12 @@ fn own_claims_and_a_rivals_are_a_history() {
     let fit: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(fit["n_periods"], 40);
     assert_eq!(fit["first_period"], "2023-01-02");
+    let unsaid = "radio: 1 of 40 periods of Nova have no claim of impressions: they count as 0";
+    let notes = fit["notes"].as_array().unwrap();
+    assert!(
+        notes.iter().any(|note| note == unsaid) && !notes.iter().any(|note| note.to_string().contains("tv: ")),
+        "{fit}"
+    );
     let spend = |at: usize| fit["channels"][at]["spend"].as_f64().unwrap();
     assert!((spend(0) / 40_000.0 - 1.0).abs() < 0.1 && (spend(1) / 20_000.0 - 1.0).abs() < 0.1, "{fit}");
     assert!(fit["decomposition"].as_array().unwrap().iter().any(|part| part["part"] == "Rival: downloads"), "{fit}");

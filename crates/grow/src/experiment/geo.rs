@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crowsnest_learn::distributions::t_quantile;
+use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::error::GrowError;
@@ -65,6 +66,22 @@ pub fn table(text: &str, outcome: &str, from: &str) -> Result<(Vec<Region>, usiz
         .position(|date| date.as_str() == from)
         .ok_or_else(|| fault(format!("{from:?} is none of the table's dates")))?;
     Ok((cells.into_iter().map(|(name, own)| (name, own.into_values().collect())).collect(), start))
+}
+
+/// Days from one date of a table of regions to the next, on median; `None` where there are no two, or where they are no days such as
+/// `2024-06-03`.
+pub fn period_days(text: &str) -> Option<f64> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let place = reader.headers().ok()?.iter().position(|header| header == "date")?;
+    let mut days: BTreeSet<Date> = BTreeSet::new();
+    for record in reader.records() {
+        days.insert(record.ok()?.get(place)?.parse().ok()?);
+    }
+    let days: Vec<Date> = days.into_iter().collect();
+    let step = |two: &[Date]| two[0].until(two[1]).map_or(0, |span| span.get_days());
+    let mut steps: Vec<i32> = days.windows(2).map(step).collect();
+    steps.sort_unstable();
+    steps.get(steps.len() / 2).map(|days| f64::from(*days))
 }
 
 /// Reads an experiment: series of regions, all of one length, of which some were treated from period `start` on.
@@ -194,6 +211,17 @@ fn weights(target: &[f64], pool: &[Vec<f64>]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_length_of_a_period_is_that_between_dates() {
+        let table = |dates: &[&str]| -> String {
+            dates.iter().fold("region,date,outcome\n".to_owned(), |text, date| text + "a," + date + ",1\n")
+        };
+        assert_eq!(period_days(&table(&["2024-06-10", "2024-06-03", "2024-06-17", "2024-06-17"])), Some(7.0));
+        assert_eq!(period_days(&table(&["2024-06-03", "2024-06-04"])), Some(1.0));
+        assert_eq!(period_days(&table(&["week 1", "week 2"])), None);
+        assert_eq!(period_days(&table(&["2024-06-03"])), None);
+    }
 
     /// One region is the mean of two others, and gets 5 more from period 30 on.
     #[test]

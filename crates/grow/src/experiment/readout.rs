@@ -183,6 +183,13 @@ fn told(counts: BTreeMap<String, u64>, findings: Vec<Finding>, request: &Readout
     if ratio_p.is_none() {
         notes.push("the shares that were drawn do not fit the variants: name one for each".to_owned());
     }
+    for metric in request.before.keys() {
+        if !request.metrics.contains(metric) {
+            notes.push(format!("what units did before is given for {metric}, which is none of the metrics: not used"));
+        } else if metric.contains('/') {
+            notes.push(format!("{metric} is a ratio: what units did before is not taken out of it"));
+        }
+    }
     Readout { variants, ratio_p, is_as_drawn, findings, notes }
 }
 
@@ -210,6 +217,16 @@ mod tests {
         assert_eq!(found.findings[0].difference.difference, 3.0);
         assert!((found.findings[1].difference.first - 0.4).abs() < 1e-12);
         assert!(found.is_as_drawn);
+        assert!(found.notes.is_empty(), "{:?}", found.notes);
+        let before = ["revenue", "clicks/views", "rating"].map(|name| (name.to_owned(), "views".to_owned())).into();
+        let noted = read(text, &ReadoutRequest { before, ..request() }).unwrap();
+        assert_eq!(
+            noted.findings[1].difference, found.findings[1].difference,
+            "a ratio is left as it is, and that is told"
+        );
+        assert_eq!(noted.notes.len(), 2, "{:?}", noted.notes);
+        assert!(noted.notes.iter().any(|note| note.contains("clicks/views is a ratio")), "{:?}", noted.notes);
+        assert!(noted.notes.iter().any(|note| note.contains("rating, which is none")), "{:?}", noted.notes);
         let missing = ReadoutRequest { metrics: vec!["none".into()], ..request() };
         assert!(read(text, &missing).unwrap_err().to_string().contains("no column"));
         assert!(read("variant,revenue\na,1\nb,x\n", &request()).is_err());

@@ -32,13 +32,15 @@ pub(crate) struct Goal {
 }
 
 /// The levels that were found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Solution {
     pub(crate) levels: Vec<f64>,
     /// The goal's value, in outcome.
     pub(crate) value: f64,
     /// What no levels within the bounds exceed.
     pub(crate) bound: f64,
+    /// For a quantile: what each draw by itself could reach at most.
+    pub(crate) most_of_draws: Vec<f64>,
 }
 
 /// One channel's grid.
@@ -126,7 +128,7 @@ pub(crate) fn solve(cells: &[Cell], goal: Goal, n_periods: usize) -> Solution {
             let value =
                 (0..cells.len()).map(|at| cells[at].mean(levels[at]) - goal.price * cells[at].cost(levels[at])).sum();
             let bound = bound_of_mean(cells, grids, goal);
-            Solution { levels, value, bound: f64::max(bound, value) }
+            Solution { levels, value, bound: f64::max(bound, value), most_of_draws: Vec::new() }
         }
         Some(share) => of_quantile(cells, &grids, levels, goal, share),
     }
@@ -277,9 +279,10 @@ fn of_quantile(cells: &[Cell], grids: &[Grid], start: Vec<f64>, goal: Goal, shar
         value = gained;
     }
     let value = quantile(&totals(&chosen), share) - paid(&chosen);
-    let bound = bound_of_quantile(cells, &grids, goal, share);
+    let most_of_draws = most_of_draws(cells, &grids, goal);
+    let bound = quantile(&most_of_draws, share).max(value);
     let levels = grids.iter().zip(&chosen).map(|(grid, at)| grid.levels[*at]).collect();
-    Solution { levels, value, bound: bound.max(value) }
+    Solution { levels, value, bound, most_of_draws }
 }
 
 /// The mean of the draws about a quantile: a single draw's chance should not decide where money goes.
@@ -328,8 +331,9 @@ fn best_move(
     best
 }
 
-fn bound_of_quantile(cells: &[Cell], grids: &[Grid], goal: Goal, share: f64) -> f64 {
-    let most: Vec<f64> = (0..cells[0].n_draws())
+/// What each draw by itself could reach at most.
+fn most_of_draws(cells: &[Cell], grids: &[Grid], goal: Goal) -> Vec<f64> {
+    (0..cells[0].n_draws())
         .into_par_iter()
         .map(|draw| {
             let of_draw: Vec<Grid> = grids
@@ -343,8 +347,7 @@ fn bound_of_quantile(cells: &[Cell], grids: &[Grid], goal: Goal, share: f64) -> 
                 .collect();
             best_price(cells, &of_draw, goal).0
         })
-        .collect();
-    quantile(&most, share)
+        .collect()
 }
 
 #[cfg(test)]
@@ -400,6 +403,25 @@ mod tests {
                     found.bound
                 );
             }
+        }
+    }
+
+    /// Caution gives at least what the plan for the mean gives in the bad case, and never more than its bound.
+    #[test]
+    fn a_quantile_is_no_worse_than_that_of_the_plan_for_the_mean() {
+        let cells = cells(&[Bounds::default(), Bounds::default()]);
+        for budget in [40.0, 200.0] {
+            let mean = solve(&cells, Goal { budget, price: 0.0, quantile: None }, 4);
+            let of_mean: Vec<f64> = (0..cells[0].n_draws())
+                .map(|draw| cells.iter().zip(&mean.levels).map(|(cell, level)| cell.values(*level)[draw]).sum())
+                .collect();
+            let cautious = solve(&cells, Goal { budget, price: 0.0, quantile: Some(0.1) }, 4);
+            let spent: f64 = cells.iter().zip(&cautious.levels).map(|(cell, level)| cell.cost(*level)).sum();
+            assert!(spent <= budget * (1.0 + 1e-9), "{spent} of {budget}");
+            let (bad, spread) = (quantile(&of_mean, 0.1), quantile(&of_mean, 0.9) - quantile(&of_mean, 0.1));
+            // Moves are judged by the draws about the quantile, not by the one at it.
+            assert!(cautious.value >= bad - 0.05 * spread, "{} {bad} {spread}", cautious.value);
+            assert!(cautious.value <= cautious.bound && cautious.most_of_draws.len() == cells[0].n_draws());
         }
     }
 

@@ -53,7 +53,7 @@ pub use moves::{MovesQuestion, moves};
 pub use names::{NamesQuestion, decided, names};
 pub use newcomers::{NewcomersQuestion, newcomers};
 pub use overview::{OverviewQuestion, overview};
-pub use plans::{LoopQuestion, PlanQuestion, PlansQuestion, plan, plans, the_loop};
+pub use plans::{LoopQuestion, PlanQuestion, PlansQuestion, plan, plan_curves, plans, the_loop};
 pub use products::{ProductsQuestion, RelationsQuestion, products, relations};
 pub use rhythm::{RhythmQuestion, rhythm};
 pub use roll_up::RollUp;

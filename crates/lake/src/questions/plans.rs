@@ -1,4 +1,4 @@
-//! `plans`, `plan` and `loop`: what was planned, tried and came of it. They read the tables `plans` and `signals`.
+//! `plans`, `plan`, its curves, and `loop`: what was planned, tried and came of it. They read the tables `plans` and `signals`.
 
 use std::collections::BTreeMap;
 
@@ -105,6 +105,51 @@ pub async fn plan(lake: &Lake, question: &PlanQuestion) -> Result<Answer> {
 #[derive(Debug, Deserialize)]
 struct Named {
     plan: String,
+}
+
+/// A point of a response curve.
+#[derive(Debug, Serialize)]
+struct CurvePoint {
+    channel: String,
+    product: Option<String>,
+    spend: Option<f64>,
+    mean: Option<f64>,
+    q05: Option<f64>,
+    q95: Option<f64>,
+}
+
+const CURVE_FIELDS: &[(&str, Holds)] = &[
+    ("channel", Holds::Text),
+    ("product", Holds::Text),
+    ("spend", Holds::Number),
+    ("mean", Holds::Number),
+    ("q05", Holds::Number),
+    ("q95", Holds::Number),
+];
+
+/// The response curves of a plan's last version, or, where nothing was planned, of the fit of that name: for each channel what a
+/// period brings (`mean`, and the interval that holds it with probability 0.9) by the money that is spent on it in a period.
+///
+/// # Errors
+/// [`LakeError::UnknownName`] where nothing is called that.
+pub async fn plan_curves(lake: &Lake, question: &PlanQuestion) -> Result<Answer> {
+    let kept = plan(lake, question).await?;
+    let channels_of = |kind: &&str| kept.facts.get("reports")?.get(*kind)?.get("channels")?.as_array();
+    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let mut points = Vec::new();
+    for channel in ["plan", "fit"].iter().find_map(channels_of).into_iter().flatten() {
+        for point in channel["curve"].as_array().into_iter().flatten() {
+            points.push(CurvePoint {
+                channel: text(&channel["channel"]).unwrap_or_default(),
+                product: text(&channel["group"]),
+                spend: point["spend"].as_f64(),
+                mean: point["mean"].as_f64(),
+                q05: point["q05"].as_f64(),
+                q95: point["q95"].as_f64(),
+            });
+        }
+    }
+    own_rows::answer(CURVE_FIELDS, &points)
 }
 
 /// Which loops.

@@ -43,7 +43,8 @@ fn with_cards(lake: &Lake, rows: &RecordBatch) -> Result<RecordBatch> {
     let texts = |of: fn(&SourceCard) -> &str| -> ArrayRef {
         Arc::new(cards.iter().map(|card| card.map(of)).collect::<StringArray>())
     };
-    let redistribute: BooleanArray = cards.iter().map(|card| Some(card.is_none_or(|card| card.redistribute))).collect();
+    let redistribute: BooleanArray =
+        cards.iter().map(|card| Some(card.is_none_or(SourceCard::may_be_passed_on))).collect();
     let mut columns: Vec<(String, ArrayRef, bool)> = rows
         .schema()
         .fields()

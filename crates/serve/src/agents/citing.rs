@@ -103,7 +103,7 @@ fn sources(asked: &Asked, rows: &[Value]) -> Vec<Value> {
             "n_rows": n_rows,
             "licence": text(|card| &card.licence),
             "homepage": text(|card| &card.homepage),
-            "may_be_passed_on": card.is_none_or(|card| card.redistribute),
+            "may_be_passed_on": card.is_none_or(|card| card.may_be_passed_on()),
         })
     });
     told.collect()

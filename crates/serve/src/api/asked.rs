@@ -11,7 +11,7 @@ use futures::FutureExt as _;
 
 use super::operations::{Kind, Operation};
 use super::parameters::Values;
-use crate::caller::Caller;
+use crate::caller::{Caller, Role};
 use crate::page::TIME_LIMIT;
 use crate::site::Site;
 use crate::{ServeError, cache, redistribution};
@@ -49,13 +49,17 @@ impl Asked {
     /// Puts a request together.
     ///
     /// # Errors
-    /// [`ServeError::BadRequest`] for a cursor of another question.
+    /// [`ServeError::Forbidden`] for own figures, where not everything may be read; [`ServeError::BadRequest`] for a cursor of
+    /// another question.
     pub(crate) async fn new(
         operation: &'static Operation,
         site: Site,
         caller: Caller,
         values: Values,
     ) -> Result<Self, ServeError> {
+        if operation.kind.is_own() && !caller.may_read_restricted {
+            return Err(ServeError::Forbidden { needed: Role::Analyst });
+        }
         let as_of = values.get("as_of").map(parse_as_of).transpose()?;
         let lake = Box::pin(site.lake.at(as_of)).await?;
         let n_wanted = values.count(operation.limit());

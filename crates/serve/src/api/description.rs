@@ -18,12 +18,13 @@ use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefO
 use super::form::Form;
 use super::operations::{Kind, OPERATIONS, Operation};
 use super::parameters::Parameter;
-use super::problem;
+use super::{problem, steering};
 
 const ABOUT: &str = "Everything that this market knows, for programs. Answers are rows with facts and notes beside them; \
      ask for another form with Accept or an ending: `.json`, `.csv`, `.arrow`, `.parquet`. Longer answers come in parts: \
      go on with the cursor `next`. ETag and If-None-Match save asking again for what has not changed. Errors are \
-     application/problem+json and say what to do in `remedy`. Nothing can be changed here.";
+     application/problem+json and say what to do in `remedy`. Nothing can be changed here, but that /v1/allocate and \
+     /v1/reward write into the log of a bandit.";
 
 /// The description, for one market: its metrics are part of it.
 pub(crate) fn description(market: &Market) -> OpenApi {
@@ -35,6 +36,7 @@ pub(crate) fn description(market: &Market) -> OpenApi {
         }
         paths = paths.path(format!("/v1/{}", operation.name), item.build());
     }
+    paths = steering::add(paths);
     let license = LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build();
     let info =
         InfoBuilder::new().title("Crowsnest").version("1").description(Some(ABOUT)).license(Some(license)).build();
@@ -69,8 +71,10 @@ fn begun(operation: &Operation) -> OperationBuilder {
     described
 }
 
-const PROBLEMS: [(&str, &str); 9] = [
+const PROBLEMS: [(&str, &str); 11] = [
     ("400", "A parameter is missing or cannot be taken."),
+    ("401", "Nobody is logged in, or the token opens nothing."),
+    ("403", "It takes another role."),
     ("404", "Nothing is there."),
     ("405", "That method is not for this address."),
     ("406", "No form of the answer is accepted."),
@@ -126,7 +130,7 @@ fn found() -> Response {
         .build()
 }
 
-fn refused(about: &str) -> Response {
+pub(super) fn refused(about: &str) -> Response {
     let content = ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name("Problem")))).build();
     ResponseBuilder::new().description(about).content(problem::MEDIA_TYPE, content).build()
 }

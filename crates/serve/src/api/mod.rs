@@ -8,7 +8,8 @@
 //! - What a question takes is checked against its description before anything is asked; what is not described is refused.
 //! - Nothing changes anything. Whose rows may not be passed on is decided by who asks ([`crate::caller`]).
 //!
-//! To add a question: a line in `operations.rs`, and how it is asked in `questions.rs`.
+//! To add a question: a line in `operations.rs`, and how it is asked in `questions.rs`. The two addresses that steer traffic are
+//! answered in [`crate::allocate`], and described here (`steering.rs`).
 
 pub(crate) mod asked;
 pub(crate) mod description;
@@ -18,6 +19,7 @@ mod pace;
 pub(crate) mod parameters;
 pub(crate) mod problem;
 mod questions;
+mod steering;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{IpAddr, SocketAddr};
@@ -214,6 +216,9 @@ impl IntoResponse for Reply {
 }
 
 async fn replied(api: &Api, asked: &Asked, form: Form, headers: &HeaderMap) -> Result<Response, Refused> {
+    if asked.operation.kind == Kind::OwnOfNow {
+        return Ok(Box::pin(made(asked, form, None)).await?.into_response());
+    }
     let tag = tag_of(asked, form);
     let is_known =
         |known: &str| known.trim() == "*" || known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag);
@@ -224,15 +229,20 @@ async fn replied(api: &Api, asked: &Asked, form: Form, headers: &HeaderMap) -> R
     if let Some(reply) = api.replies.get(generation, &tag) {
         return Ok(reply.into_response());
     }
+    let reply = Box::pin(made(asked, form, Some(&tag))).await?;
+    let n_bytes = reply.body.len();
+    api.replies.put(generation, tag, reply.clone(), n_bytes);
+    Ok(reply.into_response())
+}
+
+/// Asks, and writes the answer; without a tag, nobody can ask whether it changed.
+async fn made(asked: &Asked, form: Form, tag: Option<&str>) -> Result<Reply, Refused> {
     let part = Box::pin(asked.part()).await.map_err(|error| Problem::of(&error, asked.operation.kind))?;
     let body = form.write(&part, asked.values.get("as_of")).map_err(|error| {
         let remedy = "ask for application/json or application/vnd.apache.parquet";
         Problem::new(StatusCode::NOT_ACCEPTABLE, format!("these rows cannot be written so: {error}"), remedy)
     })?;
-    let reply = Reply { headers: headers_of(asked, &part, form, &tag), body: body.into() };
-    let n_bytes = reply.body.len();
-    api.replies.put(generation, tag, reply.clone(), n_bytes);
-    Ok(reply.into_response())
+    Ok(Reply { headers: headers_of(asked, &part, form, tag), body: body.into() })
 }
 
 /// A tag that changes whenever the answer may have; periods in words (`last month`) change with the day.
@@ -243,7 +253,7 @@ fn tag_of(asked: &Asked, form: Form) -> String {
     format!("\"{:016x}\"", hasher.finish())
 }
 
-fn headers_of(asked: &Asked, part: &Part, form: Form, tag: &str) -> HeaderMap {
+fn headers_of(asked: &Asked, part: &Part, form: Form, tag: Option<&str>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(form.media_type()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
@@ -253,7 +263,9 @@ fn headers_of(asked: &Asked, part: &Part, form: Form, tag: &str) -> HeaderMap {
             headers.insert(name, value);
         }
     };
-    insert(header::ETAG, tag);
+    if let Some(tag) = tag {
+        insert(header::ETAG, tag);
+    }
     if part.has_left_out {
         insert(HeaderName::from_static("crowsnest-left-out"), "sources that may not be passed on");
     }

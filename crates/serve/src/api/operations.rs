@@ -1,5 +1,6 @@
 //! Every question of the API, in one list: its address, what it is asked with, and how it is asked. From it come the
-//! routes, the OpenAPI description and the agents' tools. To add one: an entry here.
+//! routes, the OpenAPI description and the agents' tools. To add one: an entry here; where it is for some only, a line in
+//! `access.rs`, too.
 
 use crowsnest_lake::Answer;
 use futures::future::BoxFuture;
@@ -32,6 +33,17 @@ pub(crate) enum Kind {
     Terms,
     /// SQL, which is asked of narrowed tables; can be posted.
     Sql,
+    /// A team's own figures, and what it is going to do: for those who may read everything.
+    Own,
+    /// The same, of what changes without the lake: nothing made of it is kept.
+    OwnOfNow,
+}
+
+impl Kind {
+    /// Whether it is for those alone who may read everything.
+    pub(crate) fn is_own(self) -> bool {
+        matches!(self, Self::Own | Self::OwnOfNow)
+    }
 }
 
 const WORDS: Takes = Takes::Text(200);
@@ -99,6 +111,20 @@ static BY: Parameter = optional(
 static PRIZE: Parameter =
     optional("prize", Takes::Share, "How much the expected size counts beside the probability.", "0.3");
 static LEAST: Parameter = optional("least", Takes::Share, "At least this probability.", "0.1");
+static PLAN: Parameter = required("name", WORDS, "The plan's name, as /v1/plans has it.", "weekly");
+static PLAN_KIND: Parameter = optional(
+    "kind",
+    Takes::OneOf(&["plan", "fit", "experiment", "outcome"]),
+    "Only what is of this kind.",
+    "experiment",
+);
+/// Calls of which nothing came yet.
+pub(super) static OPEN_CALLS: Parameter = optional(
+    "open",
+    Takes::Count { most: 1_000, default: 10 },
+    "So many calls of which nothing came yet: the latest and likeliest.",
+    "10",
+);
 static QUERY: Parameter = required(
     "query",
     Takes::Text(20_000),
@@ -231,6 +257,55 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         parameters: &[&METRIC, &AS_OF, &LIMIT, &CURSOR],
         ask: questions::periods,
         kind: Kind::Terms,
+        tool: None,
+    },
+    Operation {
+        name: "plans",
+        summary: "What was planned, fitted and tried",
+        about: "The last version of each plan, fit, experiment and outcome, the last made first. Own figures: for analysts.",
+        parameters: &[&PLAN_KIND, &AS_OF, &LIMIT, &CURSOR],
+        ask: questions::plans,
+        kind: Kind::Own,
+        tool: None,
+    },
+    Operation {
+        name: "plan",
+        summary: "One plan, with all that was found",
+        about: "The rows of a plan, its fit, its experiments and what came of it; `facts.reports` has the whole reports, by \
+                kind, and `facts.versions` when they were made. Own figures: for analysts.",
+        parameters: &[&PLAN, &AS_OF, &LIMIT, &CURSOR],
+        ask: questions::plan,
+        kind: Kind::Own,
+        tool: None,
+    },
+    Operation {
+        name: "curves",
+        summary: "The response curves of a plan",
+        about: "Point by point, what a channel brings a period by the money a period that is spent on it, with the interval \
+                that holds it with probability 0.9. Own figures: for analysts.",
+        parameters: &[&PLAN, &AS_OF, &LIMIT, &CURSOR],
+        ask: questions::curves,
+        kind: Kind::Own,
+        tool: None,
+    },
+    Operation {
+        name: "loop",
+        summary: "What became of calls",
+        about: "For each thread its call, direction, plan, experiments and outcomes, in this order; then calls of which \
+                nothing came yet. Own figures: for analysts.",
+        parameters: &[&OPEN_CALLS, &AS_OF, &LANG, &LIMIT, &CURSOR],
+        ask: questions::the_loop,
+        kind: Kind::Own,
+        tool: None,
+    },
+    Operation {
+        name: "bandits",
+        summary: "Who gets which share of day-to-day traffic",
+        about: "Choices, shares and rewards of each arm on each of the last 60 days (UTC), as they are now. Own figures: for \
+                analysts.",
+        parameters: &[&LIMIT, &CURSOR],
+        ask: questions::bandits,
+        kind: Kind::OwnOfNow,
         tool: None,
     },
     Operation {

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use crowsnest_lake::Answer;
 use crowsnest_lake::questions::{
-    self, BreakoutsQuestion, ClaimsQuestion, EventsQuestion, LeagueQuestion, MetricsQuestion, PeriodsQuestion,
-    ProductsQuestion, RecordQuestion, RollUp, SeriesQuestion, ShowQuestion, SourcesQuestion,
+    self, BreakoutsQuestion, ClaimsQuestion, EventsQuestion, LeagueQuestion, LoopQuestion, MetricsQuestion,
+    PeriodsQuestion, PlanQuestion, PlansQuestion, ProductsQuestion, RecordQuestion, RollUp, SeriesQuestion,
+    ShowQuestion, SourcesQuestion,
 };
 use crowsnest_lake::sessions::{MemoryShare, Narrowing};
 use futures::future::BoxFuture;
 
 use super::asked::Asked;
+use super::operations::OPEN_CALLS;
+use crate::pages::bandits::shares_by_day;
 use crate::{ServeError, redistribution};
 
 type Asking<'a> = BoxFuture<'a, Result<Answer, ServeError>>;
@@ -170,6 +173,40 @@ pub(crate) fn periods(asked: &Asked) -> Asking<'_> {
         let question = PeriodsQuestion { metric: asked.text("metric").unwrap_or_default(), as_of: asked.as_of };
         Ok(questions::periods(&asked.lake, &question).await?)
     })
+}
+
+pub(crate) fn plans(asked: &Asked) -> Asking<'_> {
+    Box::pin(async move {
+        let question = PlansQuestion { kind: asked.text("kind"), limit: asked.n_rows, as_of: asked.as_of };
+        Ok(questions::plans(&asked.lake, &question).await?)
+    })
+}
+
+fn plan_question(asked: &Asked) -> PlanQuestion {
+    PlanQuestion { name: asked.text("name").unwrap_or_default(), as_of: asked.as_of }
+}
+
+pub(crate) fn plan(asked: &Asked) -> Asking<'_> {
+    Box::pin(async move { Ok(questions::plan(&asked.lake, &plan_question(asked)).await?) })
+}
+
+pub(crate) fn curves(asked: &Asked) -> Asking<'_> {
+    Box::pin(async move { Ok(questions::plan_curves(&asked.lake, &plan_question(asked)).await?) })
+}
+
+pub(crate) fn the_loop(asked: &Asked) -> Asking<'_> {
+    Box::pin(async move {
+        let question = LoopQuestion {
+            n_open_calls: asked.values.count(&OPEN_CALLS),
+            as_of: asked.as_of,
+            language: asked.language(),
+        };
+        Ok(questions::the_loop(&asked.lake, &question).await?)
+    })
+}
+
+pub(crate) fn bandits(asked: &Asked) -> Asking<'_> {
+    Box::pin(async move { shares_by_day(&asked.lake) })
 }
 
 pub(crate) fn sql(asked: &Asked) -> Asking<'_> {

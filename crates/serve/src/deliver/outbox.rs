@@ -127,7 +127,7 @@ pub(super) fn delivery(channel: &str, message: &Message, about: &[&str], now: i6
 /// Those that may leave this machine, and how many may not.
 pub(crate) fn passed_on<'a, T>(market: &Market, all: Vec<T>, of: impl Fn(&T) -> &'a Happening) -> (Vec<T>, usize) {
     let n_all = all.len();
-    let may_leave = |source: &String| market.source(source).is_none_or(|card| card.redistribute);
+    let may_leave = |source: &String| market.source(source).is_none_or(|card| card.may_be_passed_on());
     let kept: Vec<T> = all.into_iter().filter(|one| of(one).sources.iter().all(may_leave)).collect();
     let n_left_out = n_all - kept.len();
     (kept, n_left_out)

@@ -86,11 +86,7 @@ impl Page for Bandits {
 
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
         only_owner(request)?;
-        let mut rows = Vec::new();
-        for name in names(&request.lake)? {
-            rows.extend(day_rows(&name, &days(request, &name)?));
-        }
-        Ok(own_rows::answer(FIELDS, &rows)?)
+        shares_by_day(&request.lake)
     }
 
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
@@ -104,6 +100,18 @@ impl Page for Bandits {
     }
 }
 
+/// Choices, shares and rewards of each arm on each of the last days: what the page has as data, and the API.
+///
+/// # Errors
+/// Where the market's folder or its state cannot be read.
+pub(crate) fn shares_by_day(lake: &Lake) -> Result<Answer, ServeError> {
+    let mut rows = Vec::new();
+    for name in names(lake)? {
+        rows.extend(day_rows(&name, &days(lake, &name)?));
+    }
+    Ok(own_rows::answer(FIELDS, &rows)?)
+}
+
 /// Those with a file, and those whose file is gone and whose log is there.
 fn names(lake: &Lake) -> Result<Vec<String>, ServeError> {
     let mut names = file::names(&lake.market().dir)?;
@@ -113,9 +121,9 @@ fn names(lake: &Lake) -> Result<Vec<String>, ServeError> {
     Ok(names)
 }
 
-fn days(request: &PageRequest, name: &str) -> Result<Vec<BanditDay>, ServeError> {
+fn days(lake: &Lake, name: &str) -> Result<Vec<BanditDay>, ServeError> {
     let since = jiff::Timestamp::now().as_microsecond() - DAYS * DAY_MICROS;
-    Ok(request.lake.state().bandit_days(name, since)?)
+    Ok(lake.state().bandit_days(name, since)?)
 }
 
 fn day_rows(name: &str, days: &[BanditDay]) -> Vec<DayRow> {
@@ -134,7 +142,7 @@ fn day_rows(name: &str, days: &[BanditDay]) -> Vec<DayRow> {
 }
 
 fn view_of(request: &PageRequest, page: &Frame, name: &str) -> Result<BanditView, ServeError> {
-    let rows = day_rows(name, &days(request, name)?);
+    let rows = day_rows(name, &days(&request.lake, name)?);
     let restored = file::read(&request.lake.market().dir, name)
         .and_then(|parsed| Live::restore(&request.lake, name, parsed))
         .map(|live| bandit_report(name, &live));

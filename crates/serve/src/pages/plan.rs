@@ -1,5 +1,5 @@
 //! `/plans/NAME`: one plan with its curves, the money before and after, scenarios side by side, and what experiments and people said
-//! of it.
+//! of it. `?rows=curves` gives the points of its curves as data.
 
 use askama::Template;
 use async_trait::async_trait;
@@ -13,8 +13,8 @@ use crate::frame::Frame;
 use crate::numbers;
 use crate::page::Page;
 use crate::pages::plan_tables::{
-    FindingLine, MoneyLine, PartLine, PeriodLine, ReturnLine, ScenarioTable, ThreatView, curves_of_fit, curves_of_plan,
-    finding_lines, interval, label, money_lines, part_lines, period_lines, return_lines, scenario_table, threat_view,
+    MoneyLine, PartLine, PeriodLine, ReadOut, ReturnLine, ScenarioTable, ThreatView, curves_of_fit, curves_of_plan,
+    interval, label, money_lines, part_lines, period_lines, read_out, return_lines, scenario_table, threat_view,
 };
 use crate::pages::plans::{only_owner, plan_link};
 use crate::plan_report::{Fit, Plan as PlanFound, Reports};
@@ -73,7 +73,10 @@ struct FitView {
 #[async_trait]
 impl Page for Plan {
     async fn answer(&self, request: &PageRequest) -> Result<Answer, ServeError> {
-        ask(request).await
+        match request.get("rows") {
+            Some("curves") => ask_for_curves(request).await,
+            _ => ask(request).await,
+        }
     }
 
     async fn html(&self, request: &PageRequest) -> Result<String, ServeError> {
@@ -95,7 +98,8 @@ impl Page for Plan {
             parent: comes_from.unwrap_or_default(),
             plan: reports.plan.as_ref().map(|plan| plan_view(plan, &page)),
             fit: fit.map(|fit| fit_view(fit, reports.plan.is_none(), &page)),
-            findings: reports.experiment.as_ref().map(|own| finding_lines(own, &page)).unwrap_or_default(),
+            read_out: reports.experiment.as_ref().map(|own| read_out(own, &page)),
+            curves_link: request.address_as(".csv", &[("rows", "curves"), ("theme", "")]),
             n_versions: answer.facts.get("versions").and_then(|own| own.as_array()).map_or(1, Vec::len),
             page: &page,
         };
@@ -105,8 +109,16 @@ impl Page for Plan {
 
 async fn ask(request: &PageRequest) -> Result<Answer, ServeError> {
     only_owner(request)?;
-    let question = PlanQuestion { name: request.parameter.clone(), as_of: request.as_of };
-    request.ask(questions::plan(&request.lake, &question)).await
+    request.ask(questions::plan(&request.lake, &question_of(request))).await
+}
+
+async fn ask_for_curves(request: &PageRequest) -> Result<Answer, ServeError> {
+    only_owner(request)?;
+    request.ask(questions::plan_curves(&request.lake, &question_of(request))).await
+}
+
+fn question_of(request: &PageRequest) -> PlanQuestion {
+    PlanQuestion { name: request.parameter.clone(), as_of: request.as_of }
 }
 
 fn made_line(row: &Row, page: &Frame) -> MadeLine {
@@ -175,6 +187,8 @@ struct PlanPage<'a> {
     parent_link: String,
     plan: Option<PlanView>,
     fit: Option<FitView>,
-    findings: Vec<FindingLine>,
+    read_out: Option<ReadOut>,
+    /// The points of its curves as data.
+    curves_link: String,
     n_versions: usize,
 }

@@ -8,7 +8,7 @@ use crate::curves::{CurveChart, Drawn};
 use crate::frame::Frame;
 use crate::numbers;
 use crate::plan_report::{Experiment, Fit, Interval, Plan, Spend, Threat};
-use crate::words::{say_note, say_word};
+use crate::words::{between, say_note, say_word};
 
 /// Money of a channel before and after.
 pub(crate) struct MoneyLine {
@@ -67,6 +67,14 @@ pub(crate) struct FindingLine {
     pub(crate) interval: String,
     pub(crate) p: String,
     pub(crate) verdict: String,
+}
+
+/// What an experiment said, and whether it can be believed.
+pub(crate) struct ReadOut {
+    /// Where the groups are not as they were drawn; empty where they are.
+    pub(crate) warning: String,
+    pub(crate) findings: Vec<FindingLine>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// What a large company would leave.
@@ -202,7 +210,25 @@ pub(crate) fn part_lines(fit: &Fit, language: Language) -> Vec<PartLine> {
         .collect()
 }
 
-pub(crate) fn finding_lines(found: &Experiment, page: &Frame) -> Vec<FindingLine> {
+pub(crate) fn read_out(found: &Experiment, page: &Frame) -> ReadOut {
+    let warning = if found.is_as_drawn == Some(false) {
+        page.say_with("plan.not_as_drawn", sizes_of_groups(found, page.language()))
+    } else {
+        String::new()
+    };
+    let notes = found.notes.iter().map(|note| say_note(page.language(), note)).collect();
+    ReadOut { warning, findings: finding_lines(found, page), notes }
+}
+
+/// How many units each group has, and how probable that is by chance.
+fn sizes_of_groups(found: &Experiment, language: Language) -> String {
+    let count = |n_units: u64| numbers::count(i64::try_from(n_units).unwrap_or(i64::MAX));
+    let sizes = found.variants.iter().map(|(variant, n_units)| format!("{variant} {}", count(*n_units)));
+    let p = found.ratio_p.map(|p| if p < 1e-4 { "p < 0.0001".to_owned() } else { format!("p = {p:.4}") });
+    sizes.chain(p).collect::<Vec<String>>().join(between(language))
+}
+
+fn finding_lines(found: &Experiment, page: &Frame) -> Vec<FindingLine> {
     let change = |value: Option<f64>| value.map(numbers::change).unwrap_or_default();
     let p = |value: Option<f64>| value.map(|p| format!("{p:.4}")).unwrap_or_default();
     let verdict = |is_found: bool| page.say(if is_found { "plan.found" } else { "plan.not_found" }).to_owned();

@@ -126,7 +126,8 @@ fn facts(found: &Found<'_>, page: &Frame) -> Vec<Fact> {
     let Some(card) = found.card else { return facts };
     push("source.aliases", card.aliases.join(" · "), false);
     push("col.licence", card.licence.clone(), false);
-    push("col.passed_on", page.say(if card.redistribute { "yes" } else { "no" }).to_owned(), false);
+    push("col.own_figures", if card.own { page.say("yes").to_owned() } else { String::new() }, false);
+    push("col.passed_on", page.say(if card.may_be_passed_on() { "yes" } else { "no" }).to_owned(), false);
     push("col.price", card.price.clone(), false);
     push("source.owner", card.owner.clone(), false);
     let retention = match card.retention_days {

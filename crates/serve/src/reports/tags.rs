@@ -108,7 +108,7 @@ const DIMENSIONS: &[&str] = &["region", "platform", "segment", "source", "limit"
 
 impl<'a> Filling<'a> {
     pub(super) fn new(lake: &'a Lake, request: &'a ReportRequest) -> Self {
-        let cards = lake.market().sources.iter().filter(|card| !card.redistribute);
+        let cards = lake.market().sources.iter().filter(|card| !card.may_be_passed_on());
         let kept_back = cards.flat_map(|card| std::iter::once(&card.name).chain(&card.aliases)).cloned();
         let kept_back = if request.audience == Audience::Others { kept_back.collect() } else { Vec::new() };
         Self { lake, request, leagues: BTreeMap::new(), kept_back, sources: BTreeSet::new(), problems: Vec::new() }

@@ -173,6 +173,22 @@ async fn beyond_this_machine_restricted_rows_are_in_no_answer() {
 }
 
 #[tokio::test]
+async fn own_figures_are_beyond_this_machine_only_where_their_card_says_so() {
+    for (lines, may_leave) in [("own = true", false), ("own = true\nredistribute = true", true)] {
+        let small = Small::with_card(lines).await;
+        let pages = small.pages(SHARED);
+        for address in ["/v1/claims", "/v1/sql?query=SELECT+source,value+FROM+claims_in_force", "/v1/claims.csv"] {
+            let reply = get(&pages, address).await;
+            assert_eq!(reply.status, StatusCode::OK, "{address}: {}", reply.text());
+            assert_eq!(reply.text().contains("Secret"), may_leave, "{lines}: {address}: {}", reply.text());
+        }
+        let home = small.pages(HOME);
+        assert!(get(&home, "/v1/claims").await.text().contains("Secret"), "{lines}: their owner sees all");
+        assert!(get(&home, "/source?name=Secret").await.text().contains("Own figures"), "{lines}: and whose they are");
+    }
+}
+
+#[tokio::test]
 async fn somebody_who_asks_too_fast_is_told_when_to_come_back() {
     let small = Small::new().await;
     let pages = small.pages(SHARED);

@@ -27,13 +27,18 @@ pub(crate) struct Small {
 
 impl Small {
     pub(crate) async fn new() -> Self {
+        Self::with_card("redistribute = false").await
+    }
+
+    /// The same, with other lines on the card of the source `Secret`.
+    pub(crate) async fn with_card(lines: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let market = folder.path().join("market");
         Market::create(&market, "test").unwrap();
         std::fs::create_dir_all(market.join("claims")).unwrap();
         std::fs::write(market.join("claims/first.csv"), CLAIMS).unwrap();
         std::fs::write(market.join("sources/open.toml"), "name = \"Open\"\nlicence = \"CC-BY\"\n").unwrap();
-        std::fs::write(market.join("sources/secret.toml"), "name = \"Secret\"\nredistribute = false\n").unwrap();
+        std::fs::write(market.join("sources/secret.toml"), format!("name = \"Secret\"\n{lines}\n")).unwrap();
         let config = std::fs::read_to_string(market.join("crowsnest.toml")).unwrap();
         std::fs::write(market.join("crowsnest.toml"), config + "\n[[imports]]\nfile = \"claims/first.csv\"\n").unwrap();
         let lake = Lake::open(Market::open(&market).unwrap(), LakeOptions::default()).await.unwrap();

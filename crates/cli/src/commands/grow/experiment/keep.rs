@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crowsnest_grow::GrowError;
 use crowsnest_grow::experiment::geo;
 use crowsnest_grow::experiment::readout::{self, ReadoutRequest};
 use crowsnest_grow::keeping::{self, Making, Origin};
+use crowsnest_grow::{GrowError, KeptLift, Moved};
 use crowsnest_lake::files;
 use serde::Deserialize;
 
@@ -22,6 +22,10 @@ use crate::failure::{Done, Failure};
   name = \"tv-off\"                # the file's name if nothing is said
   plan = \"weekly\"                # optional: the plan that it tries, and with it the call or direction that this came from
   call = \"Kimi\"                  # optional, where there is no plan; or direction = \"assistants\"
+  channel = \"tv\"                 # optional: the channel that it moved, and
+  spend_from = 1000              # money a period without the treatment and
+  spend_to = 0                   # with it; later fits of the plan take the result as a lift test
+  group = \"Nova\"                 # optional: whose curve it is, where the plan's history has several products or regions
   [units]                        # a table with a row for each unit …
   table = \"units.csv\"            # beside this file
   metrics = [\"revenue\", \"clicks/views\"]
@@ -31,6 +35,8 @@ use crate::failure::{Done, Failure};
   before = { revenue = \"revenue_before\" }
   planned = 20000
   alpha = 0.05
+  reach = 50000                  # with a channel: how many units the spend reaches, those outside of the table too, and
+  periods = 2                    # over how many periods the table counts: effect a period = difference × reach / periods
   [regions]                      # … or one with columns region, date and outcome
   table = \"regions.csv\"
   treated = [\"Hamburg\"]
@@ -51,6 +57,10 @@ struct ExperimentFile {
     plan: Option<String>,
     call: Option<String>,
     direction: Option<String>,
+    channel: Option<String>,
+    group: Option<String>,
+    spend_from: Option<f64>,
+    spend_to: Option<f64>,
     units: Option<Units>,
     regions: Option<Regions>,
 }
@@ -70,6 +80,8 @@ struct Units {
     planned: Option<f64>,
     #[serde(default = "default_alpha")]
     alpha: f64,
+    reach: Option<f64>,
+    periods: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,6 +92,22 @@ struct Regions {
     from: String,
     #[serde(default = "default_outcome")]
     outcome: String,
+}
+
+impl ExperimentFile {
+    /// The channel that it moved; `None` where nothing is said of one.
+    fn moved(&self) -> Result<Option<Moved>, String> {
+        match (&self.channel, self.spend_from, self.spend_to) {
+            (None, None, None) if self.group.is_none() => Ok(None),
+            (Some(channel), Some(spend_from), Some(spend_to)) if self.plan.is_some() => {
+                let (channel, group) = (channel.clone(), self.group.clone());
+                Ok(Some(Moved { channel, group, spend_from, spend_to }))
+            }
+            _ => Err("a result that is to weigh on a curve takes `plan`, `channel`, `spend_from` and `spend_to`: whose curve, and \
+                      from which spend a period to which"
+                .to_owned()),
+        }
+    }
 }
 
 fn default_variant() -> String {
@@ -100,14 +128,21 @@ impl Keep {
         let failed = |message: String| GrowError::File { path: self.file.clone(), message };
         let file: ExperimentFile =
             toml::from_str(&text).map_err(|error| failed(error.to_string().trim().to_owned()))?;
+        let moved = file.moved().map_err(failed)?;
         match (&file.units, &file.regions) {
-            (Some(units), None) => self.of_units(context, &file, units).await,
-            (None, Some(regions)) => self.of_regions(context, &file, regions).await,
+            (Some(units), None) => self.of_units(context, &file, units, moved.as_ref()).await,
+            (None, Some(regions)) => self.of_regions(context, &file, regions, moved.as_ref()).await,
             _ => Err(failed("it takes either [units] or [regions]".to_owned()).into()),
         }
     }
 
-    async fn of_units(&self, context: &Context, file: &ExperimentFile, units: &Units) -> Result<Done, Failure> {
+    async fn of_units(
+        &self,
+        context: &Context,
+        file: &ExperimentFile,
+        units: &Units,
+        moved: Option<&Moved>,
+    ) -> Result<Done, Failure> {
         let (text, making) = self.begin(file, &units.table)?;
         let request = ReadoutRequest {
             variant: units.variant.clone(),
@@ -127,18 +162,39 @@ impl Keep {
             .collect();
         let words = words_of(&found);
         let note: Vec<&str> = words.lines().skip(found.variants.len()).collect();
-        keeping::keep_experiment(&context.lake().await?, &making, &note.join("; "), &findings, &found).await?;
+        let lift = match moved.filter(|_| found.is_as_drawn) {
+            Some(moved) => Some(moved.of_units(&found, units.reach, units.periods)?),
+            None => None,
+        };
+        if moved.is_some() && lift.is_none() {
+            context.note("no curve takes it as a lift test: its variants do not have the shares that were drawn");
+        }
+        tell_lift(context, file, lift.as_ref());
+        let lake = context.lake().await?;
+        keeping::keep_experiment(&lake, &making, &note.join("; "), &findings, lift.as_ref(), &found).await?;
         tell(context, &found, &words, FINDING_FIELDS, &found.findings)?;
         Ok(if found.is_as_drawn { Done::Well } else { Done::WithFaults })
     }
 
-    async fn of_regions(&self, context: &Context, file: &ExperimentFile, regions: &Regions) -> Result<Done, Failure> {
+    async fn of_regions(
+        &self,
+        context: &Context,
+        file: &ExperimentFile,
+        regions: &Regions,
+        moved: Option<&Moved>,
+    ) -> Result<Done, Failure> {
         let (text, making) = self.begin(file, &regions.table)?;
         let (table, start) = geo::table(&text, &regions.outcome, &regions.from)?;
         let found = geo::read(&table, &regions.treated, start)?;
         let words = words_of_geo(&found);
         let findings = [(regions.outcome.clone(), regions.treated.join(", "), found.effect)];
-        keeping::keep_experiment(&context.lake().await?, &making, &words, &findings, &found).await?;
+        let lift = match moved {
+            Some(moved) => Some(moved.of_regions(&found, &regions.from, geo::period_days(&text))?),
+            None => None,
+        };
+        tell_lift(context, file, lift.as_ref());
+        let lake = context.lake().await?;
+        keeping::keep_experiment(&lake, &making, &words, &findings, lift.as_ref(), &found).await?;
         tell(context, &found, &words, GEO_FIELDS, std::slice::from_ref(&found))?;
         Ok(Done::Well)
     }
@@ -152,5 +208,13 @@ impl Keep {
         let name = file.name.clone().unwrap_or_else(|| stem(&self.file));
         let inputs = keeping::inputs_of(&path, &text);
         Ok((text, Making { name, origin, inputs, vintage: now, now }))
+    }
+}
+
+/// Says what later fits will take from it.
+fn tell_lift(context: &Context, file: &ExperimentFile, lift: Option<&KeptLift>) {
+    if let (Some(plan), Some(lift)) = (&file.plan, lift) {
+        let (channel, words) = (&lift.test.channel, lift.in_words());
+        context.note(&format!("fits of {plan} take it as a lift test of {channel}: {words}"));
     }
 }
