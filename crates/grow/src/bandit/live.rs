@@ -43,12 +43,21 @@ pub struct Reward {
     /// The bandit.
     pub bandit: String,
     /// Number of the choice.
+    #[serde(deserialize_with = "whole")]
     pub choice: u64,
     /// From 0 to 1.
     pub reward: f64,
     /// What came back for guard-rails, by their names, each 0 to 1.
     #[serde(default)]
     pub guards: BTreeMap<String, f64>,
+}
+
+/// A whole number from 0 on. JSON has one kind of number, in which 7.0 is one too.
+fn whole<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let number = serde_json::Number::deserialize(from)?;
+    let of_fraction = || number.as_f64().filter(|value| value.fract() == 0.0 && (0.0..1e18).contains(value));
+    let not_whole = || serde::de::Error::custom(format!("{number} is not the number of a choice"));
+    number.as_u64().or_else(|| of_fraction().map(|value| value as u64)).ok_or_else(not_whole)
 }
 
 /// What an arm did to a guard-rail.
@@ -321,6 +330,18 @@ mod tests {
 
     fn file(text: &str) -> BanditFile {
         BanditFile::parse(text, std::path::Path::new("home.toml")).unwrap()
+    }
+
+    #[test]
+    fn a_choice_is_a_whole_number_however_json_writes_it() {
+        let read = |choice: &str| {
+            serde_json::from_str::<Reward>(&format!(r#"{{"bandit": "home", "choice": {choice}, "reward": 1}}"#))
+        };
+        assert_eq!(read("7").unwrap().choice, 7);
+        assert_eq!(read("5933.0").unwrap().choice, 5933);
+        for choice in ["7.5", "-1", "1e300", "\"7\""] {
+            assert!(read(choice).is_err(), "{choice}");
+        }
     }
 
     async fn lake(folder: &std::path::Path) -> Lake {
