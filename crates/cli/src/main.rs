@@ -21,7 +21,6 @@ mod output;
 mod print;
 mod progress;
 mod query_rows;
-mod redistribution;
 mod scope;
 mod signals;
 mod sql_port;

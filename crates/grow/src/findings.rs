@@ -463,6 +463,12 @@ fn column(rows: &[Vec<f64>], at: usize) -> Vec<f64> {
     rows.iter().map(|row| row[at]).collect()
 }
 
+/// What is expected of a period: the median of the draws. Of their mean, a few draws whose trend bends sharply make, beyond the last
+/// outcome, what they like.
+fn middle(expected: &[Vec<f64>], at: usize) -> f64 {
+    Interval::of(&column(expected, at)).q50
+}
+
 fn is_within(chance: &[Vec<f64>], at: usize, value: f64) -> bool {
     let interval = Interval::of(&column(chance, at));
     (interval.q05..=interval.q95).contains(&value)
@@ -472,11 +478,10 @@ fn accuracy(history: &History, fitted: &Fitted, at: usize) -> Accuracy {
     let group = &history.groups[at];
     let (expected, chance) = predicted(fitted, at, N_PARTS_DRAWS);
     let known: Vec<usize> = (0..group.outcome.len()).filter(|at| group.outcome[*at].is_finite()).collect();
-    let mean: Vec<f64> =
-        known.iter().map(|at| column(&expected, *at).iter().sum::<f64>() / expected.len() as f64).collect();
+    let middles: Vec<f64> = known.iter().map(|at| middle(&expected, *at)).collect();
     let real: Vec<f64> = known.iter().map(|at| group.outcome[*at]).collect();
     let (_, spread) = moments(&real);
-    let errors: Vec<f64> = real.iter().zip(&mean).map(|(real, mean)| real - mean).collect();
+    let errors: Vec<f64> = real.iter().zip(&middles).map(|(real, middle)| real - middle).collect();
     let swing = |values: &dyn Fn(usize) -> f64| {
         known.windows(2).map(|two| (values(two[1]) - values(two[0])).powi(2)).sum::<f64>()
     };
@@ -493,7 +498,7 @@ fn accuracy(history: &History, fitted: &Fitted, at: usize) -> Accuracy {
     }
 }
 
-/// Fits without the last outcomes, by the quick method, and predicts them.
+/// Fits without the last outcomes, as the whole was fitted, and predicts them.
 fn held_out(history: &History, settings: &ModelSettings, lift_tests: &[LiftTest]) -> Vec<HeldOut> {
     let n = history.periods.len();
     let n_held = settings.n_held_out.unwrap_or_else(|| (n / 6).min(13));
@@ -504,8 +509,7 @@ fn held_out(history: &History, settings: &ModelSettings, lift_tests: &[LiftTest]
     for group in &mut shortened.groups {
         group.outcome[n - n_held..].fill(f64::NAN);
     }
-    let settings = ModelSettings { method: Method::Laplace, ..settings.clone() };
-    let Some(fitted) = fit(&shortened, &settings, lift_tests) else { return Vec::new() };
+    let Some(fitted) = fit(&shortened, settings, lift_tests) else { return Vec::new() };
     let year = history.periods_per_year.round() as usize;
     let back = if n > year + n_held { year } else { n_held };
     let mut found = Vec::new();
@@ -519,10 +523,7 @@ fn held_out(history: &History, settings: &ModelSettings, lift_tests: &[LiftTest]
         found.push(HeldOut {
             group: group.name.clone(),
             n_periods: held.len(),
-            error_share: error(&|at| {
-                let values = column(&expected, at);
-                (group.outcome[at] - values.iter().sum::<f64>() / values.len() as f64).abs()
-            }),
+            error_share: error(&|at| (group.outcome[at] - middle(&expected, at)).abs()),
             naive_error_share: error(&|at| (group.outcome[at] - group.outcome[at - back]).abs()),
             within_90: held.iter().filter(|at| is_within(&chance, **at, group.outcome[**at])).count() as f64
                 / held.len().max(1) as f64,

@@ -44,7 +44,7 @@ impl Moved {
     ///
     /// # Errors
     /// [`GrowError::Experiment`]: spends that are negative or one, no standard error, or dates that do not tell how long a period is
-    /// (`period_days`, see [`crate::experiment::geo::period_days`]).
+    /// (`period_days`, see [`crate::experiment::geo::RegionTable`]).
     pub fn of_regions(&self, found: &GeoReading, since: &str, period_days: Option<f64>) -> Result<KeptLift, GrowError> {
         if period_days.is_none() {
             return Err(

@@ -358,7 +358,7 @@ fn allocate(history: &History, fitted: &Fitted, settings: &PlanSettings) -> Allo
     };
     let pools: Vec<Option<usize>> = cells.iter().map(pool_of).collect();
     let mut made = Allocation { levels: vec![0.0; cells.len()], cells, pools, value: 0.0, bound: 0.0, reason: None };
-    let (mut paid, mut most) = (0.0, vec![0.0; made.cells.first().map_or(0, Cell::n_draws)]);
+    let (mut paid, mut of_means, mut most) = (0.0, (0.0, 0.0), vec![0.0; made.cells.first().map_or(0, Cell::n_draws)]);
     for pool in std::iter::once(None).chain((0..settings.pools.len()).map(Some)) {
         let places: Vec<usize> = (0..made.cells.len()).filter(|at| made.pools[*at] == pool).collect();
         let (budget, price) = match pool.map(|at| &settings.pools[at]) {
@@ -372,15 +372,17 @@ fn allocate(history: &History, fitted: &Fitted, settings: &PlanSettings) -> Allo
             made.levels[*place] = level;
             paid += price * made.cells[*place].cost(level);
         }
-        made.value += part.value;
-        made.bound += part.bound;
+        of_means = (of_means.0 + part.value, of_means.1 + part.bound);
         most.iter_mut().zip(part.most_of_draws).for_each(|(most, own)| *most += own);
     }
-    if let Some(share) = share {
+    (made.value, made.bound) = match share {
+        None => of_means,
         // Quantiles of parts do not add up to the quantile of the whole.
-        made.value = quantile(&totals(&made.cells, &made.levels), share) - paid;
-        made.bound = quantile(&most, share).max(made.value);
-    }
+        Some(share) => {
+            let value = quantile(&totals(&made.cells, &made.levels), share) - paid;
+            (value, quantile(&most, share).max(value))
+        }
+    };
     made
 }
 

@@ -16,6 +16,7 @@ use arrow::array::RecordBatch;
 use crowsnest_model::tables::Table;
 use datafusion::logical_expr::{BinaryExpr, Operator};
 use datafusion::prelude::Expr;
+use datafusion::scalar::ScalarValue;
 use deltalake::DeltaTable;
 use deltalake::kernel::Add;
 use futures::TryStreamExt as _;
@@ -23,7 +24,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore as _, ObjectStoreExt as _, PutPayload};
 use serde::{Deserialize, Serialize};
 
-use crate::commit::{self, NewFile};
+use crate::commit::{self, Grain, NewFile};
 use crate::maintain::{self, Upkeep};
 use crate::parts::{ById, Parts};
 use crate::sort;
@@ -83,7 +84,7 @@ impl ByName {
 
     /// Whether a scan with these filters says whom it asks about.
     pub(crate) fn is_asked_by(&self, filters: &[Expr]) -> bool {
-        filters.iter().any(|filter| names(filter, self.key))
+        filters.iter().any(|filter| gathered(filter, self.key).is_some())
     }
 }
 
@@ -92,21 +93,36 @@ fn is_whole(stands_for: &BTreeSet<&str>, all: &[DataFile]) -> bool {
     stands_for.is_subset(&there)
 }
 
-/// Whether a filter leaves only rows with one of some values in a column.
-fn names(filter: &Expr, key: &str) -> bool {
+/// The values of a column of ids that a filter can leave, each once and in order; `None` where it does not say, or they are too many.
+pub(crate) fn values_left(filter: &Expr, key: &str) -> Option<Vec<i64>> {
+    let mut values = gathered(filter, key)?;
+    values.sort_unstable();
+    values.dedup();
+    Some(values)
+}
+
+fn gathered(filter: &Expr, key: &str) -> Option<Vec<i64>> {
     let is_key = |expr: &Expr| matches!(expr, Expr::Column(column) if column.name == key);
-    let is_value = |expr: &Expr| matches!(expr, Expr::Literal(..));
+    let value = |expr: &Expr| match expr {
+        Expr::Literal(ScalarValue::Int64(value), _) => *value,
+        _ => None,
+    };
     match filter {
-        Expr::InList(one) => {
-            !one.negated && is_key(&one.expr) && one.list.len() <= NAMES_MAX && one.list.iter().all(is_value)
+        Expr::InList(one) if !one.negated && is_key(&one.expr) && one.list.len() <= NAMES_MAX => {
+            one.list.iter().map(value).collect()
         }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
-            Operator::Eq => (is_key(left) && is_value(right)) || (is_value(left) && is_key(right)),
-            Operator::Or => names(left, key) && names(right, key),
-            Operator::And => names(left, key) || names(right, key),
-            _ => false,
+            Operator::Eq if is_key(left) => value(right).map(|value| vec![value]),
+            Operator::Eq if is_key(right) => value(left).map(|value| vec![value]),
+            Operator::Or => {
+                let (mut left, right) = (gathered(left, key)?, gathered(right, key)?);
+                left.extend(right);
+                Some(left)
+            }
+            Operator::And => gathered(left, key).or_else(|| gathered(right, key)),
+            _ => None,
         },
-        _ => false,
+        _ => None,
     }
 }
 
@@ -196,7 +212,7 @@ async fn write(
     let names = [key, "metric", "period_start"];
     let places = sort::in_order_of(names.iter(), snapshot.table, &batches, sort::all_places(&batches));
     let n_files = places.len() / rows_per_file.max(1);
-    commit::write_files_as(&format!("{FOLDER}/part-"), snapshot, &batches, places, n_files).await
+    commit::write_files_as(&format!("{FOLDER}/part-"), Grain::BY_NAME, snapshot, &batches, places, n_files).await
 }
 
 /// Puts the new list in the place of the old one, whose files stay for those who are reading them until `vacuum`.
@@ -355,14 +371,18 @@ mod tests {
     #[test]
     fn a_filter_names_whom_it_asks_about_or_does_not() {
         let key = || col("mention_id");
-        let some = || vec![lit(1i64), lit(2i64)];
         let other = || col("metric").eq(lit("mau"));
-        assert!(names(&key().in_list(some(), false), "mention_id"));
-        assert!(names(&key().eq(lit(1i64)).or(lit(2i64).eq(key())), "mention_id"));
-        assert!(names(&other().and(key().eq(lit(1i64))), "mention_id"));
-        assert!(!names(&key().in_list(some(), true), "mention_id"));
-        assert!(!names(&key().eq(lit(1i64)).or(other()), "mention_id"));
-        assert!(!names(&key().gt(lit(1i64)), "mention_id"));
-        assert!(!names(&key().eq(col("other_id")), "mention_id"));
+        let of = |filter: Expr| values_left(&filter, "mention_id");
+        assert_eq!(of(key().in_list(vec![lit(2i64), lit(1i64), lit(2i64)], false)), Some(vec![1, 2]));
+        assert_eq!(of(key().eq(lit(1i64)).or(lit(2i64).eq(key()))), Some(vec![1, 2]));
+        assert_eq!(of(other().and(key().eq(lit(1i64)))), Some(vec![1]));
+        for said_nothing in [
+            key().in_list(vec![lit(1i64)], true),
+            key().eq(lit(1i64)).or(other()),
+            key().gt(lit(1i64)),
+            key().eq(col("other_id")),
+        ] {
+            assert_eq!(of(said_nothing), None);
+        }
     }
 }

@@ -25,9 +25,21 @@ use crate::statistics::{Gathered, is_of_all_sizes};
 use crate::table::TableSnapshot;
 use crate::{LakeError, Result, schema};
 
-/// Rows of a file's row groups and pages: small enough that one product or month reads little, large enough to scan fast.
-const ROW_GROUP_ROWS_MAX: usize = 131_072;
-const PAGE_ROWS_MAX: usize = 8_192;
+/// Rows of a file's row groups and of their pages.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Grain {
+    group_rows: usize,
+    page_rows: usize,
+}
+
+impl Grain {
+    /// Small enough that one product or month reads little, large enough to scan fast.
+    pub(crate) const TABLE: Self = Self { group_rows: 131_072, page_rows: 8_192 };
+    /// Of files that are only asked for a few names: a name's rows are in one or two pages of each column, and the texts that its
+    /// group codes are few.
+    pub(crate) const BY_NAME: Self = Self { group_rows: 16_384, page_rows: 2_048 };
+}
+
 /// Rows of a page of ids: a name's few rows of a month are in as few pages of those that rows are sorted by.
 const ID_PAGE_ROWS: usize = 1_024;
 /// Rows of a page of numbers that are stored plain: for a row here and there, little around it is read.
@@ -56,7 +68,7 @@ pub(crate) async fn write_files(
     places: Vec<Place>,
     n_writers: usize,
 ) -> Result<Vec<NewFile>> {
-    write_files_as(PLAIN, snapshot, batches, places, n_writers).await
+    write_files_as(PLAIN, Grain::TABLE, snapshot, batches, places, n_writers).await
 }
 
 /// How names of files begin of which nothing is to be told.
@@ -65,6 +77,7 @@ pub(crate) const PLAIN: &str = "part-";
 /// The same with names that begin so, below the table's folder.
 pub(crate) async fn write_files_as(
     begins: &str,
+    grain: Grain,
     snapshot: &TableSnapshot,
     batches: &[RecordBatch],
     places: Vec<Place>,
@@ -79,7 +92,7 @@ pub(crate) async fn write_files_as(
     for index in 0..n_files {
         let (table, rows) = (snapshot.table, Arc::clone(&rows));
         let span = index * rows_per_file..((index + 1) * rows_per_file).min(n_rows);
-        writing.push(tokio::task::spawn_blocking(move || encode(table, &rows, span)));
+        writing.push(tokio::task::spawn_blocking(move || encode(table, grain, &rows, span)));
     }
     let mut files = Vec::new();
     for task in writing {
@@ -101,9 +114,10 @@ fn writing_failed(source: std::io::Error) -> LakeError {
     LakeError::File { doing: "writing", path: "lake".into(), source }
 }
 
-fn encode(table: &Table, rows: &Gatherer, span: Range<usize>) -> Result<(Vec<u8>, String)> {
+fn encode(table: &Table, grain: Grain, rows: &Gatherer, span: Range<usize>) -> Result<(Vec<u8>, String)> {
     // Without the Arrow schema in the file, readers see text where the rows were coded.
-    let options = ArrowWriterOptions::new().with_properties(writer_properties(table)).with_skip_arrow_metadata(true);
+    let options =
+        ArrowWriterOptions::new().with_properties(writer_properties(table, grain)).with_skip_arrow_metadata(true);
     let room = Vec::with_capacity(span.len() * ROW_BYTES_EXPECTED);
     let mut writer = ArrowWriter::try_new_with_options(room, Arc::clone(rows.schema()), options)?;
     let mut gathered = Gathered::new(table);
@@ -120,13 +134,13 @@ const BOUNDED_TEXTS: [&str; 4] = ["metric", "period", "event", "source"];
 
 /// Ids that are hashes do not compress and are unique: they are stored plain, and so are numbers, of which there are as
 /// many different ones as rows. The rest is dictionary-encoded.
-pub(crate) fn writer_properties(table: &Table) -> WriterProperties {
+pub(crate) fn writer_properties(table: &Table, grain: Grain) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(Compression::SNAPPY)
         .set_statistics_enabled(EnabledStatistics::Page)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS_MAX))
-        .set_data_page_row_count_limit(PAGE_ROWS_MAX)
+        .set_max_row_group_row_count(Some(grain.group_rows))
+        .set_data_page_row_count_limit(grain.page_rows)
         .set_bloom_filter_position(BloomFilterPosition::End)
         .set_created_by(concat!("crowsnest ", env!("CARGO_PKG_VERSION")).to_owned());
     for column in table.columns {

@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use crowsnest_model::tables::{TABLES, Table};
-use datafusion::execution::SendableRecordBatchStream;
 #[cfg(unix)]
 use datafusion::execution::disk_manager::DiskManagerBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SendableRecordBatchStream, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext, col, lit};
 
 use crate::distinct::CountDistinct;
 use crate::identity::{self, Identity};
 use crate::provider::LakeTable;
+use crate::sessions::NarrowedSessions;
 use crate::stores::{SessionStores, Settings};
 use crate::table::{DataFile, TableSnapshot};
 use crate::{Market, Result, coded, files, functions, views};
@@ -55,11 +56,15 @@ pub(crate) fn runtime_builder(settings: &Settings) -> RuntimeEnvBuilder {
         .with_metadata_cache_limit(256 << 20)
 }
 
+/// Where tables, views and functions are, for those who write out the whole name.
+pub(crate) const CATALOG: &str = "crowsnest";
+pub(crate) const SCHEMA: &str = "public";
+
 pub(crate) fn session_config(n_threads: usize) -> SessionConfig {
     let mut config = SessionConfig::new()
         .with_target_partitions(n_threads)
         .with_information_schema(true)
-        .with_default_catalog_and_schema("crowsnest", "public")
+        .with_default_catalog_and_schema(CATALOG, SCHEMA)
         .with_batch_size(8192);
     let options = config.options_mut();
     options.execution.parquet.pushdown_filters = true;
@@ -76,7 +81,11 @@ pub(crate) fn session_config(n_threads: usize) -> SessionConfig {
 pub(crate) struct Engine {
     pub(crate) snapshots: BTreeMap<&'static str, TableSnapshot>,
     pub(crate) context: SessionContext,
+    /// The same for questions about few rows, which run on one thread each: to share them out takes longer than to read them.
+    pub(crate) few: SessionContext,
     pub(crate) identity: Arc<Identity>,
+    /// Sessions over the same tables in which less may be seen.
+    pub(crate) narrowed: NarrowedSessions,
 }
 
 impl Engine {
@@ -104,8 +113,18 @@ impl Engine {
         identity.register(&context)?;
         views::register(&context, &identity).await?;
         functions::register(&context, market, &identity)?;
-        Ok(Self { snapshots, context, identity })
+        let few = of_one_thread(&context);
+        Ok(Self { snapshots, context, few, identity, narrowed: NarrowedSessions::default() })
     }
+}
+
+/// The same tables, views and functions, for plans that are not shared out.
+fn of_one_thread(context: &SessionContext) -> SessionContext {
+    let state = context.state();
+    let mut config = state.config().clone().with_target_partitions(1).with_create_default_catalog_and_schema(false);
+    // A second pass finds nothing more to do in such plans, and takes as long as the first.
+    config.options_mut().optimizer.max_passes = 1;
+    SessionContext::new_with_state(SessionStateBuilder::new_from_existing(state).with_config(config).build())
 }
 
 impl std::fmt::Debug for Engine {

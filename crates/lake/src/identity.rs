@@ -12,13 +12,13 @@ mod latest;
 mod names;
 mod reading;
 mod relations;
+mod searching;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use crowsnest_model::{Kind, normalise, search_key, split_legal_form};
-use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 
 pub(crate) use self::names::parse_hex;
@@ -26,6 +26,8 @@ pub use self::names::{Entity, Language, entity_hex};
 pub(crate) use self::reading::TABLES;
 pub use self::relations::Relation;
 use self::relations::Relations;
+use self::searching::SearchText;
+use crate::keyed::KeyedTable;
 use crate::{LakeError, Result};
 
 /// Everyone in the market at one moment.
@@ -37,6 +39,9 @@ pub struct Identity {
     by_core: HashMap<String, Vec<i64>>,
     mention_ids: Vec<i64>,
     mention_entities: Vec<i64>,
+    /// Entity and mention, in that order.
+    mentions_by_entity: Vec<(i64, i64)>,
+    searched: SearchText,
     /// Mentions that another mention of the same source and entity stands for, and that other one.
     same_subjects: Vec<(i64, i64)>,
     default_language: Language,
@@ -173,9 +178,10 @@ impl Identity {
         if wanted.is_empty() {
             return Vec::new();
         }
-        let mut found: Vec<(u8, &Entity)> = self
-            .entities
-            .values()
+        let named = self.searched.having(&wanted);
+        let mut found: Vec<(u8, &Entity)> = named
+            .iter()
+            .filter_map(|id| self.entities.get(id))
             .filter(|entity| kind.is_none_or(|kind| entity.kind == kind))
             .filter_map(|entity| Some((entity.score(&wanted)?, entity)))
             .collect();
@@ -191,14 +197,14 @@ impl Identity {
 
     /// The mentions that are an entity, in any source.
     pub(crate) fn mentions_of(&self, entity_id: i64) -> Vec<i64> {
-        let all = self.mention_ids.iter().zip(&self.mention_entities);
-        all.filter(|(_, entity)| **entity == entity_id).map(|(mention, _)| *mention).collect()
+        let own = &self.mentions_by_entity;
+        let begin = own.partition_point(|(entity, _)| *entity < entity_id);
+        own[begin..].iter().take_while(|(entity, _)| *entity == entity_id).map(|(_, mention)| *mention).collect()
     }
 
-    /// The mentions that are any of these entities, in one pass.
+    /// The mentions that are any of these entities.
     pub(crate) fn mentions_of_any(&self, entity_ids: &HashSet<i64>) -> Vec<i64> {
-        let all = self.mention_ids.iter().zip(&self.mention_entities);
-        all.filter(|(_, entity)| entity_ids.contains(entity)).map(|(mention, _)| *mention).collect()
+        entity_ids.iter().flat_map(|entity| self.mentions_of(*entity)).collect()
     }
 
     pub(crate) fn register(&self, context: &SessionContext) -> Result<()> {
@@ -217,9 +223,13 @@ impl Identity {
                 Arc::new(self.same_subjects.iter().map(|(_, first)| Some(*first)).collect::<Int64Array>()) as ArrayRef,
             ),
         ])?;
-        for (name, batch) in [("identities", identities), ("entities", entities), ("same_subjects", same_subjects)] {
-            let table = MemTable::try_new(batch.schema(), vec![sliced(&batch)])?;
-            context.register_table(name, Arc::new(table))?;
+        let tables: [(&str, RecordBatch, &[&'static str]); 3] = [
+            ("identities", identities, &["mention_id", "entity_id"]),
+            ("entities", entities, &["entity_id"]),
+            ("same_subjects", same_subjects, &[]),
+        ];
+        for (name, batch, keys) in tables {
+            context.register_table(name, Arc::new(KeyedTable::new(batch, keys)?))?;
         }
         Ok(())
     }
@@ -246,15 +256,6 @@ impl Identity {
             ("company", texts(&owner_name), true),
         ])?)
     }
-}
-
-/// One batch in pieces that queries can share out.
-fn sliced(batch: &RecordBatch) -> Vec<RecordBatch> {
-    const ROWS: usize = 8192;
-    (0..batch.num_rows().max(1))
-        .step_by(ROWS)
-        .map(|start| batch.slice(start, ROWS.min(batch.num_rows() - start)))
-        .collect()
 }
 
 fn kind_order(kind: Kind) -> u8 {

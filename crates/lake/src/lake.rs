@@ -298,14 +298,18 @@ impl Lake {
 
     /// Plans a read-only query.
     pub(crate) async fn frame(&self, sql: &str, params: &[(&str, ScalarValue)]) -> Result<DataFrame> {
-        let options = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        let frame = self.engine().context.sql_with_options(sql, options).await?;
+        let frame = self.engine().context.sql_with_options(sql, reading()).await?;
         if params.is_empty() {
             return Ok(frame);
         }
         let values: Vec<(String, ScalarValue)> =
             params.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         Ok(frame.with_param_values(values)?)
+    }
+
+    /// Plans a read-only query of which few rows are read.
+    pub(crate) async fn frame_of_few(&self, sql: &str) -> Result<DataFrame> {
+        Ok(self.engine().few.sql_with_options(sql, reading()).await?)
     }
 
     /// The rows of a read-only query over tables, views and functions.
@@ -335,6 +339,11 @@ impl Lake {
             self.run(frame).await
         })
     }
+}
+
+/// What a question may do.
+pub(crate) fn reading() -> SQLOptions {
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
 }
 
 /// What the engine is asked, within its span. As one type, whatever is in it, and not as an `async fn`, whose type would hold

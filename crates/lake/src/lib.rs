@@ -33,6 +33,7 @@ mod footers;
 pub mod foreign;
 pub mod functions;
 mod identity;
+mod keyed;
 mod lake;
 pub mod login;
 pub mod maintain;

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::append;
 use crate::by_name;
-use crate::commit::{self, NewFile};
+use crate::commit::{self, Grain, NewFile};
 use crate::engine;
 use crate::provider::LakeTable;
 use crate::table::{DataFile, TableSnapshot};
@@ -211,7 +211,7 @@ pub(crate) async fn replace_by_rows(
     } else {
         commit::PLAIN
     };
-    let files = commit::write_files_as(begins, snapshot, batches, ordered, 1).await?;
+    let files = commit::write_files_as(begins, Grain::TABLE, snapshot, batches, ordered, 1).await?;
     let removed: Vec<_> = group.iter().map(|file| file.add.clone()).collect();
     replace(snapshot, &removed, &files).await.map(|(after, is_done)| match is_done {
         true => (after, files.len(), n_rows),

@@ -189,6 +189,12 @@ impl Market {
         if self.config.title.is_empty() { &self.config.name } else { &self.config.title }
     }
 
+    /// Names of the sources whose rows may not be passed on, and their other names.
+    pub fn kept_back(&self) -> Vec<String> {
+        let cards = self.sources.iter().filter(|card| !card.may_be_passed_on());
+        cards.flat_map(|card| std::iter::once(&card.name).chain(&card.aliases)).cloned().collect()
+    }
+
     /// Reads the market in a folder.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ use crowsnest_model::tables::Table;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{cast, col, lit};
 
-use crate::commit::{self, NewFile};
+use crate::commit::{self, Grain, NewFile};
 use crate::engine;
 use crate::maintain::{self, Upkeep};
 use crate::parts::{self, Parts, Rule};
@@ -99,7 +99,7 @@ async fn write(begins: &str, snapshot: &TableSnapshot, batches: Vec<RecordBatch>
         return Ok(Vec::new());
     }
     let ordered = sort::in_order(snapshot.table, &batches, sort::all_places(&batches));
-    commit::write_files_as(begins, snapshot, &batches, ordered, 1).await
+    commit::write_files_as(begins, Grain::TABLE, snapshot, &batches, ordered, 1).await
 }
 
 /// Whether what was not cut has become much: files that hold what was said in some span of time, of every metric.

@@ -7,22 +7,26 @@
 //! whoever wants to see what was committed since asks for another one.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crowsnest_model::tables::{PLANS, TABLES, Table};
-use datafusion::catalog::TableProvider;
+use datafusion::catalog::{
+    CatalogProvider as _, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
+    SchemaProvider as _, TableProvider,
+};
 use datafusion::common::tree_node::{TreeNode as _, TreeNodeRecursion};
 use datafusion::datasource::ViewTable;
 use datafusion::error::DataFusionError;
-use datafusion::execution::context::SQLOptions;
+use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryLimit, MemoryPool, MemoryReservation};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::prelude::SessionContext;
 use futures::{FutureExt as _, StreamExt as _};
 
 use crate::distinct::CountDistinct;
-use crate::engine::{Engine, session_config};
+use crate::engine::{CATALOG, Engine, SCHEMA, session_config};
+use crate::lake::reading;
 use crate::provider::{LakeTable, Narrowed};
 use crate::{Answer, Lake, LakeError, Result, functions, sql, views};
 
@@ -81,16 +85,45 @@ impl Lake {
     }
 }
 
+/// The session of what may be seen, made before where it was, with its own share of the memory.
 async fn context_of(
     lake: &Lake,
     engine: &Engine,
     narrowing: &Narrowing,
     memory: &MemoryShare,
 ) -> Result<SessionContext> {
+    let whole = match engine.narrowed.get(narrowing) {
+        Some(context) => context,
+        None => engine.narrowed.keep(narrowing, narrowed(lake, engine, narrowing).await?),
+    };
     let mut runtime = engine.context.runtime_env().as_ref().clone();
     runtime.memory_pool = Arc::new(SharedPool { of: Arc::clone(&runtime.memory_pool), share: memory.clone() });
+    let state = SessionStateBuilder::new_from_existing(whole.state())
+        .with_catalog_list(catalogs_of(&whole).await?)
+        .with_runtime_env(Arc::new(runtime));
+    Ok(SessionContext::new_with_state(state.build()))
+}
+
+/// The same tables and views, in a list to which a protocol may add its own.
+async fn catalogs_of(whole: &SessionContext) -> Result<Arc<dyn CatalogProviderList>> {
+    let (catalogs, catalog, schema) =
+        (MemoryCatalogProviderList::new(), MemoryCatalogProvider::new(), MemorySchemaProvider::new());
+    if let Some(made) = whole.catalog(CATALOG).and_then(|catalog| catalog.schema(SCHEMA)) {
+        for name in made.table_names() {
+            if let Some(table) = made.table(&name).await? {
+                schema.register_table(name, table)?;
+            }
+        }
+    }
+    catalog.register_schema(SCHEMA, Arc::new(schema))?;
+    catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
+    Ok(Arc::new(catalogs))
+}
+
+/// A session of what may be seen of an engine's tables.
+async fn narrowed(lake: &Lake, engine: &Engine, narrowing: &Narrowing) -> Result<SessionContext> {
     let config = session_config(lake.options().n_threads);
-    let mut context = SessionContext::new_with_config_rt(config, Arc::new(runtime));
+    let mut context = SessionContext::new_with_config_rt(config, engine.context.runtime_env());
     context.add_optimizer_rule(Arc::new(CountDistinct::new()));
     for table in TABLES {
         let whole = LakeTable::new(&engine.snapshots[table.name]);
@@ -112,6 +145,29 @@ async fn context_of(
     views::register(&context, &engine.identity).await?;
     functions::register(&context, lake.market(), &engine.identity)?;
     Ok(context)
+}
+
+/// So many are kept of one moment of the tables.
+const NARROWED_MAX: usize = 8;
+
+/// Sessions of one engine by what may be seen in them, latest made last. To make one takes longer than most questions.
+#[derive(Default)]
+pub(crate) struct NarrowedSessions(Mutex<Vec<(Narrowing, SessionContext)>>);
+
+impl NarrowedSessions {
+    fn get(&self, narrowing: &Narrowing) -> Option<SessionContext> {
+        let made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        made.iter().find(|(own, _)| own == narrowing).map(|(_, context)| context.clone())
+    }
+
+    fn keep(&self, narrowing: &Narrowing, context: SessionContext) -> SessionContext {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if made.len() >= NARROWED_MAX {
+            made.remove(0);
+        }
+        made.push((narrowing.clone(), context.clone()));
+        context
+    }
 }
 
 /// The condition that a row of a table may be seen; `None` where all may.
@@ -182,10 +238,6 @@ pub fn is_bounded(plan: &LogicalPlan) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-fn reading() -> SQLOptions {
-    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
 }
 
 impl Session {

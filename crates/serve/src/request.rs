@@ -7,6 +7,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::array::{AsArray as _, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema};
 use axum::http::{HeaderMap, Uri, header};
 use crowsnest_lake::questions::parse_as_of;
 use crowsnest_lake::{Answer, Lake, LakeError, Language};
@@ -278,6 +281,32 @@ impl PageRequest {
     /// Finds something out once per state of the lake; what may not be told is left out of it by then.
     pub(crate) fn find_once(&self, key: String, finding: Asking<'static>) -> Asking<'_> {
         self.shared.find_once(&self.lake, key, finding)
+    }
+
+    /// An answer that was asked for in no language, with the names of its rows in the visitor's: what takes long to find out is
+    /// found out once for all languages.
+    ///
+    /// # Errors
+    /// None that rows with the columns `entity` and `name` could cause.
+    pub(crate) fn in_own_language(&self, answer: Answer) -> Result<Answer, LakeError> {
+        let (Some(language), Some(entities)) = (self.question_language(), answer.rows.column_by_name("entity")) else {
+            return Ok(answer);
+        };
+        let identity = self.lake.identity();
+        let entities = cast(entities, &DataType::Utf8)?;
+        let name = |hex: Option<&str>| {
+            let id = u64::from_str_radix(hex?, 16).ok()?.cast_signed();
+            Some(identity.entity(id)?.name(language).to_owned())
+        };
+        let names: StringArray = entities.as_string::<i32>().iter().map(name).collect();
+        let schema = answer.rows.schema();
+        let (mut fields, mut columns) = (schema.fields().to_vec(), answer.rows.columns().to_vec());
+        if let Ok(place) = schema.index_of("name") {
+            fields[place] = Arc::new(Field::new("name", DataType::Utf8, true));
+            columns[place] = Arc::new(names);
+        }
+        let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
+        Ok(Answer { rows, ..answer })
     }
 
     /// The sources of which nothing may be shown here.

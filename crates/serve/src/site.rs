@@ -37,12 +37,7 @@ impl Site {
     }
 
     fn of(lake: Lake) -> Self {
-        let cards = &lake.market().sources;
-        let kept_back = cards
-            .iter()
-            .filter(|card| !card.may_be_passed_on())
-            .flat_map(|card| std::iter::once(card.name.clone()).chain(card.aliases.iter().cloned()));
-        let kept_back: Vec<String> = kept_back.collect();
+        let kept_back = lake.market().kept_back();
         let shared = |is_shared| {
             Arc::new(Shared {
                 is_shared,

@@ -13,7 +13,7 @@ use crate::narrowed::{Narrowing, PLANS};
 use crate::options::Format;
 use crate::output::refuse_terminal;
 use crate::query_rows::RowsWriter;
-use crate::{number, print, redistribution};
+use crate::{number, print};
 
 /// Write a table, a view or a query's rows to a file or standard output
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ impl Export {
         let format = format_of(context, file)?;
         let as_of = context.as_of()?;
         let lake = context.lake().await?;
-        let kept_back = if self.include_restricted { Vec::new() } else { redistribution::kept_back(lake.market()) };
+        let kept_back = if self.include_restricted { Vec::new() } else { lake.market().kept_back() };
         let is_name = is_name(&self.what);
         let query = if is_name { format!("SELECT * FROM {}", self.what) } else { self.what.clone() };
         let narrowing = Narrowing { as_of, kept_back, without_plans: !self.include_restricted };

@@ -52,6 +52,7 @@ impl Show {
             period: self.period,
             as_of: context.as_of()?,
             language: context.language(),
+            without_figures: false,
         };
         let mut answer = questions::show(&lake, &question).await?;
         if answer.rows.num_rows() == 0 && question.metric.is_none() && question.period.is_none() {

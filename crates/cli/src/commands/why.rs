@@ -38,6 +38,7 @@ impl Why {
             period: Some(self.period),
             as_of: context.as_of()?,
             language: context.language(),
+            without_figures: false,
         };
         let answer = questions::why(&lake, &question).await?;
         if !context.is_table() {

@@ -36,13 +36,24 @@ pub struct GeoReading {
 /// A region and its outcome by period.
 pub type Region = (String, Vec<f64>);
 
+/// A table of regions, read.
+#[derive(Debug, Clone)]
+pub struct RegionTable {
+    /// Series of one length.
+    pub regions: Vec<Region>,
+    /// The place of the treatment's first date.
+    pub start: usize,
+    /// Days from one date to the next, on median; `None` where there are no two, or where they are no days such as `2024-06-03`.
+    pub period_days: Option<f64>,
+}
+
 const N_STEPS: usize = 3000;
 
-/// A table of region, date and outcome as series of one length, and the place of the first date of the treatment.
+/// A table of region, date and outcome as series of one length, and when the treatment begins.
 ///
 /// # Errors
 /// A column is not there, a cell is no number, a region misses a date, or the first date of the treatment is not among them.
-pub fn table(text: &str, outcome: &str, from: &str) -> Result<(Vec<Region>, usize), GrowError> {
+pub fn table(text: &str, outcome: &str, from: &str) -> Result<RegionTable, GrowError> {
     let fault = |words: String| GrowError::Experiment(words);
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
     let headers = reader.headers().map_err(|error| fault(error.to_string()))?.clone();
@@ -65,19 +76,15 @@ pub fn table(text: &str, outcome: &str, from: &str) -> Result<(Vec<Region>, usiz
         .iter()
         .position(|date| date.as_str() == from)
         .ok_or_else(|| fault(format!("{from:?} is none of the table's dates")))?;
-    Ok((cells.into_iter().map(|(name, own)| (name, own.into_values().collect())).collect(), start))
+    let period_days = days_between(dates.iter().map(|date| date.as_str()));
+    let regions = cells.into_iter().map(|(name, own)| (name, own.into_values().collect())).collect();
+    Ok(RegionTable { regions, start, period_days })
 }
 
-/// Days from one date of a table of regions to the next, on median; `None` where there are no two, or where they are no days such as
-/// `2024-06-03`.
-pub fn period_days(text: &str) -> Option<f64> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
-    let place = reader.headers().ok()?.iter().position(|header| header == "date")?;
-    let mut days: BTreeSet<Date> = BTreeSet::new();
-    for record in reader.records() {
-        days.insert(record.ok()?.get(place)?.parse().ok()?);
-    }
-    let days: Vec<Date> = days.into_iter().collect();
+/// Days from one of some different dates to the next, on median.
+fn days_between<'a>(dates: impl Iterator<Item = &'a str>) -> Option<f64> {
+    let mut days = dates.map(str::parse::<Date>).collect::<Result<Vec<_>, _>>().ok()?;
+    days.sort_unstable();
     let step = |two: &[Date]| two[0].until(two[1]).map_or(0, |span| span.get_days());
     let mut steps: Vec<i32> = days.windows(2).map(step).collect();
     steps.sort_unstable();
@@ -214,13 +221,15 @@ mod tests {
 
     #[test]
     fn the_length_of_a_period_is_that_between_dates() {
-        let table = |dates: &[&str]| -> String {
-            dates.iter().fold("region,date,outcome\n".to_owned(), |text, date| text + "a," + date + ",1\n")
+        let days = |dates: &[&str]| -> Option<f64> {
+            let rows = |text: String, date: &&str| text + "a," + date + ",1\n";
+            let text = dates.iter().fold("region,date,outcome\n".to_owned(), rows);
+            table(&text, "outcome", dates[0]).unwrap().period_days
         };
-        assert_eq!(period_days(&table(&["2024-06-10", "2024-06-03", "2024-06-17", "2024-06-17"])), Some(7.0));
-        assert_eq!(period_days(&table(&["2024-06-03", "2024-06-04"])), Some(1.0));
-        assert_eq!(period_days(&table(&["week 1", "week 2"])), None);
-        assert_eq!(period_days(&table(&["2024-06-03"])), None);
+        assert_eq!(days(&["2024-06-10", "2024-06-03", "2024-06-17", "2024-06-17"]), Some(7.0));
+        assert_eq!(days(&["2024-06-03", "2024-06-04"]), Some(1.0));
+        assert_eq!(days(&["week 1", "week 2"]), None);
+        assert_eq!(days(&["2024-06-03"]), None);
     }
 
     /// One region is the mean of two others, and gets 5 more from period 30 on.

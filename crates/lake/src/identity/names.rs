@@ -1,7 +1,5 @@
 //! Entities and the names they are known by: in which language each is shown, and how well a text matches them.
 
-use std::borrow::Cow;
-
 use crowsnest_model::{Kind, initials_key, normalise, pinyin_key, search_key, to_simplified, to_traditional};
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +62,8 @@ pub struct Entity {
     /// Whether the catalogue names it.
     pub is_catalogued: bool,
     pub(super) keys: Vec<String>,
+    /// Their letters and digits alone.
+    letters: Vec<String>,
     sounds: Vec<String>,
 }
 
@@ -105,6 +105,7 @@ impl Entity {
             n_mentions: 0,
             is_catalogued: false,
             keys: vec![normalise(name)],
+            letters: Vec::new(),
             sounds: Vec::new(),
         }
     }
@@ -174,14 +175,20 @@ impl Entity {
         }
         self.sounds.sort_unstable();
         self.sounds.dedup();
+        self.letters = self.keys.iter().map(|key| letters_and_digits(key)).collect();
+        self.letters.dedup();
+    }
+
+    /// Everything that a search may find it by.
+    pub(super) fn spelt(&self) -> impl Iterator<Item = &str> {
+        self.letters.iter().chain(&self.sounds).map(String::as_str)
     }
 
     pub(super) fn score(&self, wanted: &str) -> Option<u8> {
         let mut best: Option<u8> = None;
         let mut offer = |score: u8| best = Some(best.map_or(score, |had| had.min(score)));
-        for key in &self.keys {
-            // What is wanted has letters and digits alone.
-            let key = letters_and_digits(key);
+        // What is wanted has letters and digits alone.
+        for key in &self.letters {
             match key.find(wanted) {
                 Some(0) if key.len() == wanted.len() => offer(0),
                 Some(0) => offer(2),
@@ -201,11 +208,8 @@ impl Entity {
     }
 }
 
-fn letters_and_digits(key: &str) -> Cow<'_, str> {
-    if key.chars().all(char::is_alphanumeric) {
-        return Cow::Borrowed(key);
-    }
-    Cow::Owned(key.chars().filter(|character| character.is_alphanumeric()).collect())
+fn letters_and_digits(key: &str) -> String {
+    key.chars().filter(|character| character.is_alphanumeric()).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::groups::Words;
 use super::relations::{Relation, Relations};
+use super::searching::SearchText;
 use super::{Entity, Identity};
 use crate::coded::text_at;
 use crate::sql::instant;
@@ -285,6 +286,10 @@ impl Identity {
                 self.by_core.entry(core).or_default().push(id);
             }
         }
+        let pairs = self.mention_entities.iter().copied().zip(self.mention_ids.iter().copied());
+        self.mentions_by_entity = pairs.collect();
+        self.mentions_by_entity.par_sort_unstable();
+        self.searched = SearchText::of(&self.entities);
     }
 }
 

@@ -33,6 +33,6 @@ pub async fn cited(lake: &Lake, claims: &[String]) -> Result<BTreeMap<String, Ci
         numbers(|pair| pair.0),
         numbers(|pair| pair.1)
     );
-    let rows: Vec<Cited> = super::run(lake, &sql).await?.rows_as()?;
+    let rows: Vec<Cited> = super::run_few(lake, &sql).await?.rows_as()?;
     Ok(rows.into_iter().map(|row| (row.claim.clone(), row)).collect())
 }

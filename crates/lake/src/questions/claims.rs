@@ -2,6 +2,7 @@
 
 use super::quoted;
 use super::rows::{self, CLAIM_COLUMNS};
+use super::whose::Whose;
 use crate::{Answer, Lake, Language, Result};
 
 /// Which claims.
@@ -31,11 +32,13 @@ pub struct ClaimsQuestion {
 
 /// The claims, the latest known first.
 pub async fn claims(lake: &Lake, question: &ClaimsQuestion) -> Result<Answer> {
-    let mut filter = rows::known_by(question.as_of);
+    let (mut filter, mut whose) = (rows::known_by(question.as_of), Whose::anybody(lake, question.language));
     let mut and = |condition: String| filter.push_str(&format!(" AND {condition}"));
     if let Some(name) = &question.name {
         let identity = lake.identity();
-        and(rows::is_entity(&identity, identity.find(name, None)?));
+        let entity = identity.find(name, None)?;
+        and(rows::is_entity(&identity, entity));
+        whose.is(entity);
     }
     if let Some(metric) = &question.metric {
         rows::known_metric(lake, metric)?;
@@ -48,6 +51,7 @@ pub async fn claims(lake: &Lake, question: &ClaimsQuestion) -> Result<Answer> {
             crate::LakeError::bad_question(format!("{claim:?} is not a claim"), "a claim has 32 hexadecimal digits")
         })?;
         and(format!("mention_id = {mention_id} AND claim_id = {claim_id}"));
+        whose.is_mentioned_as(mention_id);
     }
     and(rows::equals(&[
         ("metric", question.metric.as_deref()),
@@ -56,15 +60,15 @@ pub async fn claims(lake: &Lake, question: &ClaimsQuestion) -> Result<Answer> {
         ("document", question.document.as_deref()),
     ]));
     let sql = format!(
-        "SELECT e.entity, {} AS name, {CLAIM_COLUMNS} \
+        "SELECT {}, {CLAIM_COLUMNS} \
          FROM (SELECT * FROM claims WHERE {filter} \
-               ORDER BY known_at DESC, period_start DESC, mention_id, claim_id LIMIT {}) c \
-         JOIN identities i ON c.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id \
+               ORDER BY known_at DESC, period_start DESC, mention_id, claim_id LIMIT {}) c {} \
          ORDER BY c.known_at DESC, c.period_start DESC, c.mention_id, c.claim_id",
-        rows::name_column(rows::language(lake, question.language)),
+        whose.columns(),
         question.limit.unwrap_or(100),
+        whose.joined_to("c"),
     );
-    let answer = super::run(lake, &sql).await?;
+    let answer = whose.run(lake, &sql).await?;
     if answer.rows.num_rows() == 0 && question.claim.is_some() {
         return Err(crate::LakeError::bad_question(
             format!("no claim {} in this market", quoted(question.claim.as_deref().unwrap_or_default())),

@@ -1,6 +1,7 @@
 //! `events`: what is said to have happened, in the order in which it became known.
 
 use super::rows;
+use super::whose::Whose;
 use crate::{Answer, Lake, Language, Result};
 
 /// Which events.
@@ -32,10 +33,12 @@ const STATUS_ORDER: &str = "CASE v.status WHEN 'rumoured' THEN 0 WHEN 'estimated
 
 /// The events.
 pub async fn events(lake: &Lake, question: &EventsQuestion) -> Result<Answer> {
-    let mut filter = rows::known_by(question.as_of);
+    let (mut filter, mut whose) = (rows::known_by(question.as_of), Whose::anybody(lake, question.language));
     if let Some(name) = &question.name {
         let identity = lake.identity();
-        filter.push_str(&format!(" AND {}", rows::is_entity(&identity, identity.find(name, None)?)));
+        let entity = identity.find(name, None)?;
+        filter.push_str(&format!(" AND {}", rows::is_entity(&identity, entity)));
+        whose.is(entity);
     }
     let status = question.status.as_deref().map(str::to_ascii_lowercase);
     filter.push_str(&format!(
@@ -51,15 +54,15 @@ pub async fn events(lake: &Lake, question: &EventsQuestion) -> Result<Answer> {
     let undated_last = if question.oldest_first { "" } else { "v.said_at IS NULL AND v.known_at = v.recorded_at, " };
     let direction = if question.oldest_first { "ASC" } else { "DESC" };
     let sql = format!(
-        "SELECT entity_hex(v.event_id) AS event_ref, e.entity, {} AS name, v.kind, v.event, v.happened_on, \
+        "SELECT entity_hex(v.event_id) AS event_ref, {}, v.kind, v.event, v.happened_on, \
                 v.counterparty, v.person, v.round, v.amount, v.currency, v.valuation_low, v.valuation_high, \
                 v.valuation_currency, v.status, v.source, v.subject, v.said_at, v.known_at, v.document, v.record, \
                 v.url, v.note \
-         FROM (SELECT * FROM events WHERE {filter}) v \
-         JOIN identities i ON v.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id \
+         FROM (SELECT * FROM events WHERE {filter}) v {} \
          ORDER BY {undated_last}v.known_at {direction}, {STATUS_ORDER} {direction}, v.event_id LIMIT {}",
-        rows::name_column(rows::language(lake, question.language)),
+        whose.columns(),
+        whose.joined_to("v"),
         question.limit.unwrap_or(100),
     );
-    super::run(lake, &sql).await
+    whose.run(lake, &sql).await
 }

@@ -62,7 +62,7 @@ pub async fn figures(lake: &Lake, question: &FiguresQuestion) -> Result<Answer> 
     if let Some(period) = &question.period {
         filter.push_str(&format!(" AND {}", rows::is_period(&rows::known_period(lake, period)?)));
     }
-    let answer = super::run(lake, &sql(&filter)).await?;
+    let answer = super::run_few(lake, &sql(&filter)).await?;
     let kept: Vec<usize> = (0..answer.rows.num_columns() - 1).collect();
     Ok(Answer { rows: answer.rows.project(&kept)?, ..answer }
         .with_fact("entity", entity.hex())

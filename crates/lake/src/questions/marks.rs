@@ -30,5 +30,5 @@ pub async fn marks(lake: &Lake, question: &MarksQuestion) -> Result<Answer> {
         question.entity_id,
         rows::known_by(question.as_of)
     );
-    super::run(lake, &sql).await
+    super::run_few(lake, &sql).await
 }

@@ -34,6 +34,7 @@ mod show;
 mod side_by_side;
 mod sources;
 mod totals;
+mod whose;
 
 pub use breakouts::{BreakoutsQuestion, RecordQuestion, breakouts, record};
 pub use cited::{Cited, cited};
@@ -68,6 +69,7 @@ pub use totals::{TotalsQuestion, totals};
 
 pub(crate) use crate::sql::quoted;
 use arrow::array::RecordBatch;
+use datafusion::prelude::DataFrame;
 use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
 
@@ -99,11 +101,17 @@ pub(crate) fn instant_text(micros: i64) -> String {
 
 /// Runs a query and makes its rows an answer.
 pub(crate) fn run<'a>(lake: &'a Lake, sql: &'a str) -> BoxFuture<'a, Result<Answer>> {
-    as_question(async move {
-        let frame = lake.frame(sql, &[]).await?;
-        let schema = std::sync::Arc::clone(frame.schema().inner());
-        let batches: Vec<RecordBatch> = lake.run(frame).await?.try_collect().await?;
-        let schema = batches.first().map_or(schema, |batch| batch.schema());
-        Answer::of_batches(&schema, &batches)
-    })
+    as_question(async move { answered(lake, lake.frame(sql, &[]).await?).await })
+}
+
+/// The same for a question about a name or a few, which reads a few rows.
+pub(crate) fn run_few<'a>(lake: &'a Lake, sql: &'a str) -> BoxFuture<'a, Result<Answer>> {
+    as_question(async move { answered(lake, lake.frame_of_few(sql).await?).await })
+}
+
+async fn answered(lake: &Lake, frame: DataFrame) -> Result<Answer> {
+    let schema = std::sync::Arc::clone(frame.schema().inner());
+    let batches: Vec<RecordBatch> = lake.run(frame).await?.try_collect().await?;
+    let schema = batches.first().map_or(schema, |batch| batch.schema());
+    Answer::of_batches(&schema, &batches)
 }

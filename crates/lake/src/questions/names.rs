@@ -1,6 +1,6 @@
 //! What ties an entity together: the names that sources write, and what people decided on them.
 
-use super::run;
+use super::{rows, run_few};
 use crate::{Answer, Lake, Result};
 
 /// Which names, and which decisions.
@@ -19,14 +19,14 @@ const N_ROWS: usize = 500;
 /// # Errors
 /// Where nothing is called so.
 pub async fn names(lake: &Lake, question: &NamesQuestion) -> Result<Answer> {
-    let id = lake.identity().find(&question.name, None)?.id;
+    let identity = lake.identity();
+    let is_own = rows::is_entity(&identity, identity.find(&question.name, None)?);
     let limit = question.limit.unwrap_or(N_ROWS);
     let sql = format!(
-        "SELECT m.name, m.source, m.native_id, m.developer, m.domain, m.known_at FROM mentions m \
-         JOIN identities i ON m.mention_id = i.mention_id WHERE i.entity_id = {id} \
-         ORDER BY m.known_at, m.name, m.source LIMIT {limit}"
+        "SELECT name, source, native_id, developer, domain, known_at FROM mentions \
+         WHERE {is_own} ORDER BY known_at, name, source LIMIT {limit}"
     );
-    run(lake, &sql).await
+    run_few(lake, &sql).await
 }
 
 /// What people decided on an entity's mentions and names, the latest first: `what` is a verdict, `name` or `no_name`.
@@ -46,5 +46,5 @@ pub async fn decided(lake: &Lake, question: &NamesQuestion) -> Result<Answer> {
          FROM aliases WHERE entity_id = {id} AND \"by\" NOT LIKE '%.csv' \
          ORDER BY known_at DESC LIMIT {limit}"
     );
-    run(lake, &sql).await
+    run_few(lake, &sql).await
 }

@@ -44,7 +44,7 @@ pub async fn series(lake: &Lake, question: &SeriesQuestion) -> Result<Answer> {
     let identity = lake.identity();
     let entity = identity.find(&question.name, kind)?;
     let sql = sql(&rows::is_entity(&identity, entity), question.metric.as_deref(), question.as_of);
-    let mut answer = super::run(lake, &sql).await?;
+    let mut answer = super::run_few(lake, &sql).await?;
     let asked = FiguresQuestion {
         name: entity.hex(),
         metric: question.metric.clone(),

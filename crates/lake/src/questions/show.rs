@@ -21,6 +21,8 @@ pub struct ShowQuestion {
     pub as_of: Option<i64>,
     /// Language of the name.
     pub language: Option<Language>,
+    /// Whether the figures in force, which come as a fact, are left out: for whoever asks for them by itself.
+    pub without_figures: bool,
 }
 
 /// The claims in force of an entity, newest period first within each metric.
@@ -65,7 +67,7 @@ async fn figures(lake: &Lake, asked: &Asked, question: &ShowQuestion) -> Result<
     let known = rows::known_by(question.as_of);
     let filter = format!("entity_id = {} AND ({}) AND {known}", asked.entity, asked.about);
     let sql = format!("SELECT * EXCEPT (entity_id) FROM ({}) LIMIT {FIGURES_MAX}", super::figures::sql(&filter));
-    super::run(lake, &sql).await?.rows_as()
+    super::run_few(lake, &sql).await?.rows_as()
 }
 
 /// A figure in a sentence.
@@ -120,14 +122,14 @@ impl Asked {
     }
 
     async fn answer(&self, lake: &Lake, question: &ShowQuestion, sql: &str) -> Result<Answer> {
-        let mut answer = super::run(lake, sql).await?;
+        let mut answer = super::run_few(lake, sql).await?;
         if answer.rows.num_rows() == 0 && (question.metric.is_some() || question.period.is_some()) {
             answer = answer.with_note(format!(
                 "nothing is said of {} for that metric and period; see all with `crowsnest show {}`",
                 self.name, self.name
             ));
         }
-        let figures = figures(lake, self, question).await?;
+        let figures = if question.without_figures { Vec::new() } else { figures(lake, self, question).await? };
         if !figures.is_empty() {
             if question.metric.is_some() && question.period.is_some() {
                 answer = figures.iter().fold(answer, |answer, figure| answer.with_note(in_words(figure)));

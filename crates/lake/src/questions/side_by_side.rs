@@ -28,14 +28,17 @@ impl SideBySideQuestion {
 /// # Errors
 /// A name that nobody has; those of the engine.
 pub async fn claims_side_by_side(lake: &Lake, question: &SideBySideQuestion) -> Result<Answer> {
-    let filter = rows::is_any_entity(&lake.identity(), &question.entities(lake)?);
+    let entities = question.entities(lake)?;
+    let filter = rows::is_any_entity(&lake.identity(), &entities);
     let sql = format!(
         "SELECT e.entity, {CLAIM_COLUMNS}, c.n_vintages FROM ({}) c \
-         JOIN identities i ON c.mention_id = i.mention_id JOIN entities e ON i.entity_id = e.entity_id \
+         JOIN (SELECT * FROM identities WHERE {is_any}) i ON c.mention_id = i.mention_id \
+         JOIN (SELECT * FROM entities WHERE {is_any}) e ON i.entity_id = e.entity_id \
          ORDER BY e.entity, c.metric, c.period_start DESC, c.period_end DESC, c.region, c.platform, c.segment, c.source",
-        in_force::sql(&filter, question.as_of)
+        in_force::sql(&filter, question.as_of),
+        is_any = rows::is_any_id("entity_id", &entities),
     );
-    super::run(lake, &sql).await
+    super::run_few(lake, &sql).await
 }
 
 /// The figures in force of each, as `figures` gives them, with their `entity`; the latest periods first.
@@ -44,11 +47,13 @@ pub async fn claims_side_by_side(lake: &Lake, question: &SideBySideQuestion) -> 
 /// A name that nobody has; those of the engine.
 pub async fn figures_side_by_side(lake: &Lake, question: &SideBySideQuestion) -> Result<Answer> {
     let entities = question.entities(lake)?;
-    let filter = format!("{} AND {}", rows::is_any_id("entity_id", &entities), rows::known_by(question.as_of));
+    let is_any = rows::is_any_id("entity_id", &entities);
+    let filter = format!("{is_any} AND {}", rows::known_by(question.as_of));
     let sql = format!(
-        "SELECT e.entity, f.* EXCEPT (entity_id) FROM ({}) f JOIN entities e ON f.entity_id = e.entity_id \
+        "SELECT e.entity, f.* EXCEPT (entity_id) FROM ({}) f \
+         JOIN (SELECT * FROM entities WHERE {is_any}) e ON f.entity_id = e.entity_id \
          ORDER BY e.entity, f.period_start DESC, f.period_end DESC, f.metric, f.region, f.platform, f.segment, f.unit",
         super::figures::sql(&filter)
     );
-    super::run(lake, &sql).await
+    super::run_few(lake, &sql).await
 }

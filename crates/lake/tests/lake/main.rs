@@ -7,4 +7,5 @@
 mod append;
 mod distinct;
 mod questions;
+mod sessions;
 mod support;

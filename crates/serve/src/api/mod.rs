@@ -53,7 +53,7 @@ const N_BYTES_MAX: usize = 128 << 10;
 pub(crate) struct Api {
     pub(crate) callers: Arc<dyn Callers>,
     pace: Pace,
-    replies: Cache<Reply>,
+    replies: Cache<Result<Reply, Problem>>,
 }
 
 impl Api {
@@ -159,7 +159,7 @@ async fn answer(api: &Api, site: Site, request: Request) -> Result<Response, Ref
         Values::of_query(query, operation.parameters, market).map_err(refused)?
     };
     let asked = Box::pin(Asked::new(operation, site, caller, values)).await.map_err(refused)?;
-    let reply = Box::pin(replied(api, &asked, form, &parts.headers)).await?;
+    let reply = Box::pin(replied(api, asked, form, &parts.headers)).await?;
     Ok(reply.into_response())
 }
 
@@ -215,28 +215,31 @@ impl IntoResponse for Reply {
     }
 }
 
-async fn replied(api: &Api, asked: &Asked, form: Form, headers: &HeaderMap) -> Result<Response, Refused> {
-    if asked.operation.kind == Kind::OwnOfNow {
-        return Ok(Box::pin(made(asked, form, None)).await?.into_response());
+/// The reply, made once for all who ask the same at the same time, unless it is of the moment.
+async fn replied(api: &Api, asked: Asked, form: Form, headers: &HeaderMap) -> Result<Response, Refused> {
+    let kind = asked.operation.kind;
+    if kind == Kind::OwnOfNow {
+        return Ok(Box::pin(made(&asked, form, None)).await?.into_response());
     }
-    let tag = tag_of(asked, form);
+    let tag = tag_of(&asked, form);
     let is_known =
         |known: &str| known.trim() == "*" || known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag);
     if headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(is_known) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
     }
     let generation = cache::generation(&asked.site.lake);
-    if let Some(reply) = api.replies.get(generation, &tag) {
-        return Ok(reply.into_response());
-    }
-    let reply = Box::pin(made(asked, form, Some(&tag))).await?;
-    let n_bytes = reply.body.len();
-    api.replies.put(generation, tag, reply.clone(), n_bytes);
-    Ok(reply.into_response())
+    let key = tag.clone();
+    let making = async move {
+        let reply = made(&asked, form, Some(&tag)).await;
+        let n_bytes = reply.as_ref().ok().map(|reply| reply.body.len());
+        Ok(cache::Made { value: reply, n_bytes })
+    };
+    let reply = api.replies.get_or_make(generation, key, Box::pin(making)).await;
+    Ok(reply.map_err(|error| Problem::of(&error, kind))??.into_response())
 }
 
 /// Asks, and writes the answer; without a tag, nobody can ask whether it changed.
-async fn made(asked: &Asked, form: Form, tag: Option<&str>) -> Result<Reply, Refused> {
+async fn made(asked: &Asked, form: Form, tag: Option<&str>) -> Result<Reply, Problem> {
     let part = Box::pin(asked.part()).await.map_err(|error| Problem::of(&error, asked.operation.kind))?;
     let body = form.write(&part, asked.values.get("as_of")).map_err(|error| {
         let remedy = "ask for application/json or application/vnd.apache.parquet";

@@ -46,6 +46,7 @@ fn show_question(asked: &Asked) -> ShowQuestion {
         period: asked.text("period"),
         as_of: asked.as_of,
         language: asked.language(),
+        without_figures: false,
     }
 }
 

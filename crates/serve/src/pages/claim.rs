@@ -79,6 +79,7 @@ async fn sayings(request: &PageRequest, this: &ClaimRow) -> Result<Answer, Serve
         period: Some(this.period.clone()),
         as_of: request.as_of,
         language: request.question_language(),
+        without_figures: false,
     };
     request.ask(questions::why(&request.lake, &question)).await
 }

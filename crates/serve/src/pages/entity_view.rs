@@ -29,15 +29,26 @@ const N_COMPANY_EVENTS: usize = 20;
 
 /// Every claim on the entity that the address names.
 pub(crate) async fn ask(request: &PageRequest, kind: Option<&str>) -> Result<Answer, ServeError> {
-    let question = WhyQuestion {
+    request.ask(questions::why(&request.lake, &question(request, kind))).await
+}
+
+/// The same for the page, which asks for figures besides. Of one period its note says what the figure is.
+async fn claims(request: &PageRequest, kind: Option<&str>) -> Result<Answer, ServeError> {
+    let question = question(request, kind);
+    let question = WhyQuestion { without_figures: question.metric.is_none() || question.period.is_none(), ..question };
+    request.ask(questions::why(&request.lake, &question)).await
+}
+
+fn question(request: &PageRequest, kind: Option<&str>) -> WhyQuestion {
+    WhyQuestion {
         name: request.parameter.clone(),
         kind: kind.map(str::to_owned),
         metric: request.text("metric"),
         period: request.text("period"),
         as_of: request.as_of,
         language: request.question_language(),
-    };
-    request.ask(questions::why(&request.lake, &question)).await
+        without_figures: false,
+    }
 }
 
 /// The page; `products` are those of a company.
@@ -57,7 +68,7 @@ pub(crate) async fn html(
     };
     let events = request.ask(questions::events(&request.lake, &events_question));
     let (claims, events, company_events, reconciled) =
-        futures::try_join!(ask(request, kind), events, company_events(request, &name), figures::ask(request, kind))?;
+        futures::try_join!(claims(request, kind), events, company_events(request, &name), figures::ask(request, kind))?;
     let reconciled: Vec<FigureRow> = reconciled.rows_as()?;
     let rows: Vec<ClaimRow> = claims.rows_as()?;
     let event_rows: Vec<EventRow> = events.rows_as()?;
@@ -84,7 +95,7 @@ pub(crate) async fn chart_file(request: &PageRequest, kind: Option<&str>) -> Res
         return Err(ServeError::bad_request("a picture is of one metric", "write ?metric= and its id"));
     };
     let name = names(&request.lake, request, kind)?;
-    let (claims, reconciled) = futures::try_join!(ask(request, kind), figures::ask(request, kind))?;
+    let (claims, reconciled) = futures::try_join!(claims(request, kind), figures::ask(request, kind))?;
     let (rows, reconciled): (Vec<ClaimRow>, Vec<FigureRow>) = (claims.rows_as()?, reconciled.rows_as()?);
     let page = Frame::new(request, name.shown.clone());
     let mut sections = sections(request, &page, &rows, (&reconciled, &name.entity))?;

@@ -480,9 +480,10 @@ async fn trends(
         without: request.kept_back(),
         limit: Some(2 * N_ROWS),
         as_of: request.as_of,
-        language: Some(request.language),
+        language: None,
     };
-    let answer = request.ask(questions::share(&request.lake, &question)).await?;
+    let asked = request.ask_once(question, |lake, question| questions::share(lake, question).boxed());
+    let answer = asked.await?;
     let mut trends: HashMap<String, Vec<f64>> = HashMap::new();
     for row in answer.rows_as::<ShareRow>()? {
         trends.entry(row.entity).or_default().push(row.value);

@@ -6,8 +6,9 @@
 
 use askama::Template;
 use async_trait::async_trait;
+use crowsnest_lake::Answer;
 use crowsnest_lake::questions::{self, Direction, MoversQuestion};
-use crowsnest_lake::{Answer, LakeError};
+use futures::FutureExt as _;
 use serde::Deserialize;
 
 use super::league::{MetricRow, ask_metrics, ask_periods};
@@ -43,7 +44,9 @@ impl Page for Movers {
         let (within, answer) = newest(request, &metric, &years, Some(limit)).await?;
         let (rows, notes) = match answer {
             Ok(answer) => (answer.rows_as::<MoverRow>()?, answer.notes),
-            Err(ServeError::Lake(LakeError::BadQuestion { message, hint })) => (Vec::new(), vec![message, hint]),
+            Err(error) if error.is_bad_question() => {
+                (Vec::new(), std::iter::once(error.to_string()).chain(error.hint()).collect())
+            }
             Err(error) => return Err(error),
         };
         let label = metric_label(request, &metric);
@@ -125,9 +128,10 @@ async fn ask(request: &PageRequest, metric: &str, within: &str, limit: Option<us
         by_source: request.get("by") == Some("source"),
         limit,
         as_of: request.as_of,
-        language: request.question_language(),
+        language: None,
     };
-    request.ask(questions::movers(&request.lake, &question)).await
+    let asked = request.ask_once(question, |lake, question| questions::movers(lake, question).boxed());
+    Ok(request.in_own_language(asked.await?)?)
 }
 
 fn choice_of(row: &MetricRow, current: &str, request: &PageRequest) -> Choice {

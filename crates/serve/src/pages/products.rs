@@ -4,6 +4,7 @@ use askama::Template;
 use async_trait::async_trait;
 use crowsnest_lake::Answer;
 use crowsnest_lake::questions::{self, ProductsQuestion};
+use futures::FutureExt as _;
 
 use crate::ServeError;
 use crate::frame::{Choice, Frame};
@@ -60,7 +61,13 @@ async fn ask(request: &PageRequest, limit: usize) -> Result<Answer, ServeError> 
         as_of: request.as_of,
         language: request.question_language(),
     };
-    request.ask(questions::products(&request.lake, &question)).await
+    if question.search.is_some() {
+        return request.ask(questions::products(&request.lake, &question)).await;
+    }
+    // All there are: that goes through every claim, once for all languages.
+    let question = ProductsQuestion { language: None, ..question };
+    let asked = request.ask_once(question, |lake, question| questions::products(lake, question).boxed());
+    Ok(request.in_own_language(asked.await?)?)
 }
 
 fn kinds(request: &PageRequest) -> Vec<Choice> {

@@ -108,9 +108,8 @@ const DIMENSIONS: &[&str] = &["region", "platform", "segment", "source", "limit"
 
 impl<'a> Filling<'a> {
     pub(super) fn new(lake: &'a Lake, request: &'a ReportRequest) -> Self {
-        let cards = lake.market().sources.iter().filter(|card| !card.may_be_passed_on());
-        let kept_back = cards.flat_map(|card| std::iter::once(&card.name).chain(&card.aliases)).cloned();
-        let kept_back = if request.audience == Audience::Others { kept_back.collect() } else { Vec::new() };
+        let is_kept_back = request.audience == Audience::Others;
+        let kept_back = if is_kept_back { lake.market().kept_back() } else { Vec::new() };
         Self { lake, request, leagues: BTreeMap::new(), kept_back, sources: BTreeSet::new(), problems: Vec::new() }
     }
 

@@ -329,8 +329,8 @@ fn geo_of(
     outcome: &str,
 ) -> Result<Done, Failure> {
     let text = files::read_text(table)?;
-    let (regions, start) = geo::table(&text, outcome, from)?;
-    let found = geo::read(&regions, treated, start)?;
+    let read = geo::table(&text, outcome, from)?;
+    let found = geo::read(&read.regions, treated, read.start)?;
     tell(context, &found, &words_of_geo(&found), GEO_FIELDS, std::slice::from_ref(&found))?;
     Ok(Done::Well)
 }

@@ -9,7 +9,7 @@ use crowsnest_grow::experiment::readout::{self, ReadoutRequest};
 use crowsnest_grow::keeping::{self, Making, Origin};
 use crowsnest_grow::{GrowError, KeptLift, Moved};
 use crowsnest_lake::files;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{FINDING_FIELDS, GEO_FIELDS, words_of, words_of_geo};
 use crate::commands::grow::{stem, tell};
@@ -169,9 +169,8 @@ impl Keep {
         if moved.is_some() && lift.is_none() {
             context.note("no curve takes it as a lift test: its variants do not have the shares that were drawn");
         }
-        tell_lift(context, file, lift.as_ref());
-        let lake = context.lake().await?;
-        keeping::keep_experiment(&lake, &making, &note.join("; "), &findings, lift.as_ref(), &found).await?;
+        let note = note.join("; ");
+        keep(context, &making, lift.as_ref(), &Read { note: &note, findings: &findings, report: &found }).await?;
         tell(context, &found, &words, FINDING_FIELDS, &found.findings)?;
         Ok(if found.is_as_drawn { Done::Well } else { Done::WithFaults })
     }
@@ -184,17 +183,15 @@ impl Keep {
         moved: Option<&Moved>,
     ) -> Result<Done, Failure> {
         let (text, making) = self.begin(file, &regions.table)?;
-        let (table, start) = geo::table(&text, &regions.outcome, &regions.from)?;
-        let found = geo::read(&table, &regions.treated, start)?;
+        let read = geo::table(&text, &regions.outcome, &regions.from)?;
+        let found = geo::read(&read.regions, &regions.treated, read.start)?;
         let words = words_of_geo(&found);
         let findings = [(regions.outcome.clone(), regions.treated.join(", "), found.effect)];
         let lift = match moved {
-            Some(moved) => Some(moved.of_regions(&found, &regions.from, geo::period_days(&text))?),
+            Some(moved) => Some(moved.of_regions(&found, &regions.from, read.period_days)?),
             None => None,
         };
-        tell_lift(context, file, lift.as_ref());
-        let lake = context.lake().await?;
-        keeping::keep_experiment(&lake, &making, &words, &findings, lift.as_ref(), &found).await?;
+        keep(context, &making, lift.as_ref(), &Read { note: &words, findings: &findings, report: &found }).await?;
         tell(context, &found, &words, GEO_FIELDS, std::slice::from_ref(&found))?;
         Ok(Done::Well)
     }
@@ -211,10 +208,25 @@ impl Keep {
     }
 }
 
-/// Says what later fits will take from it.
-fn tell_lift(context: &Context, file: &ExperimentFile, lift: Option<&KeptLift>) {
-    if let (Some(plan), Some(lift)) = (&file.plan, lift) {
+/// What an experiment said: in words, as rows (metric, variant, effect), and whole.
+struct Read<'a, R> {
+    note: &'a str,
+    findings: &'a [(String, String, f64)],
+    report: &'a R,
+}
+
+/// Keeps it, and says what later fits will take from it.
+async fn keep<R: Serialize>(
+    context: &Context,
+    making: &Making,
+    lift: Option<&KeptLift>,
+    read: &Read<'_, R>,
+) -> Result<(), Failure> {
+    if let (Some(plan), Some(lift)) = (&making.origin.plan, lift) {
         let (channel, words) = (&lift.test.channel, lift.in_words());
         context.note(&format!("fits of {plan} take it as a lift test of {channel}: {words}"));
     }
+    let lake = context.lake().await?;
+    keeping::keep_experiment(&lake, making, read.note, read.findings, lift, read.report).await?;
+    Ok(())
 }
