@@ -5,6 +5,7 @@
 mod agents;
 mod api;
 mod compare;
+mod languages;
 mod plans;
 mod sql_port;
 mod support;
