@@ -169,6 +169,7 @@ class Mix:
             "claims": lambda: {"name": there.entity(), "limit": 50},
             "events": lambda: {"limit": 50},
             "periods": lambda: {"metric": there.scope()["metric"]},
+            **{name: lambda: {"name": self.one_of(there.plans, "no plans")} for name in ("plan", "curves")},
             "sql": lambda: {"query": self.chance.choice(SQL)(there, claim())},
         }
         return {f"/v1/{name}": lambda name=name, asked=asked: link(f"/v1/{name}", asked()) for name, asked in about.items()}
