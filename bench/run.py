@@ -298,7 +298,7 @@ def main():
     if not arguments.skip_build:
         build(run)
     results = {
-        "rows": arguments.rows, "of": told_of(arguments), "seed": arguments.seed, "arguments": {k: str(v) for k, v in vars(arguments).items()},
+        "rows": arguments.rows, "of": told_of(arguments), "seed": arguments.seed, "arguments": {name: told(value) for name, value in vars(arguments).items()},
         "machine": measure.machine(run.cores), "versions": versions(run), "sections": {},
     }
     for name in arguments.only.split(","):
@@ -309,6 +309,11 @@ def main():
             results["sections"][name] = {"title": name, "lines": [failed], "notes": [f"```\n{failure}\n```"]}
         print("\n" + report.table(results["sections"][name]), flush=True)
     return finish(results, arguments.results)
+
+
+def told(value):
+    """An argument as results tell it: of a path its name alone, as where it lies on this machine is nobody's business."""
+    return value.name if isinstance(value, Path) else str(value)
 
 
 def told_of(arguments):

@@ -205,6 +205,11 @@ def beside_peer(fitted):
     return notes
 
 
+def without_points(channel):
+    """A channel's findings without the table's own rows, which are not ours to pass on."""
+    return {name: value for name, value in channel.items() if name != "points"}
+
+
 def within(name, value, ends):
     low, high = ends
     return report.at_least(name, value, low) | {"limit": high, "passes": low <= value <= high}
@@ -257,4 +262,4 @@ def section(firms, tested, played, fitted):
              "public table's line is the naive prediction: the same week a year before.",
              *(beside_peer(fitted) if fitted else [])]
     return {"title": "Growing", "sides": ("ours", "peer"), "lines": lines, "notes": notes,
-            "found": {"firms": firms, "experiments": tested, "bandits": played, "public": fitted and fitted["channels"]}}
+            "found": {"firms": firms, "experiments": tested, "bandits": played, "public": fitted and [without_points(own) for own in fitted["channels"]]}}
