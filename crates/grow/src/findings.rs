@@ -534,3 +534,15 @@ fn held_out(history: &History, settings: &ModelSettings, lift_tests: &[LiftTest]
 
 /// Parts of the background that are no channel, control or event.
 pub const BACKGROUND_PARTS: &[&str] = &[BASE, TREND, SEASON];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_wild_draws_do_not_move_what_is_expected() {
+        let mut draws: Vec<Vec<f64>> = (0..97).map(|draw| vec![100.0 + f64::from(draw % 3)]).collect();
+        draws.extend([vec![9_000.0], vec![-50_000.0], vec![80_000.0]]);
+        assert!((middle(&draws, 0) - 101.0).abs() < 1.0, "{}", middle(&draws, 0));
+    }
+}

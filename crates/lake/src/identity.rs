@@ -37,9 +37,7 @@ pub struct Identity {
     by_key: HashMap<String, Vec<i64>>,
     /// Companies by their names without legal forms.
     by_core: HashMap<String, Vec<i64>>,
-    mention_ids: Vec<i64>,
-    mention_entities: Vec<i64>,
-    /// Entity and mention, in that order.
+    /// Who each mention is: entity and mention, in that order.
     mentions_by_entity: Vec<(i64, i64)>,
     searched: SearchText,
     /// Mentions that another mention of the same source and entity stands for, and that other one.
@@ -56,6 +54,11 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// An entity by its id as 16 hexadecimal digits.
+    pub fn by_hex(&self, hex: &str) -> Option<&Entity> {
+        self.entity(parse_hex(hex)?)
+    }
+
     /// An entity by its id.
     pub fn entity(&self, id: i64) -> Option<&Entity> {
         self.entities.get(&id).or_else(|| self.entities.get(self.moved.get(&id)?))
@@ -132,7 +135,7 @@ impl Identity {
     /// # Errors
     /// [`LakeError::UnknownName`] with close names.
     pub fn find(&self, name: &str, kind: Option<Kind>) -> Result<&Entity> {
-        if let Some(entity) = parse_hex(name).and_then(|id| self.entity(id)) {
+        if let Some(entity) = self.by_hex(name) {
             return Ok(entity);
         }
         let key = normalise(name);
@@ -202,15 +205,20 @@ impl Identity {
         own[begin..].iter().take_while(|(entity, _)| *entity == entity_id).map(|(_, mention)| *mention).collect()
     }
 
-    /// The mentions that are any of these entities.
+    /// The mentions that are any of these entities, in the order of their ids.
     pub(crate) fn mentions_of_any(&self, entity_ids: &HashSet<i64>) -> Vec<i64> {
-        entity_ids.iter().flat_map(|entity| self.mentions_of(*entity)).collect()
+        let mut found: Vec<i64> = entity_ids.iter().flat_map(|entity| self.mentions_of(*entity)).collect();
+        found.sort_unstable();
+        found
     }
 
     pub(crate) fn register(&self, context: &SessionContext) -> Result<()> {
+        let column = |of: &dyn Fn(&(i64, i64)) -> i64| -> ArrayRef {
+            Arc::new(self.mentions_by_entity.iter().map(|pair| Some(of(pair))).collect::<Int64Array>())
+        };
         let identities = RecordBatch::try_from_iter([
-            ("mention_id", Arc::new(Int64Array::from(self.mention_ids.clone())) as ArrayRef),
-            ("entity_id", Arc::new(Int64Array::from(self.mention_entities.clone())) as ArrayRef),
+            ("mention_id", column(&|(_, mention)| *mention)),
+            ("entity_id", column(&|(entity, _)| *entity)),
         ])?;
         let entities = self.entities_batch()?;
         let same_subjects = RecordBatch::try_from_iter([

@@ -22,7 +22,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
-use crate::ServeError;
+use crate::{ServeError, work};
 
 /// Together at most so much.
 const N_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -96,7 +96,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         if let Some(found) = self.kept.get(&key) {
             return found.result;
         }
-        let task = tokio::spawn(make(Arc::clone(&self.kept), key.clone(), making).in_current_span());
+        let task = work::spawn(make(Arc::clone(&self.kept), key.clone(), making).in_current_span());
         let waiting = Waiting { task: Some(task), key, left: Arc::clone(&self.left) };
         waiting.result().await.unwrap_or_else(|_| Err(Arc::new(ServeError::Panicked)))
     }
@@ -241,6 +241,21 @@ mod tests {
         let (first, second, third, ()) = tokio::time::timeout(HANGS, all).await.expect("nobody waits for ever");
         assert_eq!([first.unwrap(), second.unwrap(), third.unwrap()], [0, 0, 0]);
         assert_eq!(cache.get(1, "a"), Some(0));
+    }
+
+    #[tokio::test]
+    async fn making_holds_up_nobody_who_takes_requests() {
+        // The test has one thread. What is made holds its own until that one gives the word.
+        let (cache, (tell, told)) = (Cache::new(), std::sync::mpsc::channel());
+        let making = async move {
+            let value = i32::from(told.recv_timeout(HANGS).is_ok());
+            Ok(Made { value, n_bytes: Some(1) })
+        };
+        let (made, ()) = futures::join!(cache.get_or_make(1, "a".into(), making), async {
+            tokio::task::yield_now().await;
+            tell.send(()).expect("somebody waits for it");
+        });
+        assert_eq!(made.unwrap(), 1);
     }
 
     #[tokio::test]

@@ -78,6 +78,7 @@ mod users;
 mod views;
 mod wire;
 mod words;
+mod work;
 
 pub use accounts::Accounts;
 pub use agents::{AgentOptions, serve_agent};

@@ -18,7 +18,7 @@ const FIGURES: &str = "figures";
 const FIGURE_IN_WORDS: &str = "figure of ";
 
 /// What is worked out of all rows, from which a row that is left out could be worked out again.
-const OF_ALL_ROWS: [&str; 4] = ["totals", "concentration", "entries", "exits"];
+const OF_ALL_ROWS: [&str; 6] = ["totals", "concentration", "entries", "entry_entities", "exits", "exit_entities"];
 /// The column that says which part of all rows one is.
 const SHARE: &str = "share";
 

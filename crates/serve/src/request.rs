@@ -7,11 +7,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, RecordBatch, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema};
 use axum::http::{HeaderMap, Uri, header};
-use crowsnest_lake::questions::parse_as_of;
+use crowsnest_lake::questions::{self, parse_as_of};
 use crowsnest_lake::{Answer, Lake, LakeError, Language};
 use crowsnest_run::digest::Digest;
 use futures::future::BoxFuture;
@@ -289,24 +286,10 @@ impl PageRequest {
     /// # Errors
     /// None that rows with the columns `entity` and `name` could cause.
     pub(crate) fn in_own_language(&self, answer: Answer) -> Result<Answer, LakeError> {
-        let (Some(language), Some(entities)) = (self.question_language(), answer.rows.column_by_name("entity")) else {
-            return Ok(answer);
-        };
-        let identity = self.lake.identity();
-        let entities = cast(entities, &DataType::Utf8)?;
-        let name = |hex: Option<&str>| {
-            let id = u64::from_str_radix(hex?, 16).ok()?.cast_signed();
-            Some(identity.entity(id)?.name(language).to_owned())
-        };
-        let names: StringArray = entities.as_string::<i32>().iter().map(name).collect();
-        let schema = answer.rows.schema();
-        let (mut fields, mut columns) = (schema.fields().to_vec(), answer.rows.columns().to_vec());
-        if let Ok(place) = schema.index_of("name") {
-            fields[place] = Arc::new(Field::new("name", DataType::Utf8, true));
-            columns[place] = Arc::new(names);
+        match self.question_language() {
+            Some(language) => questions::in_language(&self.lake, answer, language),
+            None => Ok(answer),
         }
-        let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?;
-        Ok(Answer { rows, ..answer })
     }
 
     /// The sources of which nothing may be shown here.

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::deliver::keep_delivering;
 use crate::router::router_of;
 use crate::site::CurrentSite;
-use crate::{Result, ServeError};
+use crate::{Result, ServeError, work};
 
 /// How often the lake is looked at for what others have added.
 const FOLLOW_EVERY: Duration = Duration::from_secs(2);
@@ -104,7 +104,7 @@ pub(crate) struct Following {
 impl Following {
     pub(crate) fn begin(current: CurrentSite) -> Self {
         let (stop, stopped) = watch::channel(false);
-        Self { stop, task: tokio::spawn(follow(current, stopped)) }
+        Self { stop, task: work::spawn(follow(current, stopped)) }
     }
 
     /// A look that has begun goes on to its end: what reads tables panics where its runtime is gone.

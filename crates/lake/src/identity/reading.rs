@@ -187,8 +187,7 @@ impl Reader<'_> {
                 let mention = mentions.value(row);
                 let own_id = if self.split_off.contains(&mention) { mention } else { own.value(row) };
                 let id = groups.get(&own_id).copied().unwrap_or(own_id);
-                identity.mention_ids.push(mention);
-                identity.mention_entities.push(id);
+                identity.mentions_by_entity.push((id, mention));
                 let source = number_of(&mut sources, text(batch, 4, row));
                 let first = *first_mentions.entry((id, source)).or_insert(mention);
                 if first != mention {
@@ -286,8 +285,6 @@ impl Identity {
                 self.by_core.entry(core).or_default().push(id);
             }
         }
-        let pairs = self.mention_entities.iter().copied().zip(self.mention_ids.iter().copied());
-        self.mentions_by_entity = pairs.collect();
         self.mentions_by_entity.par_sort_unstable();
         self.searched = SearchText::of(&self.entities);
     }

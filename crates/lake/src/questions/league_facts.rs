@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::league::{self, Dimensions, LeagueQuestion, Table};
 use super::{in_force, quoted, rows};
 use crate::coded::text_at;
+use crate::identity::entity_hex;
 use crate::{Lake, Result};
 
 /// A region, platform and segment that has claims, and of how many entities.
@@ -107,6 +108,7 @@ pub(super) async fn add_totals(table: &Table<'_>, all: &RecordBatch, facts: &mut
         json!({
             "claimed": claimed_value,
             "claimed_name": whole.map(|claimed| &claimed.name),
+            "claimed_entity": whole.map(|claimed| &claimed.entity),
             "claimed_by": whole.map(|claimed| &claimed.source),
             "claim": whole.map(|claimed| &claimed.claim),
             "summed": is_summable.then_some(summed),
@@ -185,15 +187,16 @@ pub(super) fn add_movements(now: &RecordBatch, gone: &RecordBatch, facts: &mut M
     let (now_rows, gone_rows) = (Named::of(now), Named::of(gone));
     let then: HashSet<i64> = now_rows.iter().chain(&gone_rows).filter(|row| row.was_there).map(|row| row.id).collect();
     let is_unknown = then.is_empty();
-    let names_but = |rows: &[Named], left_out: &HashSet<i64>| {
-        let mut seen = left_out.clone();
-        let names: Vec<String> =
-            rows.iter().filter(|row| seen.insert(row.id)).map(|row| row.name.clone()).take(NAMED_MAX).collect();
-        if is_unknown { Value::Null } else { json!(names) }
-    };
     let now_ids: HashSet<i64> = now_rows.iter().map(|row| row.id).collect();
-    facts.insert("entries".into(), names_but(&now_rows, &then));
-    facts.insert("exits".into(), names_but(&gone_rows, &now_ids));
+    for (rows, left_out, names, entities) in
+        [(&now_rows, &then, "entries", "entry_entities"), (&gone_rows, &now_ids, "exits", "exit_entities")]
+    {
+        let mut seen = left_out.clone();
+        let found: Vec<&Named> = rows.iter().filter(|row| seen.insert(row.id)).take(NAMED_MAX).collect();
+        let told = |told: Vec<String>| if is_unknown { Value::Null } else { json!(told) };
+        facts.insert(names.into(), told(found.iter().map(|row| row.name.clone()).collect()));
+        facts.insert(entities.into(), told(found.iter().map(|row| entity_hex(row.id)).collect()));
+    }
 }
 
 /// A row's entity, and whether it was there in the period before.

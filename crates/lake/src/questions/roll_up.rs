@@ -130,7 +130,7 @@ pub(super) async fn rolled(lake: &Lake, question: &LeagueQuestion, to: RollUp) -
         totals.insert("summed".to_owned(), total.into());
         totals.remove("gap");
     }
-    for of_products in ["entries", "exits", "concentration"] {
+    for of_products in ["entries", "entry_entities", "exits", "exit_entities", "concentration"] {
         rolled.facts.remove(of_products);
     }
     Ok(rolled

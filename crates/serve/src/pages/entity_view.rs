@@ -117,8 +117,8 @@ async fn mark(
     noted: &[Note],
     sections: &mut [MetricSection],
 ) -> Result<(), ServeError> {
-    let Ok(id) = u64::from_str_radix(&name.entity, 16) else { return Ok(()) };
-    let mut marks = crate::signal_marks::of(request, id.cast_signed()).await?;
+    let Some(id) = request.lake.identity().by_hex(&name.entity).map(|entity| entity.id) else { return Ok(()) };
+    let mut marks = crate::signal_marks::of(request, id).await?;
     for section in sections.iter_mut() {
         let Some(chart) = &mut section.chart else { continue };
         let own = marks.remove(&section.metric).unwrap_or_default();

@@ -6,10 +6,13 @@
 
 use std::collections::HashMap;
 
+use arrow::array::AsArray as _;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
 use askama::Template;
 use async_trait::async_trait;
+use crowsnest_lake::Answer;
 use crowsnest_lake::questions::{self, LeagueQuestion, MetricsQuestion, PeriodsQuestion, ShareQuestion};
-use crowsnest_lake::{Answer, LakeError};
 use crowsnest_model::Period;
 use futures::FutureExt as _;
 use serde::Deserialize;
@@ -50,8 +53,7 @@ impl Page for League {
         let (metrics, metric) = choose_metric(request).await?;
         let (periods, period) = choose_period(request, &metric).await?;
         let limit = request.number("limit", N_ROWS, 5_000)?;
-        let (answer, trends) =
-            futures::join!(ask(request, &metric, &period, Some(limit)), trends(request, &metric, &period, &periods),);
+        let answer = ask(request, &metric, &period, Some(limit)).await;
         let label = metric_label(request, &metric);
         let title = format!("{label} · {}", numbers::period(&period, request.language));
         let (facts, rows, mut notes) = match answer {
@@ -60,15 +62,17 @@ impl Page for League {
                 (facts, answer.rows_as::<LeagueRow>()?, answer.notes)
             }
             // A period that has no figures still gets its page, with the others to choose from.
-            Err(ServeError::Lake(LakeError::BadQuestion { message, hint })) if Period::parse(&period).is_ok() => {
-                (Facts::default(), Vec::new(), vec![message, hint])
+            Err(error) if error.is_bad_question() && Period::parse(&period).is_ok() => {
+                let hint = error.hint().unwrap_or_default();
+                (Facts::default(), Vec::new(), vec![error.to_string(), hint])
             }
             Err(error) => return Err(error),
         };
         // The page shows the other scopes as choices.
         notes.retain(|note| !note.starts_with(SCOPE_NOTE));
         let page = Frame::new(request, title).with_notes(&notes);
-        let lines = lines(&rows, &facts, &page, &trends.unwrap_or_default(), is_lower_better(request, &metric));
+        let trends = trends(request, (&metric, &period), &facts, &periods).await.unwrap_or_default();
+        let lines = lines(&rows, &facts, &page, &trends, is_lower_better(request, &metric));
         let view = LeagueView {
             metrics: metric_choices(request, &metrics, &metric),
             periods: period_choices(request, &periods, &period),
@@ -94,7 +98,13 @@ impl Page for League {
     }
 }
 
+/// The league table, asked once for all languages; but for what products come to, whose rows name the products in words.
 async fn ask(request: &PageRequest, metric: &str, period: &str, limit: Option<usize>) -> Result<Answer, ServeError> {
+    let roll_up = match request.get("by") {
+        Some("company") => Some(questions::RollUp::Company),
+        Some("group") => Some(questions::RollUp::Group),
+        _ => None,
+    };
     let question = LeagueQuestion {
         metric: metric.to_owned(),
         period: period.to_owned(),
@@ -103,17 +113,14 @@ async fn ask(request: &PageRequest, metric: &str, period: &str, limit: Option<us
         segment: request.text("segment"),
         source: request.text("source"),
         by_source: request.get("by") == Some("source"),
-        roll_up: match request.get("by") {
-            Some("company") => Some(questions::RollUp::Company),
-            Some("group") => Some(questions::RollUp::Group),
-            _ => None,
-        },
+        roll_up,
         limit,
         as_of: request.as_of,
-        language: request.question_language(),
+        language: roll_up.and(request.question_language()),
     };
-    redistribution::check_sums(question.roll_up.is_some(), &request.kept_back())?;
-    request.ask(questions::league(&request.lake, &question)).await
+    redistribution::check_sums(roll_up.is_some(), &request.kept_back())?;
+    let asked = request.ask_once(question, |lake, question| questions::league(lake, question).boxed()).await?;
+    if roll_up.is_some() { Ok(asked) } else { Ok(request.in_own_language(asked)?) }
 }
 
 #[derive(Debug, Deserialize)]
@@ -449,46 +456,66 @@ fn scope_choices(request: &PageRequest, facts: &Facts) -> Vec<Choice> {
     facts.available.iter().map(choice).collect()
 }
 
-#[derive(Debug, Deserialize)]
-struct ShareRow {
-    entity: String,
-    value: f64,
-}
-
 /// The values of each entity over the periods up to this one, for the sparklines.
+///
+/// Periods are asked for in blocks that always begin at the same ones, so that the tables of neighbouring periods share them.
 async fn trends(
     request: &PageRequest,
-    metric: &str,
-    period: &str,
+    (metric, period): (&str, &str),
+    shown: &Facts,
     periods: &[PeriodRow],
 ) -> Result<HashMap<String, Vec<f64>>, ServeError> {
-    let Some(current) = periods.iter().find(|row| row.period == period) else { return Ok(HashMap::new()) };
-    let same_grain = || periods.iter().filter(|row| row.grain == current.grain);
-    let earlier = || same_grain().filter(|row| row.period_start <= current.period_start);
-    let Some(first) = earlier().take(N_TREND_PERIODS).last().filter(|first| first.period != period) else {
-        return Ok(HashMap::new());
-    };
-    let next = same_grain().rfind(|row| row.period_start > current.period_start);
-    let question = ShareQuestion {
-        metric: metric.to_owned(),
-        grain: Some(current.grain.clone()),
-        from: Some(first.period_start.clone()),
-        to: next.map(|row| row.period_start.clone()),
-        region: request.text("region"),
-        platform: request.text("platform"),
-        segment: request.text("segment"),
-        without: request.kept_back(),
-        limit: Some(2 * N_ROWS),
-        as_of: request.as_of,
-        language: None,
-    };
-    let asked = request.ask_once(question, |lake, question| questions::share(lake, question).boxed());
-    let answer = asked.await?;
     let mut trends: HashMap<String, Vec<f64>> = HashMap::new();
-    for row in answer.rows_as::<ShareRow>()? {
-        trends.entry(row.entity).or_default().push(row.value);
+    let Some(current) = periods.iter().find(|row| row.period == period) else { return Ok(trends) };
+    let mut starts: Vec<&str> =
+        periods.iter().filter(|row| row.grain == current.grain).map(|row| row.period_start.as_str()).collect();
+    starts.sort_unstable();
+    starts.dedup();
+    let last = starts.partition_point(|start| *start < current.period_start.as_str());
+    let first = (last + 1).saturating_sub(N_TREND_PERIODS);
+    if first == last || shown.region.is_empty() {
+        return Ok(trends);
+    }
+    for block in first / N_TREND_PERIODS..=last / N_TREND_PERIODS {
+        let question = ShareQuestion {
+            metric: metric.to_owned(),
+            grain: Some(current.grain.clone()),
+            from: Some(starts[block * N_TREND_PERIODS].to_owned()),
+            to: starts.get((block + 1) * N_TREND_PERIODS).map(|start| (*start).to_owned()),
+            region: Some(shown.region.clone()),
+            platform: Some(shown.platform.clone()),
+            segment: Some(shown.segment.clone()),
+            without: request.kept_back(),
+            limit: Some(2 * N_ROWS),
+            as_of: request.as_of,
+            language: None,
+        };
+        let asked = request.ask_once(question, |lake, question| questions::share(lake, question).boxed());
+        add_values(&asked.await?, (starts[first], starts[last]), &mut trends)?;
     }
     Ok(trends)
+}
+
+/// Adds each entity's values of the periods from one day to another, in their order.
+fn add_values(
+    shares: &Answer,
+    (from, to): (&str, &str),
+    trends: &mut HashMap<String, Vec<f64>>,
+) -> Result<(), ServeError> {
+    let column = |name: &str| shares.rows.column_by_name(name);
+    let (Some(days), Some(entities), Some(values)) = (column("period_start"), column("entity"), column("value")) else {
+        return Ok(());
+    };
+    let (days, entities) = (cast(days, &DataType::Utf8)?, cast(entities, &DataType::Utf8)?);
+    let rows =
+        days.as_string::<i32>().iter().zip(entities.as_string::<i32>()).zip(values.as_primitive::<Float64Type>());
+    for ((day, entity), value) in rows {
+        let (Some(day), Some(entity), Some(value)) = (day, entity, value) else { continue };
+        if (from..=to).contains(&day) {
+            trends.entry(entity.to_owned()).or_default().push(value);
+        }
+    }
+    Ok(())
 }
 
 #[derive(Template)]

@@ -131,11 +131,7 @@ async fn ask(request: &PageRequest, metric: &str, within: &str, limit: Option<us
         language: None,
     };
     let asked = request.ask_once(question, |lake, question| questions::movers(lake, question).boxed());
-    let mut answer = request.in_own_language(asked.await?)?;
-    if request.question_language().is_some() {
-        answer.facts.insert("metric_label".into(), metric_label(request, metric).into());
-    }
-    Ok(answer)
+    Ok(request.in_own_language(asked.await?)?)
 }
 
 fn choice_of(row: &MetricRow, current: &str, request: &PageRequest) -> Choice {

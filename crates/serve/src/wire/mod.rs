@@ -37,7 +37,7 @@ use tokio::task::JoinSet;
 use crate::caller::Callers;
 use crate::server::Following;
 use crate::site::CurrentSite;
-use crate::{Result, ServeError};
+use crate::{Result, ServeError, work};
 
 pub use self::limits::SqlLimits;
 
@@ -179,12 +179,13 @@ async fn accept(listener: &TcpListener, tls: Option<TlsAcceptor>, door: Arc<door
             continue;
         };
         let (tls, handlers) = (tls.clone(), startup::Handlers::new(Arc::clone(&door), tls.is_some()));
-        connections.spawn(async move {
+        let talking = async move {
             let _place = place;
             let talked = datafusion_postgres::pgwire::tokio::process_socket(socket, tls, handlers).await;
             if let Err(error) = talked {
                 tracing::debug!(%error, %from, "a connection to the SQL port broke off");
             }
-        });
+        };
+        connections.spawn_on(talking, &work::place());
     }
 }

@@ -49,8 +49,13 @@ impl Small {
 
     /// Adds what was said later, as another process would.
     pub(crate) async fn grow(&self) {
+        self.tell(MORE).await;
+    }
+
+    /// Adds these claims, as another process would.
+    pub(crate) async fn tell(&self, claims: &str) {
         let dir = self.lake.market().dir.clone();
-        std::fs::write(dir.join("claims/first.csv"), MORE).unwrap();
+        std::fs::write(dir.join("claims/first.csv"), claims).unwrap();
         let elsewhere = Lake::open(Market::open(&dir).unwrap(), LakeOptions::default()).await.unwrap();
         crowsnest_run::import_market(&elsewhere, &NoProgress).await.unwrap();
         self.lake.refresh().await.unwrap();
